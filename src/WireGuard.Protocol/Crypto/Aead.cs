@@ -1,0 +1,216 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using static WireGuard.Protocol.Crypto.Interop.Libcrypto;
+
+namespace WireGuard.Protocol.Crypto;
+
+/// <summary>
+/// AEAD() of the WireGuard paper, section 5.4: ChaCha20-Poly1305. Reference: RFC 8439 section 2.8. Key 32 bytes, nonce 12 bytes
+/// (four zeros, then the counter, little-endian), tag 16 bytes after the ciphertext. No call allocates.
+/// </summary>
+/// <remarks>
+/// An instance serves one thread at a time: give every thread its own. Keys come with each call, so that keypairs come and go
+/// without it, and a context is keyed anew only when a call brings another key than the one before. Measured (AMD EPYC,
+/// OpenSSL 3.0.19, Native AOT, 1,420 bytes, medians of 41 interleaved rounds): seal 0.96 us, open 0.98 us; with another key each
+/// time 1.01 and 1.03 us; one context a key, never keyed again, 0.94 and 0.97 us, too small a gain to tie contexts to keypairs.
+/// </remarks>
+public sealed unsafe class Aead : IDisposable
+{
+    /// <summary>Length in bytes of a key.</summary>
+    public const int KeySize = 32;
+
+    /// <summary>Length in bytes of the tag that ends every ciphertext.</summary>
+    public const int TagSize = 16;
+
+    /// <summary>Length in bytes of a nonce.</summary>
+    internal const int NonceSize = 12;
+
+    // One EVP_CIPHER_CTX a direction, as a keypair has one key a direction.
+    private void* _sealing;
+    private void* _opening;
+
+    // The key that each context has now, pinned so that no collection leaves copies.
+    private readonly byte[] _sealingKey = GC.AllocateArray<byte>(KeySize, pinned: true);
+    private readonly byte[] _openingKey = GC.AllocateArray<byte>(KeySize, pinned: true);
+
+    /// <exception cref="CryptoLibraryException">libcrypto cannot serve; see <see cref="CryptoLibrary"/>.</exception>
+    public Aead()
+    {
+        Algorithms.Require();
+        byte* zero = stackalloc byte[KeySize];
+        _sealing = Check(EVP_CIPHER_CTX_new());
+        Check(EVP_EncryptInit_ex2(_sealing, Algorithms.ChaCha20Poly1305, zero, null, null));
+        _opening = Check(EVP_CIPHER_CTX_new());
+        Check(EVP_DecryptInit_ex2(_opening, Algorithms.ChaCha20Poly1305, zero, null, null));
+    }
+
+    ~Aead() => Free();
+
+    /// <summary>Encrypts and authenticates one message.</summary>
+    /// <param name="key">32 bytes.</param>
+    /// <param name="counter">The nonce; never used twice with one key.</param>
+    /// <param name="aad">What is authenticated beside the message; may be empty.</param>
+    /// <param name="plaintext">The message; may be empty.</param>
+    /// <param name="ciphertext">
+    /// Receives plaintext.Length + 16 bytes. Begins where the plaintext begins, or does not overlap it.
+    /// </param>
+    /// <exception cref="ArgumentException">A length or an overlap is wrong.</exception>
+    public void Seal(
+        ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> plaintext, Span<byte> ciphertext)
+    {
+        Span<byte> nonce = stackalloc byte[NonceSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(nonce[4..], counter);
+        Seal(key, nonce, aad, plaintext, ciphertext);
+    }
+
+    /// <summary>Checks and decrypts one message, from the network: any bytes at all.</summary>
+    /// <param name="key">32 bytes.</param>
+    /// <param name="counter">The nonce.</param>
+    /// <param name="aad">What was authenticated beside the message.</param>
+    /// <param name="ciphertext">The message with its tag.</param>
+    /// <param name="plaintext">
+    /// Receives ciphertext.Length - 16 bytes, zeros when the answer is false. Begins where the ciphertext begins, or does not
+    /// overlap it.
+    /// </param>
+    /// <returns>False when the ciphertext is shorter than a tag or its tag does not fit.</returns>
+    /// <exception cref="ArgumentException">A length or an overlap is wrong.</exception>
+    public bool TryOpen(
+        ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> ciphertext, Span<byte> plaintext)
+    {
+        Span<byte> nonce = stackalloc byte[NonceSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(nonce[4..], counter);
+        return TryOpen(key, nonce, aad, ciphertext, plaintext);
+    }
+
+    /// <summary>
+    /// Overwrites what is still held of the last keys and messages. The next call would do so too; this is for where there may be
+    /// none for long, so that the end of a keypair is the end of its keys.
+    /// </summary>
+    public void Forget()
+    {
+        Span<byte> zero = stackalloc byte[KeySize];
+        Span<byte> tag = stackalloc byte[TagSize];
+        Seal(zero, 0, default, default, tag);
+        TryOpen(zero, 0, default, tag, default);
+    }
+
+    /// <summary>Frees the contexts, which libcrypto wipes.</summary>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>As the other, with a nonce of any 12 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Seal(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> aad,
+        ReadOnlySpan<byte> plaintext, Span<byte> ciphertext)
+    {
+        if (key.Length != KeySize || nonce.Length != NonceSize || ciphertext.Length - TagSize != plaintext.Length) ThrowLengths();
+        if (plaintext.Overlaps(ciphertext, out int offset) && offset != 0) ThrowOverlap();
+        void* context = _sealing;
+        if (context == null) ThrowDisposed();
+        OSSL_PARAM* parameters = stackalloc OSSL_PARAM[2];
+        byte* none = stackalloc byte[TagSize]; // a stream cipher leaves nothing to the end
+        int length;
+        fixed (byte* keyBytes = key, nonceBytes = nonce, aadBytes = aad, input = plaintext, output = ciphertext)
+        {
+            byte* newKey = IsSame(key, _sealingKey) ? null : keyBytes;
+            Require(EVP_EncryptInit_ex2(context, null, newKey, nonceBytes, null));
+            if (newKey != null) key.CopyTo(_sealingKey);
+            if (aad.Length != 0) Require(EVP_EncryptUpdate(context, null, &length, aadBytes, aad.Length));
+            if (plaintext.Length != 0) Require(EVP_EncryptUpdate(context, output, &length, input, plaintext.Length));
+            Require(EVP_EncryptFinal_ex(context, none, &length));
+            byte* tag = output + plaintext.Length;
+            parameters[0] = new OSSL_PARAM(OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, tag, TagSize);
+            Require(EVP_CIPHER_CTX_get_params(context, parameters));
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>As the other, with a nonce of any 12 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryOpen(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> aad,
+        ReadOnlySpan<byte> ciphertext, Span<byte> plaintext)
+    {
+        if (ciphertext.Length < TagSize)
+        {
+            CryptographicOperations.ZeroMemory(plaintext);
+            return false;
+        }
+
+        if (key.Length != KeySize || nonce.Length != NonceSize || ciphertext.Length - TagSize != plaintext.Length) ThrowLengths();
+        if (ciphertext.Overlaps(plaintext, out int offset) && offset != 0) ThrowOverlap();
+        void* context = _opening;
+        if (context == null) ThrowDisposed();
+        OSSL_PARAM* parameters = stackalloc OSSL_PARAM[2];
+        byte* none = stackalloc byte[TagSize];
+        int length;
+        bool authentic;
+        fixed (byte* keyBytes = key, nonceBytes = nonce, aadBytes = aad, input = ciphertext, output = plaintext)
+        {
+            byte* tag = input + plaintext.Length;
+            parameters[0] = new OSSL_PARAM(OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, tag, TagSize);
+            byte* newKey = IsSame(key, _openingKey) ? null : keyBytes;
+            Require(EVP_DecryptInit_ex2(context, null, newKey, nonceBytes, parameters));
+            if (newKey != null) key.CopyTo(_openingKey);
+            if (aad.Length != 0) Require(EVP_DecryptUpdate(context, null, &length, aadBytes, aad.Length));
+            if (plaintext.Length != 0) Require(EVP_DecryptUpdate(context, output, &length, input, plaintext.Length));
+            authentic = EVP_DecryptFinal_ex(context, none, &length) == 1;
+        }
+
+        GC.KeepAlive(this);
+        if (!authentic) CryptographicOperations.ZeroMemory(plaintext);
+        return authentic;
+    }
+
+    // In constant time. CryptographicOperations.FixedTimeEquals, which goes byte by byte and is never optimised, takes longer
+    // than the keying that this is to save.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsSame(ReadOnlySpan<byte> key, byte[] other)
+    {
+        ReadOnlySpan<ulong> a = MemoryMarshal.Cast<byte, ulong>(key);
+        ReadOnlySpan<ulong> b = MemoryMarshal.Cast<byte, ulong>(other);
+        return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Require(int result, [CallerArgumentExpression(nameof(result))] string call = "")
+    {
+        if (result <= 0) ThrowBroken(call);
+    }
+
+    // After a failed call nobody knows which key the context has, so it must not seal again.
+    [DoesNotReturn]
+    private void ThrowBroken(string call)
+    {
+        Dispose();
+        Throw(call);
+    }
+
+    [DoesNotReturn]
+    private void ThrowDisposed() => throw new ObjectDisposedException(nameof(Aead));
+
+    [DoesNotReturn]
+    private static void ThrowLengths() => throw new ArgumentException(
+        $"A key is {KeySize} bytes, a nonce {NonceSize}, and a ciphertext {TagSize} bytes longer than its plaintext.");
+
+    [DoesNotReturn]
+    private static void ThrowOverlap() => throw new ArgumentException(
+        "The output may begin where the input begins, but not overlap it otherwise.");
+
+    private void Free()
+    {
+        if (_sealing != null) EVP_CIPHER_CTX_free(_sealing);
+        if (_opening != null) EVP_CIPHER_CTX_free(_opening);
+        _sealing = _opening = null;
+        CryptographicOperations.ZeroMemory(_sealingKey);
+        CryptographicOperations.ZeroMemory(_openingKey);
+    }
+}

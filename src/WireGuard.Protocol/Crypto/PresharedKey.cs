@@ -1,0 +1,32 @@
+using System.Security.Cryptography;
+
+namespace WireGuard.Protocol.Crypto;
+
+/// <summary>
+/// The symmetric key two peers may share beside their public keys (the WireGuard paper, section 5.2): 32 bytes on the pinned
+/// heap, wiped by <see cref="Dispose"/>, after which every member throws <see cref="ObjectDisposedException"/>.
+/// All zero means none.
+/// </summary>
+public sealed class PresharedKey : IDisposable
+{
+    /// <summary>Length in bytes.</summary>
+    public const int Size = PinnedSecret.Size;
+
+    private static readonly byte[] Zero = new byte[Size];
+
+    private readonly PinnedSecret _secret;
+
+    /// <summary>Copies <paramref name="bytes"/>, which stay the caller's to wipe.</summary>
+    /// <param name="bytes">32 bytes.</param>
+    /// <exception cref="ArgumentException">Not 32 bytes.</exception>
+    public PresharedKey(ReadOnlySpan<byte> bytes) => _secret = PinnedSecret.CopyOf(bytes);
+
+    /// <summary>The 32 bytes.</summary>
+    public ReadOnlySpan<byte> Bytes => _secret.Bytes;
+
+    /// <summary>Whether this is the key that means none. Takes the same time for every key.</summary>
+    public bool IsZero => CryptographicOperations.FixedTimeEquals(_secret.Bytes, Zero);
+
+    /// <summary>Wipes the key.</summary>
+    public void Dispose() => _secret.Dispose();
+}

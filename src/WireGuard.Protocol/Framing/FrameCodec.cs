@@ -1,0 +1,81 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+
+namespace WireGuard.Protocol.Framing;
+
+/// <summary>
+/// The frame that carries one WireGuard message over a stream (TCP and VSOCK), as wireguard-go-vsock has it:
+/// <code>
+/// u16 LE length of message | u32 LE CRC-32 (IEEE 802.3) of message | message
+/// </code>
+/// A stream cannot be found again once its frames are lost, so whoever reads a bad one closes the connection.
+/// </summary>
+public static class FrameCodec
+{
+    /// <summary>Bytes in front of each message.</summary>
+    public const int HeaderSize = 6;
+
+    /// <summary>The longest message a frame may carry, in bytes.</summary>
+    public const int MaxMessageSize = 65_530;
+
+    /// <summary>The shortest message there is: a keepalive, which is a transport message around nothing.</summary>
+    public const int MinMessageSize = 32;
+
+    private const int ChecksumOffset = 2;
+    private const int TypeSize = 4; // u8 type and three zero bytes, read as one little-endian number
+
+    /// <summary>Writes the six bytes that go in front of <paramref name="message"/>.</summary>
+    /// <param name="header"><see cref="HeaderSize"/> bytes or more; they may lie right in front of the message.</param>
+    /// <param name="message">A WireGuard message of <see cref="MinMessageSize"/> to <see cref="MaxMessageSize"/> bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No frame carries a message of that length.</exception>
+    public static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(message.Length, MinMessageSize, nameof(message));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(message.Length, MaxMessageSize, nameof(message));
+        BinaryPrimitives.WriteUInt16LittleEndian(header, (ushort)message.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[ChecksumOffset..], Crc32.HashToUInt32(message));
+    }
+
+    /// <summary>
+    /// Looks at the front of what a stream has brought. A complete frame is the header and <paramref name="messageLength"/>
+    /// bytes of message behind it. A bad length is told from the first two bytes, a wrong type from the first ten: a stream
+    /// that is not WireGuard is not waited for.
+    /// </summary>
+    /// <param name="messageLength">
+    /// The length that the header of a complete or an incomplete frame says; 0 for a bad one or while that is not there.
+    /// </param>
+    public static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength)
+    {
+        messageLength = 0;
+        if (buffer.Length < ChecksumOffset)
+            return FrameStatus.Incomplete;
+        int length = BinaryPrimitives.ReadUInt16LittleEndian(buffer);
+        if (length is < MinMessageSize or > MaxMessageSize)
+            return FrameStatus.BadLength;
+        if (buffer.Length >= HeaderSize + TypeSize &&
+            !IsLengthOfType(BinaryPrimitives.ReadUInt32LittleEndian(buffer[HeaderSize..]), length))
+        {
+            return FrameStatus.BadLength;
+        }
+        if (buffer.Length < HeaderSize + length)
+        {
+            messageLength = length;
+            return FrameStatus.Incomplete;
+        }
+        uint checksum = BinaryPrimitives.ReadUInt32LittleEndian(buffer[ChecksumOffset..]);
+        if (Crc32.HashToUInt32(buffer.Slice(HeaderSize, length)) != checksum)
+            return FrameStatus.BadChecksum;
+        messageLength = length;
+        return FrameStatus.Complete;
+    }
+
+    /// <summary>The sizes of sections 5.4.2, 5.4.3, 5.4.7 and 5.4.6 of the WireGuard paper.</summary>
+    private static bool IsLengthOfType(uint type, int length) => type switch
+    {
+        1 => length == 148, // handshake initiation
+        2 => length == 92,  // handshake response
+        3 => length == 64,  // cookie reply
+        4 => length >= MinMessageSize, // transport data
+        _ => false,
+    };
+}

@@ -1,0 +1,62 @@
+using System.Security.Cryptography;
+using WireGuard.Protocol.Crypto;
+
+namespace WireGuard.Protocol.Noise;
+
+/// <summary>
+/// The responder's side of the cookies (sections 5.3 and 5.4.7): under load a handshake message is answered with a cookie, and only
+/// one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the source
+/// address under a secret that changes every two minutes. Owned by one thread.
+/// </summary>
+public sealed class CookieChecker : IDisposable
+{
+    private readonly byte[] _secret = GC.AllocateArray<byte>(Blake2s.HashSize, pinned: true);
+    private readonly MacKeys _keys;
+    private long _secretBornMs = long.MinValue;
+
+    /// <param name="keys">Of our own static public key.</param>
+    public CookieChecker(MacKeys keys) => _keys = keys;
+
+    /// <summary>Whether mac2 is made with a cookie that we gave to this source in the last two minutes.</summary>
+    /// <param name="message">An initiation or a response, whole.</param>
+    /// <param name="source">The bytes that stand for where it came from.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    public bool IsMac2Valid(ReadOnlySpan<byte> message, ReadOnlySpan<byte> source, long nowMs)
+    {
+        if (!HasFreshSecret(nowMs))
+            return false;
+        Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
+        Span<byte> expected = stackalloc byte[MacKeys.MacSize];
+        Blake2s.Mac(_secret, source, cookie);
+        Blake2s.Mac(cookie, message[..^MacKeys.MacSize], expected);
+        return CryptographicOperations.FixedTimeEquals(expected, MacKeys.Mac2(message));
+    }
+
+    /// <summary>Writes the cookie reply to a handshake message.</summary>
+    /// <param name="message">An initiation or a response, whole; its mac1 was checked.</param>
+    /// <param name="senderIndex">That message's sender index.</param>
+    /// <param name="source">The bytes that stand for where it came from.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="reply">Written.</param>
+    public void WriteReply(
+        ReadOnlySpan<byte> message, uint senderIndex, ReadOnlySpan<byte> source, long nowMs, CookieReplyMessage reply)
+    {
+        if (!HasFreshSecret(nowMs))
+        {
+            SecureRandom.Fill(_secret);
+            _secretBornMs = nowMs;
+        }
+
+        Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
+        Blake2s.Mac(_secret, source, cookie);
+        reply.Type = MessageType.CookieReply;
+        reply.ReceiverIndex = senderIndex;
+        SecureRandom.Fill(reply.Nonce);
+        XChaCha20Poly1305.Seal(_keys.CookieKey, reply.Nonce, MacKeys.Mac1(message), cookie, reply.EncryptedCookie);
+    }
+
+    public void Dispose() => CryptographicOperations.ZeroMemory(_secret);
+
+    private bool HasFreshSecret(long nowMs) =>
+        _secretBornMs != long.MinValue && nowMs - _secretBornMs < Limits.CookieRefreshTimeMs;
+}

@@ -1,0 +1,153 @@
+using System.Security.Cryptography;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Segmentation;
+
+namespace WireGuard.Protocol.Noise;
+
+/// <summary>
+/// The transport keys of one session (sections 5.4.5 and 5.4.6): seals what we send under a counter that never repeats, opens
+/// what we receive once. Shared by all lanes: the send counter is interlocked, the replay window has its own lock,
+/// what the peer has said of itself is one word; everything else is immutable until <see cref="Dispose"/>, which must wait until
+/// no lane can still use it.
+/// </summary>
+public sealed class Keypair : IDisposable
+{
+    // The key to send with, then the one to receive with: a pinned array costs more than others, so there is one.
+    private readonly byte[] _keys = GC.AllocateArray<byte>(2 * Aead.KeySize, pinned: true);
+    private readonly ReplayWindow _window = new();
+    private readonly long _createdMs;
+    private long _sendCounter = -1;
+    private int _isExpired;
+    private int _askedForLastMinuteHandshake;
+    private volatile bool _hasReceived;
+    private long _remoteHello;
+
+    private Keypair(bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
+    {
+        IsInitiator = isInitiator;
+        LocalIndex = localIndex;
+        RemoteIndex = remoteIndex;
+        _createdMs = nowMs;
+    }
+
+    /// <summary>Whether we began the handshake it comes from: only the initiator renews a session for its age.</summary>
+    public bool IsInitiator { get; }
+
+    /// <summary>The receiver index of what we receive.</summary>
+    public uint LocalIndex { get; }
+
+    /// <summary>The receiver index of what we send.</summary>
+    public uint RemoteIndex { get; }
+
+    /// <summary>The counter of the next message to be sent.</summary>
+    public ulong NextCounter => (ulong)Volatile.Read(ref _sendCounter) + 1;
+
+    /// <summary>Whether an authentic message has come in under it: as responder, we then know that the initiator has it too.</summary>
+    public bool HasReceived => _hasReceived;
+
+    /// <summary>What the peer accepts under this keypair, by its last HELLO; null before the first. Any thread may set it.</summary>
+    public Hello? RemoteHello
+    {
+        get
+        {
+            long packed = Volatile.Read(ref _remoteHello);
+            return packed == 0 ? null : new Hello((ushort)(packed >> 32), (HelloFeatures)(uint)packed);
+        }
+
+        // One word, so that whoever reads it sees one HELLO and no mixture; the top bit tells it from none.
+        set => Volatile.Write(ref _remoteHello, value is not { } hello
+            ? 0
+            : long.MinValue | ((long)hello.LargestSuperpacket << 32) | (uint)hello.Features);
+    }
+
+    private Span<byte> SendKey => _keys.AsSpan(0, Aead.KeySize);
+
+    private Span<byte> ReceiveKey => _keys.AsSpan(Aead.KeySize);
+
+    /// <summary>Whether we have said HELLO under it. For the control thread alone.</summary>
+    public bool HasSaidHello { get; set; }
+
+    internal static Keypair Derive(ref SymmetricState state, bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
+    {
+        var keypair = new Keypair(isInitiator, localIndex, remoteIndex, nowMs);
+        if (isInitiator)
+            state.Split(keypair.SendKey, keypair.ReceiveKey);
+        else
+            state.Split(keypair.ReceiveKey, keypair.SendKey);
+        return keypair;
+    }
+
+    /// <summary>Whether it may still send: younger than REJECT_AFTER_TIME, below REJECT_AFTER_MESSAGES, not expired by hand.</summary>
+    public bool CanSend(long nowMs) => IsAlive(nowMs) && NextCounter < Limits.RejectAfterMessages;
+
+    /// <summary>Whether a new handshake is due after sending with it (section 6.2).</summary>
+    public bool NeedsRekeyAfterSending(long nowMs) =>
+        NextCounter > Limits.RekeyAfterMessages || (IsInitiator && nowMs - _createdMs >= Limits.RekeyAfterTimeMs);
+
+    /// <summary>
+    /// Whether a new handshake is due after receiving with it: its end is near and we only receive. True once (section 6.2).
+    /// </summary>
+    public bool NeedsRekeyAfterReceiving(long nowMs) =>
+        IsInitiator
+        && nowMs - _createdMs >= Limits.RejectAfterTimeMs - Limits.KeepaliveTimeoutMs - Limits.RekeyTimeoutMs
+        && Interlocked.Exchange(ref _askedForLastMinuteHandshake, 1) == 0;
+
+    /// <summary>Seals an inner packet into a message: writes the header before it and the tag behind it.</summary>
+    /// <param name="aead">The calling thread's.</param>
+    /// <param name="packet">The inner packet with its padding. Where it will stand in the message, or elsewhere.</param>
+    /// <param name="message">Receives header (16 bytes), sealed packet, tag (16 bytes).</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <returns>False when the session may no longer send.</returns>
+    public bool TrySeal(Aead aead, ReadOnlySpan<byte> packet, Span<byte> message, long nowMs)
+    {
+        if (!IsAlive(nowMs))
+            return false;
+        ulong counter = (ulong)Interlocked.Increment(ref _sendCounter);
+        if (counter >= Limits.RejectAfterMessages)
+        {
+            Interlocked.Decrement(ref _sendCounter);
+            return false;
+        }
+
+        TransportMessage.WriteHeader(message, RemoteIndex, counter);
+        aead.Seal(SendKey, counter, default, packet, message[TransportMessage.HeaderSize..]);
+        return true;
+    }
+
+    /// <summary>As the other, of a packet that stands in its place in the message already.</summary>
+    public bool TrySeal(Aead aead, Span<byte> message, long nowMs) =>
+        TrySeal(aead, message[TransportMessage.HeaderSize..^Aead.TagSize], message, nowMs);
+
+    /// <summary>
+    /// Authenticates a transport message and opens it in place; the inner packet, with padding, then stands at
+    /// <see cref="TransportMessage.HeaderSize"/>, <see cref="TransportMessage.Overhead"/> bytes shorter than the message.
+    /// </summary>
+    /// <returns>False when the session has ended, the message is forged, or it is a replay.</returns>
+    public bool TryOpen(Aead aead, Span<byte> message, long nowMs)
+    {
+        if (message.Length < TransportMessage.MinSize || !IsAlive(nowMs))
+            return false;
+        ulong counter = TransportMessage.Counter(message);
+        Span<byte> ciphertext = message[TransportMessage.HeaderSize..];
+        if (!aead.TryOpen(ReceiveKey, counter, default, ciphertext, ciphertext[..^Aead.TagSize])
+            || !_window.TryAccept(counter))
+            return false;
+        if (!_hasReceived)
+            _hasReceived = true;
+        return true;
+    }
+
+    /// <summary>Ends the session before its time, at once and for all lanes.</summary>
+    public void Expire() => Volatile.Write(ref _isExpired, 1);
+
+    public void Dispose()
+    {
+        Expire();
+        CryptographicOperations.ZeroMemory(_keys);
+    }
+
+    /// <summary>For tests of the limits on messages, which no test can reach by sending.</summary>
+    internal void SetNextCounter(ulong counter) => _sendCounter = (long)counter - 1;
+
+    private bool IsAlive(long nowMs) => Volatile.Read(ref _isExpired) == 0 && nowMs - _createdMs < Limits.RejectAfterTimeMs;
+}

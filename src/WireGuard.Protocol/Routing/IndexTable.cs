@@ -1,0 +1,49 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+
+namespace WireGuard.Protocol.Routing;
+
+/// <summary>
+/// The receiver indices that we have given out (section 5.4): each names either a keypair or an initiation that waits for its
+/// response. They are random, so that nobody can guess one. Looked up without a lock by all lanes, changed by one thread.
+/// </summary>
+/// <typeparam name="TOwner">A peer.</typeparam>
+public sealed class IndexTable<TOwner>
+    where TOwner : class
+{
+    private readonly ConcurrentDictionary<uint, Entry> _entries = new();
+
+    public int Count => _entries.Count;
+
+    /// <summary>Gives out a fresh index for a handshake in progress.</summary>
+    public uint Allocate(TOwner owner)
+    {
+        Span<byte> random = stackalloc byte[sizeof(uint)];
+        while (true)
+        {
+            SecureRandom.Fill(random);
+            uint index = BinaryPrimitives.ReadUInt32LittleEndian(random);
+            if (index != 0 && _entries.TryAdd(index, new Entry(owner, null)))
+                return index;
+        }
+    }
+
+    /// <summary>From now on the keypair's local index names it.</summary>
+    public void Bind(TOwner owner, Keypair keypair) => _entries[keypair.LocalIndex] = new Entry(owner, keypair);
+
+    public void Free(uint index) => _entries.TryRemove(index, out _);
+
+    /// <summary>Who an index was given to; false for one that was not.</summary>
+    public bool TryFind(uint index, [MaybeNullWhen(false)] out TOwner owner, out Keypair? keypair)
+    {
+        bool found = _entries.TryGetValue(index, out Entry entry);
+        owner = entry.Owner;
+        keypair = entry.Keypair;
+        return found;
+    }
+
+    private readonly record struct Entry(TOwner Owner, Keypair? Keypair);
+}

@@ -1,0 +1,67 @@
+using System.Buffers.Binary;
+
+namespace WireGuard.Protocol.Segmentation;
+
+/// <summary>What else a peer of our kind can do, by its HELLO.</summary>
+[Flags]
+public enum HelloFeatures : uint
+{
+    None = 0,
+
+    /// <summary>Superpackets of TCP.</summary>
+    Tcp = 1,
+
+    /// <summary>Superpackets of UDP.</summary>
+    Udp = 2,
+
+    /// <summary>The connection this comes on is one more beside those that are there, and takes the place of none.</summary>
+    Joins = 4,
+}
+
+/// <summary>
+/// HELLO, the first of the inner payloads that are no IP packet: what its sender accepts under this keypair. Every other
+/// implementation authenticates it and drops it.
+/// <code>
+/// u8 0x01 | u8 version = 1 | u16 LE largest superpacket accepted | u32 LE features
+/// </code>
+/// </summary>
+/// <param name="LargestSuperpacket">The longest IP packet, in bytes, that may come as one superpacket; 0 for none.</param>
+/// <param name="Features">What it can do. Bits that are not known yet are kept.</param>
+public readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Features)
+{
+    public const int Size = 8;
+
+    private const byte Type = 0x01;
+    private const byte Version = 1;
+
+    /// <summary>Whether it takes superpackets of any kind.</summary>
+    public bool TakesSuperpackets => LargestSuperpacket != 0;
+
+    /// <summary>Whether it takes superpackets of this kind.</summary>
+    public bool Takes(SegmentationKind kind) =>
+        TakesSuperpackets && (Features & (kind == SegmentationKind.Udp ? HelloFeatures.Udp : HelloFeatures.Tcp)) != 0;
+
+    /// <summary>
+    /// Reads an opened inner payload, padding included. A later version may be longer and says in a way of its own what it
+    /// is: only version 1 is known here.
+    /// </summary>
+    public static bool TryRead(ReadOnlySpan<byte> payload, out Hello hello)
+    {
+        hello = default;
+        if (payload.Length < Size || payload[0] != Type || payload[1] != Version)
+            return false;
+        hello = new Hello(
+            BinaryPrimitives.ReadUInt16LittleEndian(payload[2..]),
+            (HelloFeatures)BinaryPrimitives.ReadUInt32LittleEndian(payload[4..]));
+        return true;
+    }
+
+    /// <param name="payload">Receives <see cref="Size"/> bytes.</param>
+    public void Write(Span<byte> payload)
+    {
+        payload[0] = Type;
+        payload[1] = Version;
+        BinaryPrimitives.WriteUInt16LittleEndian(payload[2..], LargestSuperpacket);
+        BinaryPrimitives.WriteUInt32LittleEndian(payload[4..], (uint)Features);
+    }
+}

@@ -1,0 +1,194 @@
+using WireGuard.Protocol.Noise;
+
+namespace WireGuard.Protocol.Session;
+
+/// <summary>
+/// The timers of one peer (section 6 of the paper), as deadlines that somebody asks about:
+/// <code>
+/// timer                started by                             stopped by                     due after                        asks for
+/// retransmit           an initiation sent                     handshake complete             REKEY_TIMEOUT + jitter           RetryHandshake, at last AbandonHandshake
+/// new handshake        data sent (the first unanswered)       anything received              KEEPALIVE + REKEY_TIMEOUT + j.   BeginHandshake
+/// passive keepalive    data received (the first unanswered)   anything sent                  KEEPALIVE_TIMEOUT                SendKeepalive
+/// persistent keepalive its setting; anything sent, received   its setting, 0                 the setting                      SendKeepalive
+/// zero keys            a keypair derived; handshake given up  a newer keypair (starts anew)  3 * REJECT_AFTER_TIME            WipeKeys
+/// </code>
+/// The second and third are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
+/// </summary>
+public sealed class PeerTimers
+{
+    /// <summary>The deadline of what is not to happen.</summary>
+    public const long Never = long.MaxValue;
+
+    private long _retransmitAt = Never;
+    private long _zeroKeysAt = Never;
+    private long _persistentSince;
+    private long _handshakeSentAt = long.MinValue;
+    private long _initiationSentAt = long.MinValue;
+    private long _initiateFrom = long.MinValue;
+    private long _jitterMs = NewJitter();
+    private int _attempts;
+    private int _persistentKeepaliveMs;
+
+    /// <summary>What lanes note for these timers.</summary>
+    public Activity Activity { get; } = new();
+
+    /// <summary>The persistent keepalive's interval in ms, 0 for none.</summary>
+    public int PersistentKeepaliveMs => _persistentKeepaliveMs;
+
+    /// <summary>Whether an initiation waits for its response or its retransmission.</summary>
+    public bool IsInitiationInFlight => _retransmitAt != Never;
+
+    /// <summary>When the last initiation, or response, was sent; <see cref="long.MinValue"/> if none was.</summary>
+    public long HandshakeSentMs => _handshakeSentAt;
+
+    /// <summary>Whether nothing at all has come back for the last initiation: a cookie would be something.</summary>
+    public bool IsInitiationUnanswered { get; private set; }
+
+    /// <summary>Sets the persistent keepalive.</summary>
+    /// <returns>Whether a keepalive is due at once: it was switched on.</returns>
+    public bool SetPersistentKeepalive(int intervalMs, long nowMs)
+    {
+        bool switchedOn = _persistentKeepaliveMs == 0 && intervalMs > 0;
+        _persistentKeepaliveMs = intervalMs;
+        _persistentSince = nowMs;
+        return switchedOn;
+    }
+
+    /// <summary>
+    /// Whether REKEY_TIMEOUT has passed since the last initiation or response, or what <see cref="AllowInitiation"/> asks for: an
+    /// initiation must not be sent sooner.
+    /// </summary>
+    public bool MayInitiate(long nowMs) => nowMs >= _initiateFrom;
+
+    /// <summary>An initiation is to be sent because of traffic or the user, not because the last one was lost.</summary>
+    public void HandshakeWanted() => _attempts = 0;
+
+    /// <summary>An initiation was sent.</summary>
+    public void InitiationSent(long nowMs)
+    {
+        HandshakeSent(nowMs);
+        _initiationSentAt = nowMs;
+        IsInitiationUnanswered = true;
+        _jitterMs = NewJitter();
+        _retransmitAt = nowMs + Limits.RekeyTimeoutMs + _jitterMs;
+    }
+
+    /// <summary>A response was sent.</summary>
+    public void ResponseSent(long nowMs) => HandshakeSent(nowMs);
+
+    /// <summary>The peer is under load and gave us a cookie: it is there, and the retransmission will carry the cookie.</summary>
+    public void CookieReceived() => IsInitiationUnanswered = false;
+
+    /// <summary>A keypair was derived.</summary>
+    public void KeypairDerived(long nowMs) => _zeroKeysAt = nowMs + (3 * Limits.RejectAfterTimeMs);
+
+    /// <summary>The handshake is complete: we may send, and know the peer is there.</summary>
+    public void HandshakeComplete()
+    {
+        _retransmitAt = Never;
+        _attempts = 0;
+    }
+
+    /// <summary>
+    /// The way to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, but only until the
+    /// responder no longer takes it for a flood.
+    /// </summary>
+    /// <returns>When it may be sent, in ms of boot time: now, or soon.</returns>
+    public long AllowInitiation(long nowMs)
+    {
+        IsInitiationUnanswered = false;
+        _initiateFrom = _initiationSentAt == long.MinValue ? nowMs : Math.Max(nowMs, _initiationSentAt + Limits.InitiationSpacingMs);
+        return _initiateFrom;
+    }
+
+    /// <summary>Stops every timer but the persistent keepalive: the interface went down or the peer's keys are gone.</summary>
+    public void Stop()
+    {
+        _retransmitAt = Never;
+        _zeroKeysAt = Never;
+        _attempts = 0;
+        _initiateFrom = long.MinValue;
+        Activity.HandshakeBegan();
+        Activity.KeepaliveDue();
+    }
+
+    /// <summary>What is due now. To be called until it says <see cref="SessionAction.None"/>.</summary>
+    public SessionAction Poll(long nowMs)
+    {
+        if (nowMs >= _retransmitAt)
+            return Retransmit(nowMs);
+        if (nowMs >= NewHandshakeAt)
+        {
+            Activity.HandshakeBegan();
+            return SessionAction.BeginHandshake;
+        }
+
+        if (nowMs >= PassiveKeepaliveAt)
+        {
+            Activity.KeepaliveDue();
+            return SessionAction.SendKeepalive;
+        }
+
+        if (nowMs >= PersistentKeepaliveAt)
+        {
+            _persistentSince = nowMs;
+            return SessionAction.SendKeepalive;
+        }
+
+        if (nowMs >= _zeroKeysAt)
+        {
+            _zeroKeysAt = Never;
+            return SessionAction.WipeKeys;
+        }
+
+        return SessionAction.None;
+    }
+
+    /// <summary>When <see cref="Poll"/> is next to be called, in ms of boot time; <see cref="Never"/> when only traffic can start a timer.</summary>
+    public long NextDeadline(long nowMs)
+    {
+        long ofControl = Math.Min(Math.Min(_retransmitAt, _zeroKeysAt), PersistentKeepaliveAt);
+        Activity.Watch();
+        long ofLanes = Math.Min(NewHandshakeAt, PassiveKeepaliveAt);
+        if (ofLanes == Never && Activity.TryStopWatching())
+            return ofControl;
+        // Lanes tell nothing while we watch: look again before a timer that they start from now on can be due.
+        return Math.Min(ofControl, Math.Min(ofLanes, nowMs + Limits.KeepaliveTimeoutMs));
+    }
+
+    private long NewHandshakeAt => After(Activity.SentUnansweredSince, Limits.KeepaliveTimeoutMs + Limits.RekeyTimeoutMs + _jitterMs);
+
+    private long PassiveKeepaliveAt => After(Activity.ReceivedUnansweredSince, Limits.KeepaliveTimeoutMs);
+
+    private long PersistentKeepaliveAt => _persistentKeepaliveMs == 0
+        ? Never
+        : Math.Max(Activity.LastTraversal, _persistentSince) + _persistentKeepaliveMs;
+
+    private void HandshakeSent(long nowMs)
+    {
+        _handshakeSentAt = nowMs;
+        _initiateFrom = nowMs + Limits.RekeyTimeoutMs;
+        Activity.Sent(nowMs);
+    }
+
+    private SessionAction Retransmit(long nowMs)
+    {
+        _retransmitAt = Never;
+        if (_attempts >= Limits.MaxHandshakeAttempts)
+        {
+            _attempts = 0;
+            if (_zeroKeysAt == Never)
+                _zeroKeysAt = nowMs + (3 * Limits.RejectAfterTimeMs);
+            return SessionAction.AbandonHandshake;
+        }
+
+        _attempts++;
+        // In case the initiation cannot be sent now: there is no way to the peer, or a response went too short a while ago.
+        _retransmitAt = nowMs + Limits.RekeyTimeoutMs + NewJitter();
+        return SessionAction.RetryHandshake;
+    }
+
+    private static long After(long since, long delayMs) => since == 0 ? Never : since + delayMs;
+
+    private static long NewJitter() => Random.Shared.Next(Limits.RekeyTimeoutJitterMaxMs);
+}
