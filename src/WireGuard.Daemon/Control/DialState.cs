@@ -1,0 +1,60 @@
+using WireGuard.Daemon.Transport;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// How the dialling of one peer's endpoint stands. Control only.
+/// <code>
+/// Idle --wanted--> Connecting --connected--> Connected (its handshake is under way) --authenticated--> Idle, backoff reset
+///  ^                   |                         |
+///  |                   `--------failed-----------'--> Waiting --its time has come--> Connecting
+///  `----- nobody has wanted it for REKEY_ATTEMPT_TIME ---'
+/// </code>
+/// </summary>
+internal sealed class DialState
+{
+    public const int MinBackoffMs = 500;
+    public const int MaxBackoffMs = 30_000;
+
+    /// <summary>How long a connection may take to come about.</summary>
+    public const int ConnectTimeoutMs = 10_000;
+
+    private int _backoffMs = MinBackoffMs;
+
+    /// <summary>The socket that is connecting; -1 for none.</summary>
+    public int ConnectingFd { get; set; } = -1;
+
+    /// <summary>The control loop's name for that socket.</summary>
+    public ulong Watch { get; set; }
+
+    /// <summary>When the attempt under way began.</summary>
+    public long StartedMs { get; set; }
+
+    /// <summary>The connection that was made and on which the peer has not yet authenticated.</summary>
+    public StreamConnection? Connection { get; set; }
+
+    /// <summary>Before this time it is not dialled again; 0 for at once.</summary>
+    public long NotBeforeMs { get; set; }
+
+    /// <summary>Whether a retry is on the control loop's list.</summary>
+    public bool IsRetryScheduled { get; set; }
+
+    /// <summary>When somebody last wanted to send.</summary>
+    public long WantedMs { get; set; }
+
+    public bool IsConnecting => ConnectingFd >= 0;
+
+    /// <summary>Takes the next delay: 0.5 s to 30 s, doubling, give or take a quarter so that peers do not dial in step.</summary>
+    public int NextDelayMs()
+    {
+        int delay = _backoffMs - (_backoffMs / 4) + Random.Shared.Next(_backoffMs / 2);
+        _backoffMs = Math.Min(_backoffMs * 2, MaxBackoffMs);
+        return Math.Clamp(delay, MinBackoffMs, MaxBackoffMs);
+    }
+
+    public void ResetBackoff()
+    {
+        _backoffMs = MinBackoffMs;
+        NotBeforeMs = 0;
+    }
+}

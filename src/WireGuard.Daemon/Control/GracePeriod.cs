@@ -1,0 +1,52 @@
+using WireGuard.Daemon.Lanes;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// Disposes of what lanes may still be using: keys are wiped and descriptors closed once every lane has let go of all that it could
+/// reach when they were retired (the idea of RCU). Control only.
+/// </summary>
+internal sealed class GracePeriod
+{
+    private readonly Queue<(IDisposable Retired, long[] Seen)> _waiting = new();
+    private readonly IReadOnlyList<LaneEpoch> _epochs;
+    private long[]? _latest;
+
+    public GracePeriod(IReadOnlyList<LaneEpoch> epochs) => _epochs = epochs;
+
+    public bool IsEmpty => _waiting.Count == 0;
+
+    /// <summary>Takes what no lane can find any more, though one may still hold it.</summary>
+    public void Retire(IDisposable retired)
+    {
+        // A lane whose epoch is read as even must not have been able to find it since: the store that hid it comes first.
+        Interlocked.MemoryBarrier();
+        long[] seen = [.. _epochs.Select(epoch => epoch.Value)];
+        // Neighbours that saw the same share the array: a flood of retirements costs little.
+        if (_latest is not null && seen.AsSpan().SequenceEqual(_latest))
+            seen = _latest;
+        _latest = seen;
+        _waiting.Enqueue((retired, seen));
+    }
+
+    /// <summary>Disposes of what no lane can hold any more.</summary>
+    public void Poll()
+    {
+        while (_waiting.TryPeek(out (IDisposable Retired, long[] Seen) oldest) && HavePassed(oldest.Seen))
+        {
+            _waiting.Dequeue();
+            oldest.Retired.Dispose();
+        }
+    }
+
+    private bool HavePassed(long[] seen)
+    {
+        for (int i = 0; i < seen.Length; i++)
+        {
+            if (!_epochs[i].HasPassed(seen[i]))
+                return false;
+        }
+
+        return true;
+    }
+}

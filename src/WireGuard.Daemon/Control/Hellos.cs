@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Segmentation;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// Says HELLO, over streams: once under each new keypair, and as the first message of each connection that is to be one more of
+/// a peer's. It asks for no answer, so it starts no timer but the ones that an empty message starts. Control only.
+/// </summary>
+internal sealed class Hellos
+{
+    private readonly ControlLoop _loop;
+    private readonly Aead _aead;
+    private readonly ILogger _log;
+
+    /// <param name="loop">The control loop.</param>
+    /// <param name="aead">The control thread's.</param>
+    /// <param name="local">What we accept; null to say nothing, ever.</param>
+    /// <param name="log">Of the daemon.</param>
+    public Hellos(ControlLoop loop, Aead aead, Hello? local, ILogger log)
+    {
+        _loop = loop;
+        _aead = aead;
+        _log = log;
+        Local = local;
+    }
+
+    /// <summary>What we say of ourselves; null if nothing.</summary>
+    public Hello? Local { get; }
+
+    /// <summary>Says it on the peer's current connection.</summary>
+    /// <returns>False when nothing was sent: we have nothing to say, or the way to the peer is no stream.</returns>
+    public bool TrySay(Peer peer) =>
+        peer.Destination is StreamConnection connection && Local is { } hello
+        && TrySend(peer, connection, peer.Keypairs.Current, hello);
+
+    /// <summary>
+    /// Says it under each keypair under which the peer has and we have not: when handshakes have crossed, each end sends with the
+    /// keypair of its own, and so is the only one to say it there.
+    /// </summary>
+    public void Answer(Peer peer)
+    {
+        if (peer.Destination is not StreamConnection connection || Local is not { } hello)
+            return;
+        foreach (Keypair keypair in peer.Keypairs.All)
+        {
+            if (keypair is { RemoteHello: not null, HasSaidHello: false })
+                TrySend(peer, connection, keypair, hello);
+        }
+    }
+
+    /// <summary>Says on a connection that it is one more of the peer's: the first message on it, and its answer.</summary>
+    public bool TryJoin(Peer peer, StreamConnection connection) =>
+        Local is { } hello
+        && TrySend(peer, connection, peer.Keypairs.Current, hello with { Features = hello.Features | HelloFeatures.Joins });
+
+    private bool TrySend(Peer peer, StreamConnection connection, Keypair? keypair, Hello hello)
+    {
+        if (keypair is null || !keypair.CanSend(_loop.NowMs))
+            return false;
+        // Padded as everything is.
+        Span<byte> message = stackalloc byte[TransportMessage.Overhead + Limits.PaddingMultiple];
+        message.Clear();
+        hello.Write(message[TransportMessage.HeaderSize..]);
+        if (!keypair.TrySeal(_aead, message, _loop.NowMs))
+            return false;
+        keypair.HasSaidHello = true;
+        peer.CountSent(message.Length);
+        peer.Activity.Sent(_loop.NowMs);
+        Log.HelloSent(_log, peer);
+        connection.Send(message, _loop.NowMs);
+        return true;
+    }
+}

@@ -1,0 +1,122 @@
+using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Session;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// One peer. Its first part is what lanes use for each packet: published references, interlocked counters. The second is control's alone.
+/// </summary>
+internal sealed class Peer
+{
+    /// <summary>In the place of a lane's index: the control thread.</summary>
+    public const int NoLane = -1;
+
+    private volatile Destination? _destination;
+    private volatile StreamConnection[] _streamByLane = [];
+    private UdpDestination? _roamedTo;
+    private int _signals;
+    private long _sentBytes;
+    private long _receivedBytes;
+    private long _droppedPackets;
+
+    public Peer(PublicKey publicKey, PrivateKey? local, Action<Keypair> retire)
+    {
+        PublicKey = publicKey;
+        Session = new Session(publicKey, local, retire);
+    }
+
+    public PublicKey PublicKey { get; }
+
+    // ---- read by lanes ------------------------------------------------------------------------------------------
+
+    /// <summary>Where messages go now; null when there is no way to it. Set by control.</summary>
+    public Destination? Destination
+    {
+        get => _destination;
+        set => _destination = value;
+    }
+
+    /// <summary>Which of its connections each lane sends on; empty while there is but one. Set by control.</summary>
+    public StreamConnection[] StreamByLane
+    {
+        get => _streamByLane;
+        set => _streamByLane = value;
+    }
+
+    public KeypairRotation Keypairs => Session.Keypairs;
+
+    /// <summary>
+    /// The connection that a lane sends on: always the same while the set of them is, so that the order of a flow, which stays on
+    /// its lane, is kept. Null when there is none.
+    /// </summary>
+    /// <param name="lane">The lane's index, or <see cref="NoLane"/> for the control thread, which sends where handshakes go.</param>
+    public StreamConnection? StreamFor(int lane)
+    {
+        StreamConnection[] byLane = _streamByLane;
+        return (uint)lane < (uint)byLane.Length && !byLane[lane].IsFailed ? byLane[lane] : _destination as StreamConnection;
+    }
+
+    public Activity Activity => Session.Timers.Activity;
+
+    public StagedPackets Staged { get; } = new();
+
+    public long SentBytes => Interlocked.Read(ref _sentBytes);
+
+    public long ReceivedBytes => Interlocked.Read(ref _receivedBytes);
+
+    /// <summary>Outbound packets dropped: too many were staged, or no session came about.</summary>
+    public long DroppedPackets => Interlocked.Read(ref _droppedPackets);
+
+    public void CountSent(long bytes) => Interlocked.Add(ref _sentBytes, bytes);
+
+    public void CountReceived(long bytes) => Interlocked.Add(ref _receivedBytes, bytes);
+
+    public void CountDropped(long packets) => Interlocked.Add(ref _droppedPackets, packets);
+
+    /// <summary>Keeps a packet until it can be sent.</summary>
+    public void Stage(ReadOnlySpan<byte> packet) => CountDropped(Staged.Add(packet));
+
+    /// <summary>An authentic datagram came from there: tells control.</summary>
+    public void RoamTo(UdpDestination destination, ControlInbox inbox)
+    {
+        Volatile.Write(ref _roamedTo, destination);
+        inbox.Post(this, PeerSignals.Roamed);
+    }
+
+    /// <summary>Adds a signal.</summary>
+    /// <returns>Whether it is the first that control has not taken: the peer must be queued for it.</returns>
+    public bool AddSignal(PeerSignals signal) => Interlocked.Or(ref _signals, (int)signal) == 0;
+
+    // ---- control only -------------------------------------------------------------------------------------------
+
+    public Session Session { get; }
+
+    /// <summary>The configured endpoint: where a stream is dialled. With UDP, the last one that was configured.</summary>
+    public EndpointAddress? Endpoint { get; set; }
+
+    /// <summary>The connections on which it has authenticated and that are still open, oldest first.</summary>
+    public List<StreamConnection> Connections { get; } = [];
+
+    /// <summary>How the dialling of its endpoint stands.</summary>
+    public DialState Dial { get; } = new();
+
+    /// <summary>How the dialling of one more connection, beside those that are there, stands.</summary>
+    public DialState ExtraDial { get; } = new();
+
+    /// <summary>When the last handshake was completed, in seconds and nanoseconds since 1970; 0 for never.</summary>
+    public (long Seconds, int Nanoseconds) LastHandshake { get; set; }
+
+    /// <summary>When its timers are to be looked at; <see cref="PeerTimers.Never"/> if not by themselves.</summary>
+    public long WakeAt { get; set; } = PeerTimers.Never;
+
+    /// <summary>Whether it was removed: what still refers to it must let go.</summary>
+    public bool IsRemoved { get; set; }
+
+    public PeerSignals TakeSignals() => (PeerSignals)Interlocked.Exchange(ref _signals, 0);
+
+    public UdpDestination? TakeRoaming() => Interlocked.Exchange(ref _roamedTo, null);
+
+    public override string ToString() => PublicKey.ToString();
+}

@@ -1,0 +1,219 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Lanes;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Session;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It also sends what had to wait: staged
+/// packets and keepalives. Control only.
+/// </summary>
+internal sealed class SessionDriver
+{
+    private readonly Device _device;
+    private readonly Network _network;
+    private readonly Handshakes _handshakes;
+    private readonly ControlLoop _loop;
+    private readonly Hellos _hellos;
+    private readonly OutboundBatch _batch;
+    private readonly Func<UdpSockets?> _sockets;
+    private readonly ILogger _log;
+
+    /// <param name="device">The device.</param>
+    /// <param name="network">Under the tunnel.</param>
+    /// <param name="handshakes">To begin them.</param>
+    /// <param name="hellos">To say what we are.</param>
+    /// <param name="loop">The control loop.</param>
+    /// <param name="batch">The control thread's own.</param>
+    /// <param name="sockets">The UDP sockets to send with.</param>
+    /// <param name="log">Of the daemon.</param>
+    public SessionDriver(
+        Device device,
+        Network network,
+        Handshakes handshakes,
+        Hellos hellos,
+        ControlLoop loop,
+        OutboundBatch batch,
+        Func<UdpSockets?> sockets,
+        ILogger log)
+    {
+        _device = device;
+        _network = network;
+        _handshakes = handshakes;
+        _hellos = hellos;
+        _loop = loop;
+        _batch = batch;
+        _sockets = sockets;
+        _log = log;
+    }
+
+    /// <summary>Lanes have signalled something of the peer.</summary>
+    public void OnSignals(Peer peer)
+    {
+        PeerSignals signals = peer.TakeSignals();
+        if (peer.IsRemoved)
+            return;
+        if ((signals & PeerSignals.Roamed) != 0 && peer.TakeRoaming() is { } destination)
+            peer.Destination = destination;
+        if ((signals & PeerSignals.Confirmed) != 0)
+            Confirm(peer);
+        if ((signals & PeerSignals.SaidHello) != 0)
+        {
+            _hellos.Answer(peer);
+            _network.OnHello(peer);
+        }
+
+        if ((signals & PeerSignals.HasStaged) != 0)
+            SendStaged(peer);
+        if ((signals & PeerSignals.WantsHandshake) != 0)
+            _handshakes.Begin(peer, isRetry: false);
+        Schedule(peer);
+    }
+
+    /// <summary>A connection to the peer was made: a handshake begins on it, as soon as one may.</summary>
+    public void OnReached(Peer peer)
+    {
+        long fromMs = peer.Session.Timers.AllowInitiation(_loop.NowMs);
+        if (fromMs <= _loop.NowMs)
+            Initiate(peer);
+        else
+            _loop.At(fromMs, () => Initiate(peer));
+    }
+
+    /// <summary>Looks at the peer's timers again, after anything that may have moved one.</summary>
+    public void Schedule(Peer peer)
+    {
+        long deadline = _device.IsUp && !peer.IsRemoved ? peer.Session.Timers.NextDeadline(_loop.NowMs) : PeerTimers.Never;
+        // An earlier wake-up that is on the list already will come here again; a later one is left to find nothing to do.
+        if (deadline >= peer.WakeAt)
+            return;
+        peer.WakeAt = deadline;
+        _loop.At(deadline, () => Wake(peer, deadline));
+    }
+
+    /// <summary>Sends what is staged for the peer; begins what is missing for that.</summary>
+    public void SendStaged(Peer peer)
+    {
+        if (peer.Staged.IsEmpty)
+            return;
+        if (!CanSend(peer, out Keypair? keypair))
+        {
+            _handshakes.Begin(peer, isRetry: false);
+            return;
+        }
+
+        // Lanes stage behind what is staged, so order is kept. But a flood stages as fast as it is sent: after so many the rest is
+        // taken at once, and lanes go on past it. Else control would carry that flood for ever, and do nothing more.
+        for (int i = 0; i < StagedPackets.MaxPackets && peer.Staged.TryTake(out byte[]? packet); i++)
+            Seal(peer, keypair!, packet);
+        foreach (byte[] packet in peer.Staged.TakeAll())
+            Seal(peer, keypair!, packet);
+        _batch.Flush(_sockets(), _loop.NowMs);
+    }
+
+    /// <summary>Sends what is staged, or an empty message; begins a handshake if there is no session.</summary>
+    public void SendKeepalive(Peer peer)
+    {
+        if (!peer.Staged.IsEmpty)
+        {
+            SendStaged(peer);
+        }
+        else if (CanSend(peer, out Keypair? keypair) && _batch.TrySeal(peer, keypair!, default, 0, _device.Mtu, _loop.NowMs))
+        {
+            Log.KeepaliveSent(_log, peer);
+            _batch.Flush(_sockets(), _loop.NowMs);
+        }
+        else
+        {
+            _handshakes.Begin(peer, isRetry: false);
+        }
+    }
+
+    /// <summary>
+    /// A response has completed a handshake that we began. The responder may not send before it has heard from us under the new
+    /// keypair, so something is sent at once: HELLO over streams, else what is staged, or an empty message.
+    /// </summary>
+    public void OnComplete(Peer peer)
+    {
+        if (_hellos.TrySay(peer))
+            SendStaged(peer);
+        else if (peer.Keypairs.Current is { NextCounter: 0 })
+            SendKeepalive(peer);
+        Schedule(peer);
+    }
+
+    private void Initiate(Peer peer)
+    {
+        if (peer.IsRemoved)
+            return;
+        _handshakes.Begin(peer, isRetry: true);
+        Schedule(peer);
+    }
+
+    private void Seal(Peer peer, Keypair keypair, byte[] packet)
+    {
+        packet.CopyTo(_batch.Room);
+        if (!_batch.TrySeal(peer, keypair, _batch.Room, packet.Length, _device.Mtu, _loop.NowMs))
+            peer.CountDropped(1);
+        if (_batch.IsFull)
+            _batch.Flush(_sockets(), _loop.NowMs);
+    }
+
+    private bool CanSend(Peer peer, out Keypair? keypair)
+    {
+        keypair = peer.Keypairs.Current;
+        return keypair is not null && keypair.CanSend(_loop.NowMs) && peer.Destination is not null;
+    }
+
+    private void Confirm(Peer peer)
+    {
+        if (!peer.Session.TryConfirm())
+            return;
+        Handshakes.NoteComplete(peer);
+        Log.HandshakeConfirmed(_log, peer);
+        _hellos.TrySay(peer);
+        SendStaged(peer);
+    }
+
+    private void Wake(Peer peer, long deadline)
+    {
+        if (peer.WakeAt != deadline)
+            return;
+        peer.WakeAt = PeerTimers.Never;
+        if (peer.IsRemoved || !_device.IsUp)
+            return;
+        SessionAction action;
+        while ((action = peer.Session.Timers.Poll(_loop.NowMs)) != SessionAction.None)
+            Do(peer, action);
+        Schedule(peer);
+    }
+
+    private void Do(Peer peer, SessionAction action)
+    {
+        switch (action)
+        {
+            case SessionAction.BeginHandshake:
+                Log.NoReply(_log, peer);
+                _network.OnSilence(peer, isHandshake: false);
+                _handshakes.Begin(peer, isRetry: false);
+                break;
+            case SessionAction.RetryHandshake:
+                Log.NoResponse(_log, peer);
+                _network.OnSilence(peer, isHandshake: true);
+                _handshakes.Begin(peer, isRetry: true);
+                break;
+            case SessionAction.AbandonHandshake:
+                Log.HandshakeAbandoned(_log, peer);
+                peer.CountDropped(peer.Staged.Clear());
+                break;
+            case SessionAction.SendKeepalive:
+                SendKeepalive(peer);
+                break;
+            case SessionAction.WipeKeys:
+                Log.KeysWiped(_log, peer);
+                _device.WipeKeys(peer);
+                break;
+        }
+    }
+}

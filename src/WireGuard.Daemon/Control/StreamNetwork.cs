@@ -1,0 +1,287 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Lanes;
+using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Noise;
+
+namespace WireGuard.Daemon.Control;
+
+/// <summary>
+/// The tunnel over streams (VSOCK or TCP). A connection begins as a stranger's; the first authentic message on it makes it a
+/// peer's. Where a peer last authenticated is where we send; its configured endpoint is where we dial when there is no such
+/// connection and something to send. Which of a peer's connections are used is in <see cref="PeerStreams"/>, how a peer of our
+/// kind comes by several in <see cref="ExtraStreams"/>. Control only.
+/// <code>
+/// accepted / dialled --> stranger --authentic message--> the peer's --superseded--> closed
+///                           `--10 s--> closed               `--broken, stalled, silent--> closed, dialled again on demand
+/// </code>
+/// </summary>
+internal sealed class StreamNetwork : Network
+{
+    private readonly NetworkKind _kind;
+    private readonly ControlLoop _loop;
+    private readonly GracePeriod _grace;
+    private readonly ILogger _log;
+    private readonly OpenConnections _connections;
+    private readonly StreamListener _listener;
+    private readonly StreamDialer _dialer;
+    private readonly PeerStreams _streams;
+    private readonly ExtraStreams _extras;
+    private readonly Hellos _hellos;
+
+    public StreamNetwork(
+        NetworkKind kind,
+        ControlLoop loop,
+        ControlInbox inbox,
+        IReadOnlyList<Lane> lanes,
+        Published published,
+        GracePeriod grace,
+        Hellos hellos,
+        int streams,
+        ILogger log)
+    {
+        _kind = kind;
+        _loop = loop;
+        _grace = grace;
+        _log = log;
+        _connections = new OpenConnections(loop, inbox, lanes, published, log);
+        _listener = new StreamListener(loop, _connections.Accept);
+        _hellos = hellos;
+        _streams = new PeerStreams(loop, lanes.Count, Close, log) { LocalKey = () => LocalKey!() };
+        _dialer = new StreamDialer(
+            loop, peer => peer.Dial, peer => peer.Destination is null, OnDialed, peer => OnUnreachable!(peer), log);
+        _extras = new ExtraStreams(loop, hellos, streams, _connections.Dialed, log);
+    }
+
+    /// <summary>A connection to the peer was made: a handshake is to be sent on it.</summary>
+    public required Action<Peer> OnReached { get; init; }
+
+    /// <summary>The peer has a connection to send on again.</summary>
+    public required Action<Peer> OnReachable { get; init; }
+
+    /// <summary>The peer's endpoint was dialled in vain for too long.</summary>
+    public required Action<Peer> OnUnreachable { get; init; }
+
+    /// <summary>Our static public key, by which crossing connections are chosen from; null while there is none.</summary>
+    public required Func<Protocol.Crypto.PublicKey?> LocalKey { get; init; }
+
+    public override ushort Port => _listener.Port;
+
+    public override bool IsOpen => _listener.IsOpen;
+
+    public override long RefusedConnections => _connections.Refused;
+
+    public override void Open(ushort port) => _listener.Open(_kind, port, _dialer.Mark);
+
+    public override void Close()
+    {
+        _listener.Close();
+        _dialer.CancelAll();
+        _extras.CancelAll();
+        foreach (StreamConnection connection in _connections.All)
+            Close(connection, "the interface is down");
+    }
+
+    public override void SetMark(uint mark)
+    {
+        _dialer.Mark = mark;
+        _extras.Mark = mark;
+        _listener.SetMark(mark);
+        foreach (StreamConnection connection in _connections.All)
+            StreamSocket.SetMark(connection.Fd, mark);
+    }
+
+    public override void OnEndpointSet(Peer peer, EndpointAddress? previous)
+    {
+        if (previous is null || previous == peer.Endpoint)
+            return;
+        CloseDialing(peer, "the endpoint has changed");
+        if (peer.Destination is not StreamConnection { IsDialed: true } current)
+            return;
+        // The others first: none of them is to take its place.
+        CloseOthers(peer, other => other.IsDialed, "the endpoint has changed");
+        Close(current, "the endpoint has changed");
+    }
+
+    public override void OnRemoved(Peer peer)
+    {
+        CloseDialing(peer, "the peer was removed");
+        foreach (StreamConnection connection in peer.Connections.ToArray())
+            Close(connection, "the peer was removed");
+    }
+
+    public override void OnHello(Peer peer) => _extras.Want(peer);
+
+    public override void OnPrivateKeySet(IEnumerable<Peer> peers)
+    {
+        // What is left is one connection, on which the peer gets to know us anew. More join it in the new session.
+        foreach (Peer peer in peers)
+        {
+            CloseDialingExtra(peer, "the private key has changed");
+            CloseOthers(peer, _ => true, "the private key has changed");
+        }
+    }
+
+    public override bool TryReach(Peer peer)
+    {
+        if (!IsOpen)
+            return false;
+        if (WayTo(peer) is not null)
+            return true;
+        _dialer.Want(peer);
+        return false;
+    }
+
+    public override void OnSilence(Peer peer, bool isHandshake)
+    {
+        // Unanswered data may mean that the peer has lost the session; an unanswered initiation, that the connection is dead. Not
+        // one that is younger than the initiation, nor one on which a cookie came back (to which only this source is entitled).
+        long sentMs = peer.Session.Timers.HandshakeSentMs;
+        if (!isHandshake || !peer.Session.Timers.IsInitiationUnanswered
+            || WayTo(peer) is not { } connection || connection.SinceMs > sentMs)
+            return;
+        // If nothing has come on the others either, they are as dead; they would cost a try each.
+        CloseOthers(peer, other => other.HeardMs <= sentMs, "the peer is silent");
+        Close(connection, "the peer is silent");
+    }
+
+    public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message) => WayTo(peer)?.Send(message, _loop.NowMs);
+
+    public override void Answer(Destination from, ReadOnlySpan<byte> message) =>
+        ((StreamConnection)from).Send(message, _loop.NowMs);
+
+    public override void OnAuthenticated(Peer peer, Destination from) => OnAuthenticated((StreamConnection)from, peer);
+
+    /// <summary>Lanes have news of a connection.</summary>
+    public void OnSignals(StreamConnection connection)
+    {
+        ConnectionSignals signals = connection.TakeSignals();
+        if ((signals & ConnectionSignals.Failed) != 0)
+            Close(connection, "the connection has ended");
+        else if ((signals & ConnectionSignals.Authenticated) != 0 && connection.Peer is { } peer)
+            OnAuthenticated(connection, peer);
+    }
+
+    /// <summary>
+    /// Once a second: closes connections on which nobody has authenticated in time, and those whose far end has stopped reading.
+    /// </summary>
+    public void Sweep()
+    {
+        foreach (StreamConnection connection in _connections.All)
+        {
+            if (_connections.Overdue(connection) is { } reason)
+                Close(connection, reason);
+        }
+    }
+
+    private static StreamConnection? WayTo(Peer peer) =>
+        peer.Destination as StreamConnection is { IsFailed: false } current ? current
+        : peer.Dial.Connection is { IsFailed: false } dialed ? dialed
+        : null;
+
+    private void OnDialed(Peer peer, int fd)
+    {
+        peer.Dial.Connection = _connections.Dialed(peer, fd);
+        OnReached(peer);
+    }
+
+    private void OnAuthenticated(StreamConnection connection, Peer peer)
+    {
+        if (connection.IsFailed || !_connections.Contains(connection))
+            return;
+        if (peer.IsRemoved)
+        {
+            Close(connection, "its peer was removed");
+            return;
+        }
+
+        connection.Authenticated(peer);
+        bool isNew = _streams.TryAdopt(connection, peer);
+        if (isNew)
+            Welcome(connection, peer);
+        if (_streams.TryUse(connection, peer))
+        {
+            if (peer.Dial.IsConnecting)
+                _dialer.Cancel(peer);
+            if (peer.Destination is not StreamConnection { IsDialed: true })
+                CloseDialingExtra(peer, "another has taken its place");
+            OnReachable(peer);
+        }
+
+        if (!isNew)
+            return;
+        if (connection.IsJoined)
+            Log.ConnectionJoined(_log, peer, connection.Address, peer.Connections.Count);
+        _extras.Want(peer);
+    }
+
+    /// <summary>The peer has authenticated on it for the first time.</summary>
+    private void Welcome(StreamConnection connection, Peer peer)
+    {
+        _connections.ForgetStranger(connection);
+        _dialer.Succeeded(connection, resetsBackoff: true);
+        _extras.Succeeded(connection);
+        // Its dialler sends nothing more on it before it has an answer; which is to be the first that comes.
+        if (connection is { IsJoined: true, IsDialed: false })
+            _hellos.TryJoin(peer, connection);
+        if (peer.Connections.Count > DaemonOptions.MaxStreams)
+            Close(PeerStreams.Surplus(peer, connection), "the peer has too many");
+    }
+
+    private void Close(StreamConnection connection, string reason)
+    {
+        if (!_connections.TryEnd(connection, reason))
+            return;
+        Peer? peer = connection.Owner;
+        peer?.CountDropped(connection.DroppedFrames);
+        bool wasInUse = ReferenceEquals(peer?.Destination, connection);
+        _streams.Release(connection);
+        // Now that nobody finds it any more.
+        _grace.Retire(connection);
+        _dialer.Lost(connection, reason);
+        _extras.Lost(connection, reason);
+        if (peer is not { IsRemoved: false })
+            return;
+        if (peer.Destination is null)
+            CloseDialingExtra(peer, reason);
+        else if (!connection.IsYielding)
+            _extras.Replace(peer, connection, reason);
+        if (peer.Destination is null && wasInUse && MustReplace(connection, peer))
+            TryReach(peer);
+    }
+
+    /// <summary>
+    /// Whether a connection that has ended is dialled anew at once: if something waits for it; or if we dialled it and the session
+    /// is in use, for the far end may have something to send and cannot dial.
+    /// </summary>
+    private bool MustReplace(StreamConnection connection, Peer peer) =>
+        !peer.Staged.IsEmpty
+        || (connection.IsDialed && peer.Keypairs.Current?.CanSend(_loop.NowMs) == true
+            && _loop.NowMs - peer.Activity.LastTraversal < Limits.RejectAfterTimeMs);
+
+    /// <summary>Closes those that are used beside the peer's destination, if they are such.</summary>
+    private void CloseOthers(Peer peer, Predicate<StreamConnection> isSuch, string reason)
+    {
+        foreach (StreamConnection connection in PeerStreams.Used(peer).ToArray())
+        {
+            if (!ReferenceEquals(connection, peer.Destination) && isSuch(connection))
+                Close(connection, reason);
+        }
+    }
+
+    private void CloseDialing(Peer peer, string reason)
+    {
+        CloseDialingExtra(peer, reason);
+        StreamConnection? dialed = peer.Dial.Connection;
+        _dialer.Cancel(peer);
+        if (dialed is not null)
+            Close(dialed, reason);
+    }
+
+    private void CloseDialingExtra(Peer peer, string reason)
+    {
+        StreamConnection? dialed = peer.ExtraDial.Connection;
+        _extras.Cancel(peer);
+        if (dialed is not null)
+            Close(dialed, reason);
+    }
+}

@@ -1,0 +1,252 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Interop;
+using WireGuard.Daemon.Lanes;
+using WireGuard.Daemon.Transport;
+using WireGuard.Daemon.Tun;
+using WireGuard.Daemon.Uapi;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Segmentation;
+using static WireGuard.Daemon.Interop.Libc;
+
+namespace WireGuard.Daemon;
+
+/// <summary>
+/// The running daemon: puts the rooms together, and is the control thread. <see cref="Run"/> owns every cold fact through
+/// <see cref="Device"/>; the lanes it starts own the packets.
+/// </summary>
+internal sealed class Daemon : IDisposable
+{
+    private const int TickMs = 1000;
+
+    /// <summary>How often control looks whether lanes have let go, while something waits for that.</summary>
+    private const int GraceMs = 5;
+
+    private readonly ILogger _log;
+    private readonly NetworkKind _kind;
+    private readonly ControlInbox _inbox = new();
+    private readonly ControlLoop _loop = new();
+    private readonly Published _published;
+    private readonly Aead _aead = new();
+    private readonly List<Lane> _lanes = [];
+    private readonly OutboundBatch _batch;
+    private readonly GracePeriod _grace;
+    private readonly Device _device;
+    private readonly Network _network;
+    private readonly Hellos _hellos;
+    private readonly Handshakes _handshakes;
+    private readonly SessionDriver _sessions;
+    private readonly Configurator _configurator;
+    private readonly UapiServer _uapi;
+    private readonly LinkMonitor _link;
+    private readonly ControlSocketWatch _socketWatch;
+    private readonly GenerationMonitor _generation;
+    private string? _stopReason;
+
+    /// <exception cref="LinuxException">A descriptor could not be had.</exception>
+    public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, ILogger log)
+    {
+        _log = log;
+        _kind = options.Network;
+        Hello? hello = LocalHello(options, tun);
+        _published = new Published { LocalHello = hello, SleptMs = SleepClock.SleptMs() };
+        for (int i = 0; i < options.Lanes; i++)
+        {
+            var queue = new TunQueue(tun, Math.Min(i, tun.QueueCount - 1));
+            _lanes.Add(new Lane(i, queue, readsTun: i < tun.QueueCount, _kind.IsStream, _published, _inbox));
+        }
+
+        var counters = new LaneCounters();
+        _batch = new OutboundBatch(_aead, _kind.IsStream, _inbox, counters);
+        _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
+        _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
+        _hellos = new Hellos(_loop, _aead, hello, log);
+        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : new UdpNetwork(_kind, _lanes, _grace);
+        _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
+        {
+            OnComplete = peer => _sessions!.OnComplete(peer),
+            OnAnswered = peer => _sessions!.Schedule(peer),
+        };
+        _sessions = new SessionDriver(_device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets, log);
+        _configurator = new Configurator(_device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+        _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
+        _link = new LinkMonitor(tun);
+        _socketWatch = new ControlSocketWatch(uapi);
+        _generation = new GenerationMonitor();
+        Watch();
+    }
+
+    /// <summary>
+    /// Runs until it is asked to stop, or the interface or the control socket is removed. Whatever a lane or a callback throws
+    /// comes out here.
+    /// </summary>
+    public void Run()
+    {
+        foreach (Lane lane in _lanes)
+            lane.Start();
+        _device.SetMtu(_link.Mtu);
+        if (_link.IsUp)
+            BringUp();
+        _loop.At(_loop.NowMs + TickMs, Tick);
+
+        while (_stopReason is null)
+        {
+            _loop.RunOnce(_grace.IsEmpty ? -1 : GraceMs);
+            _grace.Poll();
+            _aead.Forget();
+        }
+
+        Log.ShuttingDown(_log, _stopReason);
+    }
+
+    /// <summary>From any thread: <see cref="Run"/> is to return.</summary>
+    public void RequestStop() => _inbox.RequestStop();
+
+    public void Dispose()
+    {
+        _uapi.Dispose();
+        _network.Close();
+        foreach (Lane lane in _lanes)
+            lane.Stop();
+        _device.Dispose();
+        // The lanes have ended: nobody holds anything any more.
+        _grace.Poll();
+        foreach (Lane lane in _lanes)
+            lane.Dispose();
+        _batch.Dispose();
+        _aead.Dispose();
+        _link.Dispose();
+        _socketWatch.Dispose();
+        _generation.Dispose();
+        _loop.Dispose();
+        _inbox.Dispose();
+    }
+
+    /// <summary>What we say of ourselves to peers; null if nothing.</summary>
+    private static Hello? LocalHello(DaemonOptions options, TunDevice tun)
+    {
+        if (!options.Superpackets || !options.Network.IsStream)
+            return null;
+        if (!tun.HasHeader)
+            return new Hello(0, HelloFeatures.None);
+        HelloFeatures udp = tun.Offloads.HasFlag(TunOffloads.Udp) ? HelloFeatures.Udp : HelloFeatures.None;
+        return new Hello(Superpacket.LargestAccepted, HelloFeatures.Tcp | udp);
+    }
+
+    private StreamNetwork NewStreamNetwork(int streams) => new(_kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _log)
+    {
+        OnReached = peer => _sessions.OnReached(peer),
+        OnReachable = peer =>
+        {
+            _sessions.SendStaged(peer);
+            _sessions.Schedule(peer);
+        },
+        OnUnreachable = peer => peer.CountDropped(peer.Staged.Clear()),
+        LocalKey = () => _device.PrivateKey?.PublicKey,
+    };
+
+    private void Watch()
+    {
+        // Before timers and news: they may have something sent.
+        _loop.OnWake = ExpireIfSlept;
+        _loop.Watch(_inbox.Fd, EPOLLIN, _ => TakeNews());
+        _loop.Watch(_link.Fd, EPOLLIN, _ => FollowLink(_link.Read()));
+        _loop.Watch(_socketWatch.Fd, EPOLLIN, _ => StopUnless(_socketWatch.Read(), "the control socket was removed"));
+        StopUnless(_socketWatch.Read(), "the control socket was removed");
+        if (_generation.Fd < 0)
+            return;
+        _loop.Watch(_generation.Fd, EPOLLIN, _ =>
+        {
+            if (_generation.Read())
+                StartAnew();
+        });
+    }
+
+    private void StopUnless(bool condition, string reason)
+    {
+        if (!condition)
+            _stopReason ??= reason;
+    }
+
+    /// <summary>Takes all that lanes have to tell.</summary>
+    private void TakeNews()
+    {
+        _inbox.BeginTaking();
+        if (_inbox.Failure is { } failure)
+            ExceptionDispatchInfo.Throw(failure);
+        StopUnless(!_inbox.IsTunGone, "the interface was removed");
+        StopUnless(!_inbox.IsStopRequested, "asked to");
+        _handshakes.TakeAll();
+        // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
+        for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
+            ((StreamNetwork)_network).OnSignals(connection);
+        for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
+            _sessions.OnSignals(peer);
+    }
+
+    private void FollowLink(LinkEvents events)
+    {
+        StopUnless((events & LinkEvents.Deleted) == 0, "the interface was removed");
+        if ((events & LinkEvents.MtuChanged) != 0)
+        {
+            _device.SetMtu(_link.Mtu);
+            Log.MtuChanged(_log, _link.Mtu);
+        }
+
+        if ((events & LinkEvents.OutOfSight) != 0)
+            Log.LinkOutOfSight(_log);
+        if ((events & LinkEvents.Down) != 0)
+            BringDown();
+        if ((events & LinkEvents.Up) != 0)
+            BringUp();
+    }
+
+    private void BringUp()
+    {
+        if (_device.IsUp)
+            return;
+        _device.IsUp = true;
+        _network.SetMark(_device.FirewallMark);
+        // A port that is taken is logged; once another is set, the configurator goes on from here.
+        _configurator.TryListen(_device.ListenPort);
+        Log.InterfaceUp(_log, _kind, _network.Port);
+    }
+
+    private void BringDown()
+    {
+        if (!_device.IsUp)
+            return;
+        _device.IsUp = false;
+        _device.ExpireSessions();
+        foreach (Peer peer in _device.Peers.Values)
+            peer.CountDropped(peer.Staged.Clear());
+        _network.Close();
+        Log.InterfaceDown(_log);
+    }
+
+    private void Tick()
+    {
+        (_network as StreamNetwork)?.Sweep();
+        _loop.At(_loop.NowMs + TickMs, Tick);
+    }
+
+    private void ExpireIfSlept()
+    {
+        if (!SleepClock.HasSlept(_published.SleptMs, Sys.BootMs()))
+            return;
+        Log.SessionsExpired(_log);
+        _device.ExpireSessions();
+        _published.SleptMs = SleepClock.SleptMs();
+    }
+
+    /// <summary>The machine was cloned or restored: neither its keys nor its connections are its own alone.</summary>
+    private void StartAnew()
+    {
+        Log.SessionsExpired(_log);
+        bool wasUp = _device.IsUp;
+        BringDown();
+        if (wasUp)
+            BringUp();
+    }
+}

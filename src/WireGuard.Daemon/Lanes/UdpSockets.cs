@@ -1,0 +1,15 @@
+using WireGuard.Daemon.Transport;
+
+namespace WireGuard.Daemon.Lanes;
+
+/// <summary>One lane's UDP sockets: of both families, or of one. Immutable; closed when no lane can still use them.</summary>
+internal sealed record UdpSockets(UdpSocket? IPv4, UdpSocket? IPv6) : IDisposable
+{
+    public UdpSocket? For(UdpDestination destination) => destination.IsIPv6 ? IPv6 : IPv4;
+
+    public void Dispose()
+    {
+        IPv4?.Dispose();
+        IPv6?.Dispose();
+    }
+}

@@ -1,0 +1,131 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Transport;
+
+namespace WireGuard.Daemon;
+
+/// <summary>Everything the daemon logs, by room. No line holds a secret.</summary>
+internal static partial class Log
+{
+    // ---- startup ------------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Starting wireguard-vsock version {Version}, network {Network}")]
+    public static partial void Starting(ILogger log, string version, string network);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface has {Queues} queues; UAPI listener at {Path}")]
+    public static partial void Opened(ILogger log, int queues, string path);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Received {Signal}")]
+    public static partial void SignalReceived(ILogger log, PosixSignal signal);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The daemon failed")]
+    public static partial void Failed(ILogger log, Exception exception);
+
+    // ---- the device ---------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is up, listening on {Network} port {Port}")]
+    public static partial void InterfaceUp(ILogger log, NetworkKind network, int port);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is down")]
+    public static partial void InterfaceDown(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "MTU is {Mtu}")]
+    public static partial void MtuChanged(ILogger log, int mtu);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen on port {Port}: {Reason}")]
+    public static partial void ListenFailed(ILogger log, int port, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface moved where it cannot be followed; it is taken to be up")]
+    public static partial void LinkOutOfSight(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The machine was suspended or cloned: all sessions end")]
+    public static partial void SessionsExpired(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Shutting down: {Reason}")]
+    public static partial void ShuttingDown(ILogger log, string reason);
+
+    // ---- configuration ------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "UAPI: request refused: {Reason}")]
+    public static partial void RequestRefused(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "UAPI: private key set")]
+    public static partial void PrivateKeySet(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Added")]
+    public static partial void PeerAdded(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removed")]
+    public static partial void PeerRemoved(ILogger log, Peer peer);
+
+    // ---- handshakes ---------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending handshake initiation")]
+    public static partial void InitiationSent(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Rejected a handshake initiation from {From}")]
+    public static partial void InitiationRejected(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received handshake initiation from {From}, sending response")]
+    public static partial void ResponseSent(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received handshake response from {From}")]
+    public static partial void ResponseReceived(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Rejected a handshake response from {From}")]
+    public static partial void ResponseRejected(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Handshake confirmed")]
+    public static partial void HandshakeConfirmed(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Under load: sending a cookie to {To}")]
+    public static partial void CookieSent(ILogger log, EndpointAddress to);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received a cookie")]
+    public static partial void CookieReceived(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No answer to the handshake initiation, trying again")]
+    public static partial void NoResponse(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Handshake did not complete, giving up")]
+    public static partial void HandshakeAbandoned(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Nothing heard since data was sent, beginning a new handshake")]
+    public static partial void NoReply(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending keepalive")]
+    public static partial void KeepaliveSent(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending HELLO")]
+    public static partial void HelloSent(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removing all keys: the session was not renewed")]
+    public static partial void KeysWiped(ILogger log, Peer peer);
+
+    // ---- streams ------------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Dialling {Endpoint}")]
+    public static partial void Dialing(ILogger log, Peer peer, EndpointAddress endpoint);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Connected to {Endpoint}")]
+    public static partial void ConnectionDialed(ILogger log, Peer peer, EndpointAddress? endpoint);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No connection to {Endpoint} ({Reason}), not again for {DelayMs} ms")]
+    public static partial void DialFailed(ILogger log, Peer peer, EndpointAddress? endpoint, string reason, int delayMs);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Accepted a connection from {From}")]
+    public static partial void ConnectionAccepted(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Refused a connection from {From}: too many have not authenticated")]
+    public static partial void ConnectionRefused(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - One more connection, with {Address}: {Count} now")]
+    public static partial void ConnectionJoined(ILogger log, Peer peer, EndpointAddress address, int count);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - The connection with {Address} is superseded")]
+    public static partial void ConnectionSuperseded(ILogger log, Peer peer, EndpointAddress address);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Closed the connection with {Address}: {Reason}")]
+    public static partial void ConnectionClosed(ILogger log, EndpointAddress address, string reason);
+}

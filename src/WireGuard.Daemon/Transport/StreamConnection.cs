@@ -1,0 +1,194 @@
+using System.Buffers;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Interop;
+using static WireGuard.Daemon.Interop.Libc;
+
+namespace WireGuard.Daemon.Transport;
+
+/// <summary>
+/// One VSOCK or TCP connection that carries frames. One lane owns it and reads from it; every lane may send on it. Here: whose it
+/// is, reading from it, and its end. The other part of this class sends.
+/// </summary>
+internal sealed unsafe partial class StreamConnection : Destination, IDisposable
+{
+    private readonly ControlInbox _inbox;
+    private int _epoll = -1;
+    private int _isFailed;
+    private int _signals;
+    private byte[] _partial = [];
+    private int _partialLength;
+    private volatile Peer? _peer;
+    private volatile bool _isYielding;
+    private volatile bool _isJoined;
+    private long _heardMs;
+
+    /// <param name="fd">A connected, non-blocking socket; owned from now on.</param>
+    /// <param name="id">Never used twice.</param>
+    /// <param name="address">The far end's.</param>
+    /// <param name="isDialed">Whether we connected it, rather than accepted.</param>
+    /// <param name="inbox">Where news of it goes.</param>
+    public StreamConnection(int fd, uint id, EndpointAddress address, bool isDialed, ControlInbox inbox)
+    {
+        Fd = fd;
+        Id = id;
+        Address = address;
+        IsDialed = isDialed;
+        _inbox = inbox;
+    }
+
+    public int Fd { get; }
+
+    public uint Id { get; }
+
+    public override EndpointAddress Address { get; }
+
+    public bool IsDialed { get; }
+
+    /// <summary>The peer that last authenticated on it; null before the first authentic message. Written by its owner lane and by control.</summary>
+    public Peer? Peer => _peer;
+
+    /// <summary>Another connection of the same peer is preferred: what comes in on this one does not change that. Set by control.</summary>
+    public bool IsYielding
+    {
+        get => _isYielding;
+        set => _isYielding = value;
+    }
+
+    /// <summary>It is one more beside the peer's others, and takes the place of none. Written by its owner lane and by control.</summary>
+    public bool IsJoined => _isJoined;
+
+    /// <summary>When it came about, in ms of boot time.</summary>
+    public long SinceMs { get; init; }
+
+    /// <summary>When anything last came in on it, in ms of boot time. Written by its owner lane.</summary>
+    public long HeardMs => Volatile.Read(ref _heardMs);
+
+    /// <summary>The lane that owns it, by its index.</summary>
+    public int Lane { get; init; }
+
+    /// <summary>The peer that control has given it to. Control only.</summary>
+    public Peer? Owner { get; set; }
+
+    /// <summary>The peer whose endpoint was dialled for it; null if it was accepted. Control only.</summary>
+    public Peer? DialedFor { get; init; }
+
+    /// <summary>Whether it counts among those on which nobody has authenticated. Control only.</summary>
+    public bool IsStranger { get; set; }
+
+    public bool IsFailed => Volatile.Read(ref _isFailed) != 0;
+
+    /// <summary>Registers it with its owner lane's epoll; from then on that lane reads it.</summary>
+    public void AttachTo(int epoll)
+    {
+        _epoll = epoll;
+        int added = Sys.EpollAdd(epoll, Fd, EPOLLIN, Lanes.LaneEvents.OfStream(Id));
+        if (added < 0)
+            Fail();
+    }
+
+    /// <summary>
+    /// The authentic message that is about to be noted asks for the connection to be one more of its peer's. Only the first one
+    /// on it can: a connection that is in use already keeps its place.
+    /// </summary>
+    public void Join()
+    {
+        if (_peer is null)
+            _isJoined = true;
+    }
+
+    /// <summary>Notes who authenticated on it, and tells control when that is news.</summary>
+    public void Authenticated(Peer peer)
+    {
+        Peer? last = _peer;
+        if (ReferenceEquals(last, peer))
+        {
+            if (_isYielding || _isJoined || ReferenceEquals(peer.Destination, this))
+                return;
+        }
+        else if (last is not null)
+        {
+            // What joined was another's.
+            _isJoined = false;
+        }
+
+        _peer = peer;
+        Signal(ConnectionSignals.Authenticated);
+    }
+
+    /// <summary>
+    /// Receives behind what the last call left over. Owner lane only.
+    /// </summary>
+    /// <param name="buffer">Larger than any frame.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="filled">Bytes in it now, the left-over ones first.</param>
+    /// <returns>What recv(2) said: bytes, 0 at the stream's end, or a negated errno.</returns>
+    public int Receive(Span<byte> buffer, long nowMs, out int filled)
+    {
+        _partial.AsSpan(0, _partialLength).CopyTo(buffer);
+        int received = Sys.Recv(Fd, buffer[_partialLength..], 0);
+        filled = _partialLength + Math.Max(received, 0);
+        if (received > 0)
+            Volatile.Write(ref _heardMs, nowMs);
+        return received;
+    }
+
+    /// <summary>Keeps the beginning of a frame whose end has not come yet. Owner lane only.</summary>
+    public void KeepPartial(ReadOnlySpan<byte> partial)
+    {
+        if (partial.Length > _partial.Length || partial.IsEmpty)
+        {
+            ReleasePartial();
+            if (!partial.IsEmpty)
+                _partial = ArrayPool<byte>.Shared.Rent(partial.Length);
+        }
+
+        partial.CopyTo(_partial);
+        _partialLength = partial.Length;
+    }
+
+    /// <summary>The connection is of no more use: it is not read any more, and control will close it.</summary>
+    public void Fail()
+    {
+        if (Interlocked.Exchange(ref _isFailed, 1) != 0)
+            return;
+        // Its end, or what lies behind a bad frame, would wake the owner again and again until control has the time.
+        Sys.EpollDelete(_epoll, Fd);
+        Signal(ConnectionSignals.Failed);
+    }
+
+    /// <summary>Stops all traffic at once. The descriptor stays, so that its number is not used again while a lane may still hold it.</summary>
+    public void Shutdown()
+    {
+        Volatile.Write(ref _isFailed, 1);
+        Sys.EpollDelete(_epoll, Fd);
+        Sys.Shutdown(Fd, SHUT_RDWR);
+        _isCongested = false;
+        WakeLanes();
+    }
+
+    /// <summary>What lanes have signalled since the last call. Control only.</summary>
+    public ConnectionSignals TakeSignals() => (ConnectionSignals)Interlocked.Exchange(ref _signals, 0);
+
+    /// <summary>Closes the descriptor; to be called when no lane can still use it.</summary>
+    public void Dispose()
+    {
+        Sys.Close(Fd);
+        lock (_gate)
+            _queue.Clear();
+        ReleasePartial();
+    }
+
+    private void Signal(ConnectionSignals signal)
+    {
+        if (Interlocked.Or(ref _signals, (int)signal) == 0)
+            _inbox.Post(this);
+    }
+
+    private void ReleasePartial()
+    {
+        if (_partial.Length != 0)
+            ArrayPool<byte>.Shared.Return(_partial);
+        _partial = [];
+        _partialLength = 0;
+    }
+}

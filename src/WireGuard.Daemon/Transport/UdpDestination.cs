@@ -1,0 +1,128 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using static WireGuard.Daemon.Interop.Libc;
+
+namespace WireGuard.Daemon.Transport;
+
+/// <summary>
+/// A UDP address with the source address to use towards it: the one that its last authentic message was sent to, so that a
+/// machine with several addresses answers from the right one ("sticky sockets" in wireguard-go). In the form that sendmsg(2)
+/// takes, and immutable but for what sending found out: that the source is gone, or that segments of a size do not pass.
+/// </summary>
+internal sealed unsafe class UdpDestination : Destination
+{
+    /// <summary>Room for the control messages of one sendmsg: a source address, a traffic class and a segment size.</summary>
+    public const int ControlSize = 96;
+
+    /// <summary>After how many datagrams segments that were refused are tried again: the path's MTU may have grown.</summary>
+    public const int SegmentRetryInterval = 16_384;
+
+    private readonly byte[] _address;
+    private readonly byte[] _source;
+    private volatile bool _isSourceForgotten;
+
+    // Of any lane: the shortest segments that were refused, and how many datagrams ago (interlocked).
+    private volatile int _refusedSegmentSize = int.MaxValue;
+    private int _sinceRefusal;
+
+    /// <param name="address">A struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="source">A struct in_pktinfo or in6_pktinfo to send with, or empty.</param>
+    public UdpDestination(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
+    {
+        _address = Pinned(address);
+        _source = Pinned(source);
+    }
+
+    public UdpDestination(EndpointAddress address)
+    {
+        Span<byte> sockaddr = stackalloc byte[sizeof(sockaddr_in6)];
+        _address = Pinned(sockaddr[..address.WriteSockaddr(sockaddr)]);
+        _source = [];
+    }
+
+    public override EndpointAddress Address =>
+        EndpointAddress.TryFromSockaddr(_address, out EndpointAddress address) ? address : default;
+
+    public bool IsIPv6 => BinaryPrimitives.ReadUInt16LittleEndian(_address) == AF_INET6;
+
+    public bool HasSource => _source.Length != 0 && !_isSourceForgotten;
+
+    /// <summary>Leaves the choice of the source address to the routing table from now on: that address may be gone.</summary>
+    public void ForgetSource() => _isSourceForgotten = true;
+
+    /// <summary>
+    /// Leaves segments of this size and above to be sent as datagrams of their own: longer than the path's MTU, the kernel
+    /// fragments a datagram but refuses a segment.
+    /// </summary>
+    public void RefuseSegments(int size)
+    {
+        Volatile.Write(ref _sinceRefusal, 0);
+        _refusedSegmentSize = Math.Min(size, _refusedSegmentSize);
+    }
+
+    /// <summary>Whether datagrams of this size may go as segments of one message; now and then it says so to find out.</summary>
+    public bool TakesSegments(int size)
+    {
+        if (size < _refusedSegmentSize)
+            return true;
+        if (Interlocked.Increment(ref _sinceRefusal) < SegmentRetryInterval)
+            return false;
+        _refusedSegmentSize = int.MaxValue;
+        return true;
+    }
+
+    /// <summary>Whether a message from there, to that address of ours, changes nothing.</summary>
+    public bool Equals(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source) =>
+        address.SequenceEqual(_address) && source.SequenceEqual(HasSource ? _source : default);
+
+    /// <summary>Fills in where a datagram, or a train of them, goes.</summary>
+    /// <param name="message">Its name and control fields are set.</param>
+    /// <param name="control">Room for control messages: <see cref="ControlSize"/> bytes.</param>
+    /// <param name="trafficClass">The DS field of the datagram, 0 for the default.</param>
+    /// <param name="segmentSize">The length of a train's datagrams, 0 for a single one.</param>
+    public void Apply(msghdr* message, byte* control, int trafficClass = 0, ushort segmentSize = 0)
+    {
+        message->msg_name = Pointer(_address);
+        message->msg_namelen = (uint)_address.Length;
+        int length = 0;
+        bool isIPv6 = IsIPv6;
+        if (HasSource)
+            length += Append(control + length, isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIPv6 ? IPV6_PKTINFO : IP_PKTINFO, _source);
+        if (trafficClass != 0)
+        {
+            length += Append(
+                control + length, isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIPv6 ? IPV6_TCLASS : IP_TOS,
+                MemoryMarshal.AsBytes(new ReadOnlySpan<int>(in trafficClass)));
+        }
+
+        if (segmentSize != 0)
+        {
+            length += Append(
+                control + length, IPPROTO_UDP, UDP_SEGMENT, MemoryMarshal.AsBytes(new ReadOnlySpan<ushort>(in segmentSize)));
+        }
+
+        message->msg_control = length == 0 ? null : control;
+        message->msg_controllen = (nuint)length;
+    }
+
+    private static int Append(byte* control, int level, int type, ReadOnlySpan<byte> data)
+    {
+        var header = (cmsghdr*)control;
+        header->cmsg_len = CMSG_LEN(data.Length);
+        header->cmsg_level = level;
+        header->cmsg_type = type;
+        data.CopyTo(new Span<byte>(CMSG_DATA(header), data.Length));
+        return CMSG_SPACE(data.Length);
+    }
+
+    private static byte[] Pinned(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty)
+            return [];
+        byte[] pinned = GC.AllocateUninitializedArray<byte>(bytes.Length, pinned: true);
+        bytes.CopyTo(pinned);
+        return pinned;
+    }
+
+    private static byte* Pointer(byte[] pinned) => (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
+}

@@ -1,0 +1,14 @@
+namespace WireGuard.Daemon.Uapi;
+
+/// <summary>What is wrong with a line: Linux's number, and words for the log that repeat no value.</summary>
+internal readonly record struct UapiError(int Errno, string Message)
+{
+    /// <summary>A key that there is not, or a value it cannot have (asm-generic/errno-base.h).</summary>
+    internal const int EINVAL = 22;
+
+    /// <summary>A line that is not key=value (asm-generic/errno.h).</summary>
+    internal const int EPROTO = 71;
+
+    /// <summary>A line or a request past its bound (asm-generic/errno.h).</summary>
+    internal const int EMSGSIZE = 90;
+}

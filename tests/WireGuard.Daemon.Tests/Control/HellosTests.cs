@@ -1,0 +1,88 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Segmentation;
+
+namespace WireGuard.Daemon.Tests.Control;
+
+public sealed class HellosTests : IDisposable
+{
+    private static readonly Hello s_ours = new(65_480, HelloFeatures.Tcp);
+    private static readonly Hello s_theirs = new(9_000, HelloFeatures.Udp);
+
+    private readonly ControlLoop _loop = new();
+    private readonly ControlInbox _inbox = new();
+    private readonly Aead _aead = new();
+    private readonly SocketPair _pair = new();
+    private readonly StreamConnection _connection;
+    private readonly Tunnel _tunnel;
+
+    public HellosTests()
+    {
+        _connection = new StreamConnection(_pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
+        _tunnel = new Tunnel(_loop.NowMs);
+        _tunnel.Peer.Destination = _connection;
+    }
+
+    public void Dispose()
+    {
+        _connection.Dispose();
+        _tunnel.Dispose();
+        _pair.Dispose();
+        _aead.Dispose();
+        _inbox.Dispose();
+        _loop.Dispose();
+    }
+
+    [Fact]
+    public void Peer_that_says_it_first_is_answered_once()
+    {
+        Hellos hellos = New(s_ours);
+        hellos.Answer(_tunnel.Peer);
+        Assert.Empty(Heard());
+        _tunnel.Keypair.RemoteHello = s_theirs;
+        hellos.Answer(_tunnel.Peer);
+        Assert.Equal([s_ours], Heard());
+        hellos.Answer(_tunnel.Peer);
+        Assert.Empty(Heard());
+    }
+
+    [Fact]
+    public void What_was_said_already_is_no_answer_owed()
+    {
+        Hellos hellos = New(s_ours);
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Assert.Equal([s_ours], Heard());
+        _tunnel.Keypair.RemoteHello = s_theirs;
+        hellos.Answer(_tunnel.Peer);
+        Assert.Empty(Heard());
+    }
+
+    [Fact]
+    public void Who_says_nothing_answers_nothing()
+    {
+        Hellos hellos = New(null);
+        _tunnel.Keypair.RemoteHello = s_theirs;
+        hellos.Answer(_tunnel.Peer);
+        Assert.False(hellos.TrySay(_tunnel.Peer));
+        Assert.False(hellos.TryJoin(_tunnel.Peer, _connection));
+        Assert.Empty(Heard());
+    }
+
+    [Fact]
+    public void Joining_says_so()
+    {
+        Assert.True(New(s_ours).TryJoin(_tunnel.Peer, _connection));
+        Assert.Equal([s_ours with { Features = HelloFeatures.Tcp | HelloFeatures.Joins }], Heard());
+    }
+
+    private Hellos New(Hello? local) => new(_loop, _aead, local, NullLogger.Instance);
+
+    private List<Hello> Heard() =>
+        [.. _pair.ReadMessages().Select(message =>
+        {
+            Assert.True(Hello.TryRead(_tunnel.Open(message, _loop.NowMs), out Hello hello));
+            return hello;
+        })];
+}

@@ -1,0 +1,40 @@
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Interop;
+using WireGuard.Daemon.Transport;
+
+namespace WireGuard.Daemon.Tests;
+
+/// <summary>A network on which nothing can be reached.</summary>
+internal sealed class NoNetwork : Network
+{
+    /// <summary>The errno with which no port can be had; 0 for none.</summary>
+    public int Refuses { get; set; }
+
+    public override ushort Port => 0;
+
+    public override bool IsOpen => false;
+
+    public override void Open(ushort port)
+    {
+        if (Refuses != 0)
+            throw new LinuxException("bind", Refuses);
+    }
+
+    public override void Close() { }
+
+    public override void SetMark(uint mark) { }
+
+    public override void OnEndpointSet(Peer peer, EndpointAddress? previous) { }
+
+    public override void OnRemoved(Peer peer) { }
+
+    public override bool TryReach(Peer peer) => false;
+
+    public override void OnSilence(Peer peer, bool isHandshake) { }
+
+    public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message) { }
+
+    public override void Answer(Destination from, ReadOnlySpan<byte> message) { }
+
+    public override void OnAuthenticated(Peer peer, Destination from) { }
+}

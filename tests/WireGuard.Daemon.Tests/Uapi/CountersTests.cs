@@ -1,0 +1,31 @@
+using System.Text;
+using WireGuard.Daemon.Transport;
+using WireGuard.Daemon.Uapi;
+using WireGuard.Protocol.Crypto;
+
+namespace WireGuard.Daemon.Tests.Uapi;
+
+/// <summary>Our own operation on the control socket: what was dropped.</summary>
+public class CountersTests
+{
+    [Fact]
+    public void Counters_is_an_operation_like_get()
+    {
+        using var parser = new UapiParser(NetworkKind.Tcp, _ => 0);
+        parser.Append("counters=1\n\nget=1\n\n"u8);
+        Assert.True(parser.TryNext(out UapiRequest first));
+        Assert.True(parser.TryNext(out UapiRequest second));
+        Assert.Equal((UapiRequestKind.Counters, UapiRequestKind.Get), (first.Kind, second.Kind));
+    }
+
+    [Fact]
+    public void The_answer_names_the_device_first_and_then_each_peer()
+    {
+        var key = new PublicKey(Enumerable.Repeat((byte)0xAB, PublicKey.Size).ToArray());
+        using var writer = new UapiWriter();
+        writer.WriteCounters([new Counter("not_authentic", 7)], [(key, [new Counter("dropped_packets", long.MaxValue)])]);
+        Assert.Equal(
+            $"not_authentic=7\npublic_key={key.ToHex()}\ndropped_packets=9223372036854775807\nerrno=0\n\n",
+            Encoding.ASCII.GetString(writer.Unsent));
+    }
+}
