@@ -1,0 +1,112 @@
+# make             builds out/wireguard-vsock: Native AOT, stripped, one file
+# make install     to $(DESTDIR)$(PREFIX)/bin
+# make demo        a tunnel between two network namespaces of this machine
+# make test        everything; or one of: test-unit test-e2e test-uml test-vm
+# make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
+#                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found
+# make bench-vsock the same over AF_VSOCK, inside user-mode Linux
+# make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
+# make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=5
+# make bench-micro the protocol's pieces one by one, with BenchmarkDotNet: FILTER='*Aead*'
+# make setup       installs the Debian packages that all of this needs
+# make clean
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Tests to run, of those that a target names: make test-e2e PATTERN=faults
+PATTERN ?=
+# What make bench measures, and how long.
+ROUNDS ?= 5
+SECONDS ?= 4
+ROWS ?=
+MEASURES ?=
+FILTER ?= *
+PEERS ?= 10000
+
+BINARY := out/wireguard-vsock
+RUNTIME := linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
+LIMIT_PROBE := out/limit-probe/wireguard-vsock-limit-probe
+
+# No compiler or build server stays behind when a command is done.
+export MSBUILDDISABLENODEREUSE := 1
+export UseSharedCompilation := false
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export DOTNET_CLI_UI_LANGUAGE := en
+
+.PHONY: all setup install demo test test-unit test-e2e test-uml test-vm bench bench-vsock bench-scale bench-profile bench-micro lint clean
+
+all: $(BINARY)
+
+$(BINARY): $(SOURCES)
+	scripts/setup.sh build
+	dotnet publish src/WireGuard.Daemon -c Release -r $(RUNTIME) -o out/publish
+	cp out/publish/wireguard-vsock $@.new
+	mv $@.new $@
+
+setup:
+	scripts/setup.sh build run test vm
+
+install: $(BINARY)
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/wireguard-vsock
+
+demo: $(BINARY)
+	scripts/setup.sh run
+	scripts/demo.sh
+
+test: $(BINARY)
+	scripts/setup.sh build test vm
+	scripts/test.sh unit namespaces uml vm
+
+test-unit:
+	scripts/setup.sh build
+	scripts/test.sh unit
+
+test-e2e: $(BINARY)
+	scripts/setup.sh test
+	scripts/test.sh namespaces $(PATTERN)
+
+test-uml: $(BINARY)
+	scripts/setup.sh test
+	scripts/test.sh uml $(PATTERN)
+
+test-vm: $(BINARY)
+	scripts/setup.sh test vm
+	scripts/test.sh vm $(PATTERN)
+
+# What the same lanes carry without encryption. It has build folders of its own, and a name nobody takes for the product's.
+$(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*)
+	scripts/setup.sh build
+	dotnet publish src/WireGuard.Daemon -c Release -r $(RUNTIME) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish
+	cp out/limit-probe/publish/wireguard-vsock $@.new
+	mv $@.new $@
+
+bench: $(BINARY) $(LIMIT_PROBE)
+	scripts/setup.sh test bench
+	bench/run --rounds $(ROUNDS) --seconds $(SECONDS) --rows "$(ROWS)" --measures "$(MEASURES)" $(if $(ROWS)$(MEASURES),,--docs)
+
+bench-vsock: $(BINARY)
+	scripts/setup.sh test
+	bench/vsock/run --rounds $(ROUNDS) --seconds $(SECONDS) --docs
+
+bench-scale: $(BINARY)
+	scripts/setup.sh build test
+	bench/scale --peers $(PEERS) --docs
+
+bench-profile: $(BINARY) $(LIMIT_PROBE)
+	scripts/setup.sh test
+	bench/profile $(or $(ROWS),ours-tcp) $(SECONDS)
+
+bench-micro:
+	scripts/setup.sh build
+	dotnet run --project bench/micro -c Release -- --filter '$(FILTER)'
+
+lint:
+	scripts/setup.sh lint
+	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/*init \
+	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
+
+clean:
+	rm -rf out
+	find src tests bench \( -name bin -o -name obj \) -type d -prune -exec rm -rf {} +

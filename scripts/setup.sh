@@ -1,0 +1,129 @@
+#!/bin/bash
+# Installs the Debian packages that are missing for what is named, and nothing where nothing is missing:
+#
+#   scripts/setup.sh [build] [run] [test] [vm] [bench] [lint]      (build and run, if nothing is named)
+#
+# Without root it says which command installs them.
+set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin
+
+# A tool (or a file, by its whole path) and the package it comes in. `a|b` is satisfied by either.
+needs() { # PURPOSE
+  case $1 in
+    build)
+      cat <<'END'
+clang|gcc            clang
+objcopy              binutils
+/usr/include/zlib.h  zlib1g-dev
+END
+      ;;
+    run)
+      cat <<'END'
+wg                   wireguard-tools
+ip                   iproute2
+ping                 iputils-ping
+socat                socat
+libcrypto.so.3       libssl3
+END
+      ;;
+    test)
+      needs run
+      cat <<'END'
+wireguard-go         wireguard-go
+iperf3               iperf3
+tshark               tshark
+tcpdump              tcpdump
+nft                  nftables
+sysctl               procps
+setpriv              util-linux
+ethtool              ethtool
+insmod               kmod
+perl                 perl-base
+END
+      # Debian has user-mode Linux for these processors only.
+      case $(uname -m) in x86_64 | i686) echo "linux.uml user-mode-linux" ;; esac
+      ;;
+    vm)
+      needs run
+      cat <<'END'
+qemu-system-x86_64   qemu-system-x86
+/usr/share/seabios/bios-256k.bin seabios
+busybox              busybox-static
+iperf3               iperf3
+modprobe             kmod
+cpio                 cpio
+lz4                  lz4
+zstd                 zstd
+xz                   xz-utils
+END
+      ;;
+    # Either counts system calls; perf costs less.
+    bench) echo "perf|strace strace" ;;
+    lint) echo "shellcheck shellcheck" ;;
+    *)
+      echo "setup.sh: '$1' is none of build, run, test, vm, bench, lint" >&2
+      exit 2
+      ;;
+  esac
+}
+
+is_there() { # TOOLS
+  local tool
+  for tool in ${1//|/ }; do
+    case $tool in
+      /*) [ ! -e "$tool" ] || return 0 ;;
+      lib*.so.*) ! ldconfig -p | grep -qF "$tool" || return 0 ;;
+      *) ! command -v "$tool" >/dev/null || return 0 ;;
+    esac
+  done
+  return 1
+}
+
+missing_packages() { # PURPOSE...
+  local purpose tools package
+  for purpose; do
+    needs "$purpose" | while read -r tools package; do is_there "$tools" || echo "$package"; done
+  done | sort -u
+}
+
+install_packages() { # PACKAGE...
+  if [ "$(id -u)" != 0 ]; then
+    echo "setup.sh: missing: $*; install with: sudo apt-get install $*" >&2
+    exit 1
+  fi
+  if ! command -v apt-get >/dev/null; then
+    echo "setup.sh: missing, as Debian names them: $*; install them with your distribution's tool" >&2
+    exit 1
+  fi
+  echo "setup.sh: installing $*"
+  export DEBIAN_FRONTEND=noninteractive
+  local log
+  log=$(mktemp)
+  # The list of packages may be older than the packages: fetch it anew when an installation fails.
+  if ! apt-get install -y -qq --no-install-recommends "$@" >"$log" 2>&1; then
+    if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1; then
+      tail -n 20 "$log" >&2
+      rm -f "$log"
+      echo "setup.sh: could not install $*" >&2
+      exit 1
+    fi
+  fi
+  rm -f "$log"
+}
+
+need_sdk() {
+  local major
+  major=$(dotnet --list-sdks 2>/dev/null | sed -n 's/^\([0-9]*\)\..*/\1/p' | sort -n | tail -n 1)
+  [ "${major:-0}" -lt 10 ] || return 0
+  cat >&2 <<'END'
+setup.sh: no .NET 10 SDK found. Debian does not package it; either
+  - add Microsoft's package feed for your Debian release and run: apt-get install dotnet-sdk-10.0
+  - or run Microsoft's dotnet-install.sh script with --channel 10.0, and put ~/.dotnet in PATH.
+END
+  exit 1
+}
+
+[ $# -gt 0 ] || set -- build run
+mapfile -t packages < <(missing_packages "$@")
+[ ${#packages[@]} = 0 ] || install_packages "${packages[@]}"
+case " $* " in *" build "*) need_sdk ;; esac

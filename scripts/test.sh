@@ -1,0 +1,67 @@
+#!/bin/bash
+# Runs the suites named and adds their results up: scripts/test.sh unit|namespaces|uml|vm... [pattern of e2e tests]
+# The last line is "N passed, M failed", and the exit code says the same.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+
+heading() { printf '\n== %s\n' "$*"; }
+
+count() { # PASSED FAILED
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
+# Sums the numbers that stand behind a word in the test runner's summaries.
+summed() { # WORD FILE
+  grep -E '^(Passed|Failed)! +- ' "$2" | sed -n "s/.*[ -]$1: *\([0-9]*\).*/\1/p" | awk '{n += $1} END {print n + 0}'
+}
+
+unit_tests() {
+  local project log status bad
+  log=$(mktemp)
+  for project in tests/*.Tests; do
+    heading "unit tests: $(basename "$project")"
+    status=0
+    dotnet test "$project" --nologo --verbosity quiet --logger 'console;verbosity=minimal' 2>&1 </dev/null | tee "$log" || status=$?
+    bad=$(summed Failed "$log")
+    # A project that does not build, or a runner that dies, has no summary; it counts as one failure.
+    [ $status = 0 ] || [ "$bad" != 0 ] || bad=1
+    count "$(summed Passed "$log")" "$bad"
+  done
+  rm -f "$log"
+}
+
+end_to_end() { # SUITE
+  local log status=0 line
+  log=$(mktemp)
+  heading "end to end: $1"
+  tests/e2e/run "^$1/.*${pattern:-}" 2>&1 </dev/null | tee "$log" || status=$?
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+  rm -f "$log"
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+) ]]; then
+    count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    [ $status = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || count 0 1
+  else
+    count 0 1
+  fi
+}
+
+suites=()
+pattern=
+for word; do
+  case $word in
+    unit | namespaces | uml | vm) suites+=("$word") ;;
+    *) pattern=$word ;;
+  esac
+done
+
+for suite in "${suites[@]}"; do
+  if [ "$suite" = unit ]; then unit_tests; else end_to_end "$suite"; fi
+done
+
+heading "all together"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,496 @@
+# shellcheck shell=bash
+# The verbs of the end-to-end tests.
+#
+# A "machine" is a network namespace with a /run/wireguard of its own, so that every machine's interface may be
+# called wg0, as in the README, and nothing of a test shows outside it. Machines have numbers in the order they are
+# made, and everything else follows from the number:
+#
+#   machine   number   inner address   port
+#   host      1        203.0.113.1     8172
+#   enclave   2        203.0.113.2     51820
+#   third     3        203.0.113.3     51821
+#
+# Whatever a test makes is gone when its process ends, however it ends: see clean_up.
+#
+# The verbs start few processes: inside user-mode Linux each costs some 50 ms.
+set -Eeuo pipefail
+
+e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$e2e/../.." && pwd)
+daemon=${WIREGUARD_VSOCK:-$root/out/wireguard-vsock}
+work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-e2e.XXXXXX")
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
+umask 077
+
+machines=()
+wires=0
+# By machine: inner addresses, port, public key (base64), the daemon's process, the process that holds its namespaces;
+# by MACHINE/PEER: its addresses on the wire to that peer.
+declare -A inner=() inner6=() port=() public=() pid=() holder=() outer4=() outer6=()
+
+# ---- results -------------------------------------------------------------------------------------------------------
+
+fail() {
+  echo "failed: $* ($(called_from))" >&2
+  trap - ERR
+  exit 1
+}
+
+# The lines of the test that led here, innermost first.
+called_from() {
+  local i
+  for ((i = 2; i < ${#FUNCNAME[@]} - 1; i++)); do
+    printf '%s%s:%d' "${place:-}" "${BASH_SOURCE[i]##*/}" "${BASH_LINENO[i - 1]}"
+    local place=' < '
+  done
+}
+
+# Subshells leave it to the shell that runs them.
+failed_command() { [ "$BASHPID" != $$ ] || echo "failed: $1 ($(called_from))" >&2; }
+
+# Shown beside the name of a test that passed: what was measured.
+note() { echo "note: $*"; }
+
+equal() { # WHAT EXPECTED ACTUAL
+  [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
+}
+
+at_least() { # WHAT LEAST ACTUAL
+  (($3 >= $2)) || fail "$1: expected at least $2, got $3"
+}
+
+at_most() { # WHAT MOST ACTUAL
+  (($3 <= $2)) || fail "$1: expected at most $2, got $3"
+}
+
+# The command must fail, and say why in exactly one line, kept in $refusal.
+refused_in_one_line() { # COMMAND...
+  if refusal=$("$@" 2>&1 </dev/null); then fail "was not refused: $*"; fi
+  equal "lines said by '$*' ($refusal)" 1 "$(grep -c . <<<"$refusal" || :)"
+}
+
+# A stopwatch: sets $elapsed to the seconds since START, which is an earlier ${EPOCHREALTIME/./}.
+since() { # START
+  local us=$((${EPOCHREALTIME/./} - $1))
+  printf -v elapsed '%d.%d' $((us / 1000000)) $((us % 1000000 / 100000))
+}
+
+# A pipe into which nobody writes, to wait by.
+mkfifo "$work/never"
+exec {never}<>"$work/never"
+pause() { read -rt "$1" -u "$never" || :; } # SECONDS
+
+wait_for() { # SECONDS COMMAND...: try it until it succeeds
+  local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((${EPOCHREALTIME/./} < end)) || return 1
+    pause 0.05
+  done
+}
+
+# ---- machines and wires --------------------------------------------------------------------------------------------
+
+# Replaces this shell by COMMAND at the machine. In the background, `$!` is then the command's own process.
+enter() { # MACHINE COMMAND...
+  local machine=$1
+  shift
+  exec nsenter --target "${holder[$machine]}" --net --mount -- "$@"
+}
+
+at() (enter "$@")
+
+new_machines() { # NAME...
+  local machine n
+  mkdir -p /run/wireguard
+  for machine; do
+    machines+=("$machine")
+    n=${#machines[@]}
+    inner[$machine]=203.0.113.$n
+    inner6[$machine]=fd77::$n
+    port[$machine]=$((n == 1 ? 8172 : 51818 + n))
+    mkdir "$work/$machine"
+    ip netns add "$machine-$$"
+    ip -n "$machine-$$" link set lo up
+    hold "$machine"
+    new_key "$machine"
+  done
+}
+
+# `ip netns exec` gives a command a mount namespace of its own, and the namespaces live as long as it does.
+hold() { # MACHINE
+  ip netns exec "$1-$$" sh -c 'mount --bind "$0" /run/wireguard && : >"$0/held" && exec sleep infinity' "$work/$1" &
+  holder[$1]=$!
+  wait_for 10 [ -e "$work/$1/held" ] || fail "no namespaces for $1"
+  rm "$work/$1/held"
+}
+
+new_key() { # NAME
+  wg genkey >"$work/$1.key"
+  public[$1]=$(wg pubkey <"$work/$1.key")
+}
+
+wire() { # A B: a cable between two machines, with addresses of both families
+  local a=$1 b=$2 n=$((++wires))
+  ip -n "$a-$$" link add "to-$b" type veth peer name "to-$a" netns "$b-$$"
+  outer4[$a/$b]=10.77.$n.1 outer4[$b/$a]=10.77.$n.2
+  outer6[$a/$b]=2001:db8:$n::1 outer6[$b/$a]=2001:db8:$n::2
+  plug_in "$a" "$b"
+  plug_in "$b" "$a"
+}
+
+plug_in() { # MACHINE PEER
+  ip -n "$1-$$" address add "${outer4[$1/$2]}/24" dev "to-$2"
+  ip -n "$1-$$" address add "${outer6[$1/$2]}/64" dev "to-$2" nodad
+  ip -n "$1-$$" link set "to-$2" up
+}
+
+# The keys as the control socket spells them.
+hex() { base64 -d | od -An -v -tx1 | tr -d ' \n'; }
+public_hex() { hex <<<"${public[$1]}"; } # NAME
+
+endpoint_of() { # MACHINE FROM NETWORK: where FROM finds MACHINE
+  case $3 in
+    vsock) echo "0.0.0.1:${port[$1]}" ;;
+    *6) echo "[${outer6[$1/$2]}]:${port[$1]}" ;;
+    *) echo "${outer4[$1/$2]}:${port[$1]}" ;;
+  esac
+}
+
+# ---- daemons -------------------------------------------------------------------------------------------------------
+
+in_guest() { grep -qs 'User Mode Linux' /proc/cpuinfo; }
+
+# An AF_VSOCK socket on the machine that runs the tests could reach its hypervisor, which nobody asked for.
+keep_vsock_in_guests() { # NETWORK
+  [ "$1" != vsock ] || in_guest || fail "AF_VSOCK is for guests only"
+}
+
+is_ready() { [ -S "$work/$1/wg0.sock" ] && at "$1" wg show wg0; }
+
+# What `start` runs the daemon by, such as prlimit.
+within=()
+# Options that `start` gives ours.
+with=()
+
+# NETWORK is one of ours, or wireguard-go for Debian's.
+start() { # MACHINE NETWORK
+  local command=("$daemon" -f -n "$2" ${with[@]+"${with[@]}"} wg0)
+  keep_vsock_in_guests "$2"
+  [ "$2" != wireguard-go ] || command=(wireguard-go -f wg0)
+  [ "$2" = wireguard-go ] || [ -x "$daemon" ] || fail "no $daemon: run make first"
+  LOG_LEVEL=${LOG_LEVEL:-debug} WG_PROCESS_FOREGROUND='' enter "$1" ${within[@]+"${within[@]}"} "${command[@]}" >>"$work/$1.log" 2>&1 &
+  pid[$1]=$!
+  wait_for 10 is_ready "$1" || fail "the daemon at $1 did not become ready"
+}
+
+configure() { # MACHINE: its key, port and addresses; the link goes up
+  at "$1" wg set wg0 private-key "$work/$1.key" listen-port "${port[$1]}"
+  ip -n "$1-$$" address add "${inner[$1]}/24" dev wg0
+  ip -n "$1-$$" address add "${inner6[$1]}/64" dev wg0 nodad
+  ip -n "$1-$$" link set wg0 up
+}
+
+# Without a NETWORK the peer has no endpoint: it has to call first.
+introduce() { # MACHINE PEER [NETWORK]
+  local where=()
+  [ -z "${3:-}" ] || where=(endpoint "$(endpoint_of "$2" "$1" "$3")")
+  at "$1" wg set wg0 peer "${public[$2]}" allowed-ips "${inner[$2]}/32,${inner6[$2]}/128" ${where[@]+"${where[@]}"}
+}
+
+# host and enclave, each knowing where the other is.
+tunnel() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
+  new_machines host enclave
+  [ "$1" = vsock ] || wire host enclave
+  start host "$1"
+  start enclave "${2:-$1}"
+  configure host
+  configure enclave
+  introduce host enclave "$1"
+  introduce enclave host "$1"
+}
+
+# host in the middle, enclave and third on a wire of their own each; every one knows where its neighbours are.
+star() { # NETWORK
+  local machine
+  new_machines host enclave third
+  for machine in enclave third; do
+    [ "$1" = vsock ] || wire host $machine
+  done
+  for machine in host enclave third; do
+    start $machine "$1"
+    configure $machine
+  done
+  for machine in enclave third; do
+    introduce host $machine "$1"
+    introduce $machine host "$1"
+  done
+}
+
+# host -- the tunnel -- enclave -- a network of 1,500 bytes -- third. To this network the enclave leaves no work: what third sees
+# has been cut and summed, as on a wire between machines.
+tunnel_to_a_network() { # NETWORK
+  new_machines host enclave third
+  wire host enclave
+  wire enclave third
+  behind4=${outer4[third/enclave]} behind6=${outer6[third/enclave]}
+  start host "$1"
+  start enclave "$1"
+  configure host
+  configure enclave
+  introduce host enclave "$1"
+  introduce enclave host
+  at host wg set wg0 peer "${public[enclave]}" allowed-ips "${inner[enclave]},${inner6[enclave]},$behind4,$behind6"
+  ip -n "host-$$" route add "$behind4" dev wg0
+  ip -n "host-$$" -6 route add "$behind6" dev wg0 src "${inner6[host]}"
+  at enclave sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  at enclave ethtool -K to-third tx off tso off gso off tx-udp-segmentation off >/dev/null
+  at third ethtool -K to-enclave tx off gro off >/dev/null
+  ip -n "third-$$" route add "${inner[host]}" via "${outer4[enclave/third]}"
+  ip -n "third-$$" -6 route add "${inner6[host]}" via "${outer6[enclave/third]}"
+}
+
+# Until the network behind the tunnel is reached.
+ping_behind() {
+  local to
+  for to in "$behind4" "$behind6"; do
+    wait_for 5 at host ping -q -c 1 -W 1 "$to" || fail "no way to $to"
+  done
+}
+
+is_gone() { [ ! -e "/proc/$1" ] || [ "$(awk '{print $3}' "/proc/$1/stat")" = Z ]; }
+
+# Its wire is dead, though neither end hears of it.
+drop_everything() { # MACHINE
+  at "$1" nft 'table inet outage {
+    chain in { type filter hook input priority 0; iifname to-host drop
+    }
+    chain out { type filter hook output priority 0; oifname to-host drop
+    }
+  }'
+}
+
+# The enclave dies without a word, and comes back: it knows nothing of its old connections, and does not even reset them.
+lose_power() { # NETWORK
+  drop_everything enclave
+  stop enclave
+  sleep 1
+  start enclave "$1"
+  configure enclave
+  introduce enclave host
+  at enclave nft flush table inet outage
+  at enclave nft 'add rule inet outage out tcp flags & rst == rst drop'
+}
+
+stop() { # MACHINE: kill -9, as a crash would
+  kill -9 "${pid[$1]}"
+  wait "${pid[$1]}" 2>/dev/null || :
+}
+
+# Waits for the daemon's own end, and gives its exit code.
+ends_within() { # SECONDS MACHINE
+  local began=${EPOCHREALTIME/./} elapsed
+  wait_for "$1" is_gone "${pid[$2]}" || fail "the daemon at $2 still runs after $1 s"
+  since "$began"
+  note "ended after $elapsed s"
+}
+
+fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
+# Processor time that the daemon has used so far.
+processor_ms() {
+  local ticks
+  ticks=$(awk '{print $14 + $15}' "/proc/${pid[$1]}/stat")
+  echo $((ticks * 1000 / $(getconf CLK_TCK)))
+}
+rss_kib() { awk '$1 == "VmRSS:" {print $2}' "/proc/${pid[$1]}/status"; }
+
+# ---- traffic -------------------------------------------------------------------------------------------------------
+
+pings() { # FROM TO [PING'S OPTIONS...]
+  local from=$1 to=$2
+  shift 2
+  at "$from" ping -q -c 3 -i 0.2 -W 5 "$@" "${inner[$to]}" >"$work/ping" 2>&1 || fail "ping from $from to $to: $(cat "$work/ping")"
+}
+
+pings6() { # FROM TO
+  at "$1" ping -6 -q -c 3 -i 0.2 -W 5 "${inner6[$2]}" >"$work/ping" 2>&1 || fail "ping -6 from $1 to $2: $(cat "$work/ping")"
+}
+
+ping_once() { at "$1" ping -q -c 1 -W 1 "${inner[$2]}"; }
+
+no_ping() { # FROM TO
+  if at "$1" ping -q -c 2 -i 0.5 -W 2 "${inner[$2]}" >/dev/null 2>&1; then fail "a ping from $1 reached $2"; fi
+}
+
+flows_within() { # SECONDS FROM TO
+  local began=${EPOCHREALTIME/./} elapsed
+  wait_for "$1" ping_once "$2" "$3" || fail "no traffic from $2 to $3 within $1 s"
+  since "$began"
+  note "$2 reaches $3 after $elapsed s"
+}
+
+# Random bytes over TCP through the tunnel, their checksum compared at the far end; to its inner address, or to another of its.
+copy_checksummed() { # FROM TO MEGABYTES [ADDRESS]
+  local sum began elapsed to=${4:-${inner[$2]}}
+  [[ $to != *:* ]] || to="[$to]"
+  head -c "${3}M" /dev/urandom >"$work/sent"
+  sum=$(sha256sum <"$work/sent")
+  at "$2" socat -b 65536 -u TCP6-LISTEN:7000,reuseaddr,ipv6only=0 "CREATE:$work/received" &
+  local receiver=$!
+  wait_for 5 listens "$2" 7000 || fail "no listener for the copy"
+  began=${EPOCHREALTIME/./}
+  at "$1" socat -b 65536 -u "OPEN:$work/sent" "TCP:$to:7000"
+  wait "$receiver"
+  since "$began"
+  equal "checksum of $3 MB from $1 to $2" "$sum" "$(sha256sum <"$work/received")"
+  rm "$work/sent" "$work/received"
+  note "$3 MB $1-$2 in $elapsed s"
+}
+
+# Trains of datagrams, each train sent with one system call; what comes is compared byte by byte. Of a hundred one may be lost.
+trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or options]]
+  local count=$(($3 * $4)) receiver came damaged
+  at "$2" "$e2e/datagrams.pl" receive 7001 $count 2 >"$work/datagrams" &
+  receiver=$!
+  wait_for 5 listens "$2" 7001 -u || fail "no listener for the datagrams"
+  at "$1" "$e2e/datagrams.pl" "${7:-send}" "${6:-${inner[$2]}}" 7001 "$3" "$4" "$5"
+  wait "$receiver"
+  read -r came damaged <"$work/datagrams"
+  equal "damaged datagrams from $1 to $2" 0 "$damaged"
+  at_least "datagrams from $1 to $2" $((count * 99 / 100)) "$came"
+}
+
+# What goes through an interface, into $work/capture, until end_capture. In immediate mode each packet is in the file at once; else
+# tcpdump may end with a second's worth of them still in the kernel's ring.
+capture() { # MACHINE INTERFACE TCPDUMP'S ARGUMENTS...
+  # What an earlier one left would be taken for this one's, until this one has begun.
+  rm -f "$work/capture" "$work/tcpdump"
+  enter "$1" tcpdump -q -U --immediate-mode -B 65536 -i "$2" -w "$work/capture" "${@:3}" 2>"$work/tcpdump" &
+  capture=$!
+  wait_for 10 grep -q listening "$work/tcpdump" || fail "no capture: $(cat "$work/tcpdump")"
+}
+
+# Ends it once it has seen what went through before now.
+end_capture() {
+  pause 0.2
+  kill "$capture"
+  wait "$capture" || :
+}
+
+# How many TCP and UDP checksums of the capture are like that.
+summed() { # correct or incorrect
+  local pattern='\(correct\)|\[udp sum ok\]'
+  [ "$1" = correct ] || pattern='\(incorrect|\[bad udp cksum'
+  tcpdump -nvv -r "$work/capture" 2>/dev/null | grep -cE "$pattern" || :
+}
+
+listens() { # MACHINE PORT [ss OPTION, -t or -u]
+  [ -n "$(at "$1" ss -Hln "${3:--t}" "sport = :$2")" ]
+}
+
+# Megabits a second of one iperf3 TCP stream.
+throughput() { # FROM TO SECONDS
+  at "$2" iperf3 -s -1 >/dev/null 2>&1 &
+  wait_for 5 listens "$2" 5201 || fail "no iperf3 server"
+  at "$1" timeout $(($3 + 20)) iperf3 -f m -c "${inner[$2]}" -t "$3" >"$work/iperf" 2>&1 || fail "iperf3: $(cat "$work/iperf")"
+  awk '$NF == "receiver" {for (i = 1; i < NF; i++) if ($i == "Mbits/sec") {printf "%d\n", $(i - 1); exit}}' "$work/iperf"
+}
+
+# Traffic in the background for as long as the test runs, or until `end_load`.
+load() { # FROM TO
+  enter "$2" iperf3 -s -1 >/dev/null 2>&1 &
+  load_server=$!
+  wait_for 5 listens "$2" 5201 || fail "no iperf3 server"
+  enter "$1" iperf3 -c "${inner[$2]}" -t 300 >/dev/null 2>&1 &
+  load=$!
+  sleep 1
+}
+
+# The server too: it hears of the client's end only if the tunnel still works, and holds its port until then.
+end_load() {
+  kill "$load" "$load_server" 2>/dev/null || :
+  wait "$load" "$load_server" 2>/dev/null || :
+}
+
+show() { at "$1" wg show wg0 "${@:2}"; }
+field() { show "$1" "$2" | cut -f 2-; } # MACHINE FIELD, of its only peer
+received() { show "$1" transfer | awk '{n += $2} END {print n + 0}'; }
+handshake_of() { show "$1" latest-handshakes | awk -v key="${public[$2]}" '$1 == key {print $2}'; }
+
+# One conversation with the control socket; `\n` in the request stands for a line's end.
+uapi() { # MACHINE REQUEST
+  printf '%b' "$2" | socat -t 2 - "UNIX-CONNECT:$work/$1/wg0.sock"
+}
+
+counter() { uapi "$1" 'counters=1\n\n' | sed -n "s/^$2=//p"; } # MACHINE NAME
+
+errno_of() { uapi "$1" "$2" | sed -n 's/^errno=//p'; }
+# What is configured, without what traffic changes: a line for the interface and one a peer, in no particular order.
+configuration() {
+  uapi "$1" 'get=1\n\n' | grep -Ev '^(last_handshake_time|[rt]x_bytes|errno|$)' |
+    awk -F = '$1 == "public_key" {peer = $2} {print peer, $0}' | sort
+}
+
+# Every request on standard input, a line each with `\n` within it, is refused with an errno, and none changes anything.
+# They go through one connection, which each of them must survive.
+all_refused() { # MACHINE
+  local before asked answers requests=() i
+  before=$(configuration "$1")
+  mapfile -t requests
+  printf -v asked 'set=1\\n%s\\n\\n' "${requests[@]}"
+  mapfile -t answers < <(errno_of "$1" "$asked")
+  for i in "${!requests[@]}"; do
+    [[ ${answers[i]:-} =~ ^-[1-9][0-9]*$ ]] || fail "'${requests[i]}' was answered with errno=${answers[i]:-}"
+  done
+  equal "answers" ${#requests[@]} ${#answers[@]}
+  unchanged_since "$before" "$1" "what was refused"
+}
+
+unchanged_since() { # CONFIGURATION MACHINE WHAT
+  local difference
+  difference=$(diff <(echo "$1") <(configuration "$2")) || fail "configuration changed after $3:"$'\n'"$difference"
+}
+
+# ---- the end -------------------------------------------------------------------------------------------------------
+
+show_logs() {
+  local machine
+  for machine in ${machines[@]+"${machines[@]}"}; do
+    echo "--- $machine: wg show"
+    timeout 5 nsenter --target "${holder[$machine]}" --net --mount wg show 2>&1 || :
+    echo "--- $machine: log"
+    tail -n 25 "$work/$machine.log" 2>/dev/null || :
+  done
+}
+
+# Only processes inside the namespaces made here, and jobs of this shell, are ended.
+end_processes() {
+  local machine found
+  for machine in ${machines[@]+"${machines[@]}"}; do
+    found=$(ip netns pids "$machine-$$" 2>/dev/null || :)
+    # shellcheck disable=SC2086 # one word a process
+    [ -z "$found" ] || kill -9 $found 2>/dev/null || :
+  done
+  found=$(jobs -p)
+  # shellcheck disable=SC2086
+  [ -z "$found" ] || kill -9 $found 2>/dev/null || :
+  wait 2>/dev/null || :
+}
+
+clean_up() {
+  local status=$? machine
+  trap '' INT TERM
+  trap - ERR
+  set +e
+  [ $status = 0 ] || show_logs
+  # The shell's own remarks on the jobs it ends.
+  exec 2>/dev/null
+  end_processes
+  for machine in ${machines[@]+"${machines[@]}"}; do ip netns delete "$machine-$$"; done
+  rm -rf "$work"
+  exit $status
+}
+
+trap clean_up EXIT
+trap 'echo "failed: out of time" >&2; exit 124' INT TERM
+trap 'failed_command "$BASH_COMMAND"' ERR

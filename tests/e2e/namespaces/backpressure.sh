@@ -1,0 +1,130 @@
+# shellcheck shell=bash
+# What cannot leave waits in little room, slows its sender down, and nobody else.
+
+Slow_path_is_filled_and_keeps_its_delay() {
+  local rss machine from to
+  # One lane, so that pings wait behind the load and not beside it.
+  # shellcheck disable=SC2034 # read by start
+  local within=(taskset -c 0)
+  tunnel tcp4
+  grep -q 'Interface has 1 queues' "$work/host.log" || fail "more than one lane"
+  shape host enclave
+  shape enclave host
+  pings host enclave
+  for from in host enclave; do
+    to=enclave
+    [ $from = host ] || to=host
+    # The first second makes what is made once.
+    loaded $from $to 1
+    rss="$(rss_kib host) $(rss_kib enclave)"
+    loaded $from $to 4
+    at_least "kbit/s from $from to $to" 10000 "$rate"
+    at_most "ms of a mean round trip under load" 1000 "$round_trip"
+    # As many as one in a hundred segments of 1,368 bytes.
+    at_most "segments that TCP within the tunnel sent again" 60 "$again"
+    at_most "bytes queued" $((512 * 1024)) "$queued"
+    for machine in host enclave; do
+      at_most "KiB of memory at $machine ($rss before)" $((${rss% *} + 8192)) "$(rss_kib $machine)"
+      rss="${rss#* } ${rss#* }"
+      at_most "packets that $machine dropped" 100 "$(counter $machine dropped_packets)"
+    done
+    note "$from to $to: $rate kbit/s, round trip $round_trip ms, $again sent again, $queued bytes queued at most"
+  done
+}
+
+Slow_path_flooded_with_datagrams_keeps_its_delay() {
+  # shellcheck disable=SC2034 # read by start
+  local within=(taskset -c 0)
+  tunnel tcp4
+  shape host enclave
+  pings host enclave
+  # Three times what the path takes. The rest is lost where the kernel's queue is full; in the daemon, only while the path stands
+  # still for longer than it waits for one peer.
+  loaded host enclave 4 -u -b 60M -l 1200
+  at_least "kbit/s" 10000 "$rate"
+  at_most "ms of a mean round trip under load" 1500 "$round_trip"
+  at_most "bytes queued" $((512 * 1024)) "$queued"
+  note "$rate kbit/s, round trip $round_trip ms, $queued bytes queued at most, $(counter host dropped_packets) packets dropped by the host"
+}
+
+# 20 Mbit/s, and a queue of 30 ms.
+shape() { at "$1" tc qdisc add dev "to-$2" root tbf rate 20mbit burst 32kb latency 30ms; } # MACHINE PEER
+
+# Sets $rate in kbit/s, $round_trip in ms, $again in segments (of TCP), and $queued in bytes at most.
+loaded() { # FROM TO SECONDS [IPERF3'S OPTIONS...]
+  local client pinger now
+  at "$2" iperf3 -s -1 >/dev/null 2>&1 &
+  wait_for 5 listens "$2" 5201 || fail "no iperf3 server"
+  enter "$1" timeout $(($3 + 20)) iperf3 -f k -c "${inner[$2]}" -t "$3" "${@:4}" >"$work/iperf" 2>&1 &
+  client=$!
+  enter "$1" ping -q -i 0.1 -c $(($3 * 10)) -W 5 "${inner[$2]}" >"$work/ping" 2>&1 &
+  pinger=$!
+  queued=0
+  while ! is_gone $client; do
+    now=$(counter "$1" queued_bytes)
+    queued=$((now > queued ? now : queued))
+    pause 0.2
+  done
+  wait $client || fail "iperf3: $(cat "$work/iperf")"
+  wait $pinger || [ -n "${4:-}" ] || fail "ping: $(cat "$work/ping")"
+  rate=$(awk '$NF == "receiver" {for (i = 1; i < NF; i++) if ($i == "Kbits/sec") printf "%d\n", $(i - 1)}' "$work/iperf")
+  again=$(awk '$NF == "sender" {print $(NF - 1)}' "$work/iperf")
+  round_trip=$(sed -n 's|^rtt [^=]*= [0-9.]*/\([0-9]*\).*|\1|p' "$work/ping")
+}
+
+# On a busy machine an end may stand still for longer than it is waited for; then a queue's worth is dropped. Without backpressure it
+# would be thousands.
+Full_speed_is_held_back_and_not_dropped() {
+  local machine
+  tunnel tcp4
+  note "$(throughput host enclave 3) and $(throughput enclave host 3) Mbit/s"
+  for machine in host enclave; do
+    at_most "packets that $machine dropped" 200 "$(counter $machine dropped_packets)"
+    equal "packets that the device at $machine did not take" 0 "$(counter $machine not_written)"
+    note "the device at $machine dropped $(at $machine cat /sys/class/net/wg0/statistics/tx_dropped)"
+  done
+}
+
+Idle_peer_is_answered_at_once_beside_a_stopped_one() {
+  local flood
+  star tcp4
+  pings host enclave
+  pings host third
+  kill -STOP "${pid[third]}"
+  # 24 MB a second to the one who does not read.
+  enter host "$e2e/datagrams.pl" send "${inner[third]}" 7001 10000 40 1200 &
+  flood=$!
+  wait_for 20 drops_for_one host || fail "nothing was too much for the stopped peer"
+  for _ in 1 2 3; do
+    at host ping -q -c 1 -W 1 "${inner[enclave]}" >/dev/null || fail "no answer within a second beside a stopped peer"
+    pause 1
+  done
+  copy_checksummed host enclave 20
+  copy_checksummed enclave host 20
+  kill $flood
+  kill -CONT "${pid[third]}"
+  flows_within 15 host third
+}
+
+drops_for_one() { counter "$1" dropped_packets | grep -qx '[1-9][0-9]*'; }
+
+Traffic_goes_on_when_the_only_peer_was_stopped_for_3_s() {
+  local before
+  tunnel tcp4
+  load host enclave
+  for _ in 1 2; do
+    kill -STOP "${pid[enclave]}"
+    sleep 1
+    before=$(processor_ms host)
+    sleep 2
+    at_most "ms of processor in 2 s of waiting" 600 $(($(processor_ms host) - before))
+    kill -CONT "${pid[enclave]}"
+    flows_within 5 host enclave
+    before=$(received enclave)
+    wait_for 5 has_received enclave $((before + 20000000)) || fail "the load does not go on"
+  done
+  end_load
+  pings enclave host
+}
+
+has_received() { (($(received "$1") >= $2)); } # MACHINE BYTES

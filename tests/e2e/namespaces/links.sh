@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What happens to the interface itself: down and up, another MTU, another namespace, removal.
+
+Link_down_closes_the_tcp_port_and_link_up_opens_it_again() { down_and_up tcp -t; }
+Link_down_closes_the_udp_port_and_link_up_opens_it_again() { down_and_up udp -u; }
+
+down_and_up() { # NETWORK SS-OPTION
+  tunnel "$1"
+  pings host enclave
+  ip -n "host-$$" link set wg0 down
+  wait_for 2 closed host 8172 "$2" || fail "8172 is open while the link is down"
+  no_ping enclave host
+  equal "port shown while down" 8172 "$(show host listen-port)"
+  ip -n "host-$$" link set wg0 up
+  wait_for 2 listens host 8172 "$2" || fail "8172 is closed while the link is up"
+  flows_within 10 host enclave
+  pings enclave host
+}
+
+closed() { ! listens "$@"; }
+
+Link_that_goes_up_and_down_quickly_ends_up_working() {
+  local i
+  tunnel tcp
+  for ((i = 0; i < 20; i++)); do
+    ip -n "host-$$" link set wg0 down
+    ip -n "host-$$" link set wg0 up
+  done
+  flows_within 10 host enclave
+  pings enclave host
+}
+
+Small_and_large_MTUs_are_honoured() {
+  tunnel tcp
+  pings host enclave
+  local mtu
+  for mtu in 1280 9000 1420; do
+    for machine in host enclave; do ip -n "$machine-$$" link set wg0 mtu $mtu; done
+    pings host enclave -M do -s $((mtu - 28))
+    pings enclave host -M do -s $((mtu - 28))
+  done
+  copy_checksummed host enclave 5
+}
+
+Interface_moved_to_another_namespace_keeps_working_on_tcp() { moves tcp; }
+Interface_moved_to_another_namespace_keeps_working_on_udp() { moves udp; }
+
+# The sockets stay where they were born: only the host has a wire to the enclave.
+moves() { # NETWORK
+  tunnel "$1"
+  pings host enclave
+  new_machines inside
+  ip -n "host-$$" link set wg0 netns "inside-$$"
+  ip -n "inside-$$" address add 203.0.113.1/24 dev wg0
+  ip -n "inside-$$" link set wg0 up
+  # shellcheck disable=SC2034 # read by the verbs
+  inner[inside]=203.0.113.1
+  flows_within 10 inside enclave
+  pings enclave inside
+  copy_checksummed inside enclave 5
+  # The control socket is where it was.
+  equal "wg at the host" "${public[enclave]}" "$(show host peers)"
+  at host wg set wg0 peer "${public[enclave]}" persistent-keepalive 20
+  # Down and up are seen over there too.
+  ip -n "inside-$$" link set wg0 down
+  sleep 0.5
+  ip -n "inside-$$" link set wg0 up
+  flows_within 10 inside enclave
+  ip -n "inside-$$" link set wg0 mtu 1300
+  pings inside enclave -M do -s 1272
+  ip -n "inside-$$" link delete wg0
+  ends_within 2 host
+}
+
+Deleted_interface_ends_the_daemon_within_a_second() {
+  tunnel tcp
+  pings host enclave
+  ip -n "host-$$" link delete wg0
+  ends_within 2 host
+  [ ! -e "$work/host/wg0.sock" ] || fail "its socket is left"
+}
+
+Deleted_interface_under_load_ends_the_daemon_within_a_second() {
+  tunnel tcp
+  load host enclave
+  ip -n "host-$$" link delete wg0
+  ends_within 2 host
+  [ ! -e "$work/host/wg0.sock" ] || fail "its socket is left"
+  # The other end lives on, and a new daemon finds it.
+  end_load
+  start host tcp
+  configure host
+  introduce host enclave tcp
+  flows_within 12 host enclave
+}
+
+SIGTERM_under_load_ends_the_daemon_within_a_second() {
+  tunnel tcp
+  load host enclave
+  kill -TERM "${pid[host]}"
+  ends_within 2 host
+}

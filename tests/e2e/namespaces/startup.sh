@@ -1,0 +1,204 @@
+# shellcheck shell=bash
+# Starting, in the background and in the foreground; what is refused and how; the ways to end.
+
+background() { # MACHINE [ARGUMENTS...]
+  at "$1" timeout 10 "$daemon" -n tcp "${@:2}" wg0
+}
+
+daemon_of() { # MACHINE: the one process that has wg0 on its command line
+  local process
+  for process in $(ip netns pids "$1-$$"); do
+    if grep -qa wg0 "/proc/$process/cmdline"; then echo "$process"; fi
+  done
+}
+
+nothing_left_at() { [ ! -e "$work/$1/wg0.sock" ] && ! ip -n "$1-$$" link show wg0; }
+
+Background_start_returns_once_everything_is_ready() {
+  new_machines host
+  background host
+  # No waiting here: the command has returned.
+  [ -S "$work/host/wg0.sock" ] || fail "no control socket"
+  at host wg show wg0 >/dev/null
+  ip -n "host-$$" link show wg0 >/dev/null
+  equal "interface's MTU" 1420 "$(at host cat /sys/class/net/wg0/mtu)"
+  pid[host]=$(daemon_of host)
+  kill -TERM "${pid[host]}"
+  ends_within 2 host
+  nothing_left_at host || fail "something is left"
+}
+
+Background_start_ten_times_in_a_row_leaves_nothing_behind() {
+  local i
+  new_machines host
+  for ((i = 0; i < 10; i++)); do
+    background host
+    at host wg show wg0 >/dev/null
+    pid[host]=$(daemon_of host)
+    kill -TERM "${pid[host]}"
+    wait_for 2 is_gone "${pid[host]}" || fail "SIGTERM did not end daemon $i"
+    wait_for 1 nothing_left_at host || fail "something is left after $i"
+  done
+}
+
+Bad_names_and_networks_are_refused_in_one_line() {
+  new_machines host
+  local arguments
+  for arguments in "sixteenbyteslong" "" "a/b" ".." "wg0 wg1" "--no-such-option wg0" "-n"; do
+    refused_either_way tcp "$arguments"
+  done
+  refused_either_way tcp5 wg0
+  refused_either_way "" wg0
+  refused_in_one_line at host timeout 10 "$daemon" -n tcp ""
+  refused_in_one_line at host timeout 10 "$daemon" -f -n tcp ""
+  equal "interfaces" lo "$(at host ls /sys/class/net)"
+}
+
+refused_either_way() { # NETWORK WORDS
+  # shellcheck disable=SC2086 # several words
+  refused_in_one_line at host timeout 10 "$daemon" -n "$1" $2
+  # shellcheck disable=SC2086
+  refused_in_one_line at host timeout 10 "$daemon" -f -n "$1" $2
+}
+
+A_name_that_is_taken_is_refused_and_its_owner_unharmed() {
+  new_machines host
+  ip -n "host-$$" link add wg0 type veth peer name other
+  refused_in_one_line background host
+  refused_in_one_line background host -f
+  equal "the interface of that name" 1 "$(ip -n "host-$$" -o link show wg0 type veth | wc -l)"
+  ip -n "host-$$" link delete wg0
+  start host tcp
+  at host wg set wg0 private-key "$work/host.key"
+  refused_in_one_line background host
+  refused_in_one_line background host -f
+  equal "key of the first" "${public[host]}" "$(show host public-key)"
+}
+
+A_dead_daemons_socket_is_replaced() {
+  tunnel tcp
+  stop host
+  [ -S "$work/host/wg0.sock" ] || fail "kill -9 left no socket; this test needs one"
+  start host tcp
+  equal "peers" "" "$(show host peers)"
+}
+
+Without_privilege_it_says_so_in_one_line() {
+  new_machines host
+  # Where anybody may read it: the checkout may be root's alone.
+  chmod 755 "$work"
+  install -m 755 "$daemon" "$work/daemon"
+  says_in_one_line 'root|privilege|CAP_NET_ADMIN' setpriv --reuid 65534 --regid 65534 --clear-groups "$work/daemon" -n tcp wg0
+  says_in_one_line 'root|privilege|CAP_NET_ADMIN' setpriv --bounding-set -net_admin --inh-caps -net_admin "$work/daemon" -n tcp wg0
+  says_in_one_line 'root|privilege|CAP_NET_ADMIN' setpriv --bounding-set -net_admin --inh-caps -net_admin "$work/daemon" -f -n tcp wg0
+  nothing_left_at host || fail "something is left"
+}
+
+Without_dev_net_tun_it_says_so_in_one_line() {
+  new_machines host
+  says_in_one_line /dev/net/tun unshare -m sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh "$daemon" -n tcp wg0
+  says_in_one_line /dev/net/tun unshare -m sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh "$daemon" -f -n tcp wg0
+}
+
+Without_libcrypto_it_says_so_in_one_line() {
+  new_machines host
+  local library
+  library=$(ldconfig -p | awk '$1 == "libcrypto.so.3" {print $NF; exit}')
+  [ -n "$library" ] || fail "no libcrypto.so.3 here"
+  says_in_one_line libcrypto unshare -m sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$library" "$daemon" -n tcp wg0
+  says_in_one_line libcrypto unshare -m sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$library" "$daemon" -f -n tcp wg0
+}
+
+says_in_one_line() { # PATTERN COMMAND...: at the host
+  refused_in_one_line at host timeout 10 "${@:2}"
+  grep -qiE "$1" <<<"$refusal" || fail "it said: $refusal"
+}
+
+Version_and_help_are_printed_without_any_privilege() {
+  [[ $("$daemon" --version | head -n 1) =~ ^wireguard-vsock\ v[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "$("$daemon" --version)"
+  for word in --network --foreground vsock tcp6 udp6 LOG_LEVEL WG_TUN_FD WG_UAPI_FD WG_PROCESS_FOREGROUND INTERFACE; do
+    grep -qiF -- $word <<<"$("$daemon" --help)" || fail "--help says nothing of $word"
+  done
+}
+
+Log_level_decides_what_is_said() {
+  new_machines host
+  for level in silent error debug verbose; do
+    LOG_LEVEL=$level start host tcp
+    at host wg set wg0 private-key "$work/host.key"
+    ip -n "host-$$" link set wg0 up
+    sleep 0.2
+    kill -TERM "${pid[host]}"
+    wait_for 2 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
+    case $level in
+      silent | error) equal "what LOG_LEVEL=$level says" "" "$(cat "$work/host.log")" ;;
+      *) grep -q '^DEBUG: (wg0) ' "$work/host.log" || fail "LOG_LEVEL=$level said: $(cat "$work/host.log")" ;;
+    esac
+    : >"$work/host.log"
+  done
+}
+
+The_log_never_shows_a_key() {
+  tunnel tcp
+  wg genpsk >"$work/psk"
+  for machine in host enclave; do
+    at $machine wg set wg0 peer "$(show $machine peers)" preshared-key "$work/psk"
+  done
+  flows_within 12 host enclave
+  for secret in host.key enclave.key psk; do
+    if grep -qF -e "$(cat "$work/$secret")" -e "$(hex <"$work/$secret")" "$work/host.log" "$work/enclave.log"; then fail "$secret is in a log"; fi
+  done
+}
+
+Environment_alone_keeps_it_in_the_foreground() {
+  new_machines host
+  enter host env WG_PROCESS_FOREGROUND=1 "$daemon" -n tcp wg0 >>"$work/host.log" 2>&1 &
+  pid[host]=$!
+  wait_for 5 is_ready host || fail "not ready"
+  equal "its process" "$!" "$(daemon_of host)"
+  kill -INT "${pid[host]}"
+  ends_within 2 host
+}
+
+SIGTERM_ends_it_with_exit_code_0_and_leaves_nothing() { ends_cleanly TERM; }
+SIGINT_ends_it_with_exit_code_0_and_leaves_nothing() { ends_cleanly INT; }
+
+ends_cleanly() { # SIGNAL
+  tunnel tcp
+  pings host enclave
+  # A background job of a script ignores SIGINT from its start, unless its shell has job control.
+  kill -TERM "${pid[host]}"
+  wait_for 2 is_gone "${pid[host]}" || fail "SIGTERM did not end the first"
+  set -m
+  start host tcp
+  set +m
+  configure host
+  introduce host enclave tcp
+  pings host enclave
+  kill "-$1" "${pid[host]}"
+  ends_within 2 host
+  local status=0
+  wait "${pid[host]}" || status=$?
+  equal "exit code" 0 $status
+  nothing_left_at host || fail "something is left"
+}
+
+Removed_control_socket_ends_it_within_a_second() {
+  tunnel tcp
+  pings host enclave
+  at host rm /var/run/wireguard/wg0.sock
+  ends_within 2 host
+  wait_for 1 nothing_left_at host || fail "something is left"
+}
+
+Inherited_tun_and_control_descriptors_are_used() {
+  new_machines host
+  enter host "$e2e/inherit.pl" wg0 "$work/host/wg0.sock" "$daemon" -f -n tcp wg0 >>"$work/host.log" 2>&1 &
+  pid[host]=$!
+  wait_for 10 is_ready host || fail "not ready"
+  at host wg set wg0 private-key "$work/host.key" listen-port 8172
+  ip -n "host-$$" link set wg0 up
+  equal public-key "${public[host]}" "$(show host public-key)"
+  kill -TERM "${pid[host]}"
+  ends_within 2 host
+}
