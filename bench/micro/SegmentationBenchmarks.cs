@@ -1,0 +1,65 @@
+using System.Buffers.Binary;
+using BenchmarkDotNet.Attributes;
+using WireGuard.Protocol.Segmentation;
+
+namespace WireGuard.Benchmarks;
+
+/// <summary>A TCP packet of almost 64 KB, cut into segments for an MTU of 1,420; and these, glued together again.</summary>
+public class SegmentationBenchmarks
+{
+    private const int HeaderSize = 20 + 20;
+    private const int SegmentSize = 1_380;
+    private const int Room = 1_536;
+
+    private readonly byte[] _packet = Packet();
+    private readonly byte[] _firstHeader = new byte[HeaderSize];
+    private readonly Coalescer _coalescer = new(64);
+    private byte[] _segments = [];
+    private int _count;
+    private int _lastLength;
+
+    [GlobalSetup]
+    public void Fill()
+    {
+        _segments = new byte[Room * ((_packet.Length / SegmentSize) + 1)];
+        _count = Split();
+        _segments.AsSpan(0, HeaderSize).CopyTo(_firstHeader);
+        if (Coalesce() != 1)
+            throw new InvalidOperationException("What was cut is not one packet again.");
+    }
+
+    [Benchmark]
+    public int Split()
+    {
+        if (!Segmenter.TryBegin(_packet, SegmentationKind.TcpIPv4, SegmentSize, out Segmenter segmenter))
+            return 0;
+        for (int i = 0; i < segmenter.Count; i++)
+            _lastLength = segmenter.Write(i, _segments.AsSpan(i * Room));
+        return segmenter.Count;
+    }
+
+    [Benchmark]
+    public int Coalesce()
+    {
+        _firstHeader.CopyTo(_segments, 0); // it became the whole's header the last time
+        _coalescer.Clear();
+        for (int i = 0; i < _count; i++)
+            _coalescer.Add(_segments, i * Room, i < _count - 1 ? HeaderSize + SegmentSize : _lastLength);
+        _coalescer.Finish(_segments);
+        return _coalescer.Count;
+    }
+
+    private static byte[] Packet()
+    {
+        byte[] packet = Bytes.Random(HeaderSize + (46 * SegmentSize) + 1_000);
+        Span<byte> ip = packet.AsSpan(0, 20), tcp = packet.AsSpan(20, 20);
+        ip[0] = 0x45;
+        ip[1] = 0;
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)packet.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[6..], 0x4000); // don't fragment
+        ip[9] = 6;
+        tcp[12] = 5 << 4;
+        tcp[13] = 0x10; // ACK
+        return packet;
+    }
+}

@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2154,SC2034 # names that network.sh sets, and some that run uses
+# What is measured: one row of the table each.
+#
+#   veth              no tunnel: what the wire and iperf3 carry on this machine
+#   probe-tcp         the limit probe: our lanes with sealing replaced by a copy (bench/LimitProbe)
+#   ours-tcp          wireguard-vsock over TCP
+#   ours-tcp-off      the same without superpackets
+#   ours-udp          wireguard-vsock over UDP
+#   go-udp            Debian's wireguard-go
+#   ...-60000         the same at MTU 60,000
+
+all_rows=(veth probe-tcp ours-tcp ours-tcp-off ours-udp go-udp probe-tcp-60000 ours-tcp-60000)
+
+find_programs() {
+  ours=$PWD/out/wireguard-vsock
+  probe=$PWD/out/limit-probe/wireguard-vsock-limit-probe
+  [ -x "$ours" ] || { echo "bench: no $ours: run make" >&2; exit 1; }
+  IFS=$'\t' read -r go go_version < <(bench/wireguard-go.sh out/bench/wireguard-go)
+}
+
+start_row() { # ROW: its daemons, or nothing where the row cannot be run
+  local mtu=1420 command
+  [ "$1" != veth ] || return 0
+  case $1 in *-60000) mtu=60000 ;; esac
+  case $1 in
+    probe-tcp*) command=("$probe" -f -n tcp4) ;;
+    ours-tcp-off) command=("$ours" -f -n tcp4 --superpackets=off) ;;
+    ours-tcp*) command=("$ours" -f -n tcp4) ;;
+    ours-udp) command=("$ours" -f -n udp4) ;;
+    go-udp) command=("$go" -f) ;;
+    *) echo "bench: no row '$1'" >&2 && exit 2 ;;
+  esac
+  if [ "$1" = ours-tcp-off ] && ! "$ours" --help | grep -q -- --superpackets; then
+    echo "bench: $1 left out: this build has no --superpackets" >&2
+    return 1
+  fi
+  [ -x "${command[0]}" ] || { echo "bench: $1 left out: no ${command[0]##*/}" >&2; return 1; }
+  start_tunnel "$mtu" "${command[@]}" || {
+    echo "bench: $1 did not start: $(tail -n 1 "$work/said")" >&2
+    stop_daemons
+    return 1
+  }
+}
+
+has_measure() { # ROW MEASURE
+  case $1/$2 in
+    veth/memory | veth/calls) return 1 ;;
+    *-60000/datagrams) return 1 ;;
+  esac
+}

@@ -1,0 +1,32 @@
+# shellcheck shell=bash disable=SC2154 # the verbs and what they set are those of tests/e2e/lib.sh
+# Runs inside the guest. VSOCK knows no network namespaces: both daemons are at CID 1, on different ports. Each note is
+# "round what value": Mbit/s, or us.
+
+Rates() {
+  local round rate
+  tunnel vsock
+  pings host enclave
+  for round in $(seq "$BENCH_ROUNDS"); do
+    rate=$(bare_vsock)
+    note "$round bare $rate"
+    rate=$(throughput host enclave "$BENCH_SECONDS")
+    note "$round one $rate"
+    rate=$(throughput enclave host "$BENCH_SECONDS")
+    note "$round reverse $rate"
+    note "$round idle $(at host ping -q -c 50 -i 0.02 "${inner[enclave]}" | awk -F / '/^rtt/ {printf "%.0f\n", $5 * 1000}')"
+  done
+}
+
+# What AF_VSOCK itself carries here, in writes of 64 KB.
+bare_vsock() {
+  local megabytes=100 began listener
+  socat -b 65536 -u VSOCK-LISTEN:9000 /dev/null &
+  listener=$!
+  wait_for 20 vsock_listens 9000 || fail "no listener"
+  began=${EPOCHREALTIME/./}
+  head -c ${megabytes}M /dev/zero | socat -b 65536 -u - VSOCK-CONNECT:1:9000 || { kill $listener; fail "no bare connection"; }
+  wait $listener
+  echo $((megabytes * 8388608 / (${EPOCHREALTIME/./} - began)))
+}
+
+vsock_listens() { ss -H --vsock -l | grep -q ":$1 "; }
