@@ -34,9 +34,10 @@ public sealed class TunTheoryAttribute : TheoryAttribute
     public TunTheoryAttribute() => Skip = TunFactAttribute.Missing;
 }
 
-/// <summary>Runs a test on a thread of its own in a network namespace of its own, which ends with the thread.</summary>
+/// <summary>Runs a test on a thread of its own in network and mount namespaces of its own, which end with the thread.</summary>
 internal static partial class Namespace
 {
+    private const int CLONE_NEWNS = 0x00020000;
     private const int CLONE_NEWNET = 0x40000000;
     private static int s_names;
 
@@ -47,7 +48,7 @@ internal static partial class Namespace
         {
             try
             {
-                if (unshare(CLONE_NEWNET) != 0) throw new InvalidOperationException("unshare(CLONE_NEWNET) failed");
+                if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) throw new InvalidOperationException("unshare failed");
                 test();
             }
             catch (Exception e)

@@ -16,6 +16,7 @@ internal static unsafe partial class Libc
     public struct statx_t
     {
         [FieldOffset(0)] public uint stx_mask;
+        [FieldOffset(16)] public uint stx_nlink;
         [FieldOffset(20)] public uint stx_uid;
         [FieldOffset(24)] public uint stx_gid;
         [FieldOffset(28)] public ushort stx_mode;

@@ -29,8 +29,11 @@ internal sealed unsafe class UapiListener : IDisposable
     /// <summary>Non-blocking; readable when a connection waits.</summary>
     public int Fd => _socket.Fd;
 
-    /// <summary>False once the socket's file was removed, renamed or replaced.</summary>
-    public bool IsInPlace => Sys.Stat(Path, out statx_t now) >= 0 && now.IsSameFileAs(_inode);
+    /// <summary>
+    /// False once the socket's file was removed, renamed or replaced. The links count too: while unlink(2) is under way, the path still
+    /// leads to the file for a moment after inotify has told of its end.
+    /// </summary>
+    public bool IsInPlace => Sys.Stat(Path, out statx_t now) >= 0 && now.stx_nlink > 0 && now.IsSameFileAs(_inode);
 
     /// <summary>The next connection, non-blocking, or a negated errno: -EAGAIN if none waits.</summary>
     public int Accept() => Sys.Accept(_socket.Fd);

@@ -146,6 +146,29 @@ public sealed class UapiListenerTests : IDisposable
         }
     }
 
+    /// <summary>
+    /// Within unlink(2) the kernel takes the link away, tells inotify, and only then takes the name away: whoever looks at once still
+    /// finds the file by its name. A second mount of it makes that moment last.
+    /// </summary>
+    [TunFact]
+    public void A_socket_found_while_it_is_being_removed_is_not_in_place() => Namespace.Run(() =>
+    {
+        Directory.CreateDirectory(_folder);
+        string removed = $"{_folder}/removed.sock";
+        File.WriteAllText($"{_folder}/wg0.sock", "");
+        using Socket given = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        given.Bind(new UnixDomainSocketEndPoint(removed));
+        Namespace.Sh($"mount --make-rprivate / && mount --bind {removed} {_folder}/wg0.sock");
+        int fd = Sys.Check(Libc.fcntl((int)given.Handle, 0 /* F_DUPFD */, 0), "fcntl");
+        using UapiListener listener = UapiListener.FromDescriptor(fd, "wg0", _folder);
+        using ControlSocketWatch watch = new(listener);
+        Assert.True(watch.Read());
+
+        File.Delete(removed);
+        Assert.True(File.Exists(listener.Path));
+        Assert.False(watch.Read());
+    });
+
     [Fact]
     public void What_has_replaced_the_socket_is_not_removed()
     {
