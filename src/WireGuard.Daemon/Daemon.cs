@@ -129,9 +129,9 @@ internal sealed class Daemon : IDisposable
         if (!options.Superpackets || !options.Network.IsStream)
             return null;
         if (!tun.HasHeader)
-            return new Hello(0, HelloFeatures.None);
+            return new Hello(0, HelloFeatures.ShortChecksums);
         HelloFeatures udp = tun.Offloads.HasFlag(TunOffloads.Udp) ? HelloFeatures.Udp : HelloFeatures.None;
-        return new Hello(Superpacket.LargestAccepted, HelloFeatures.Tcp | udp);
+        return new Hello(Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Tcp | udp);
     }
 
     private StreamNetwork NewStreamNetwork(int streams) => new(_kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _log)

@@ -34,13 +34,14 @@ internal sealed unsafe partial class SocketPair : IDisposable
 
     /// <summary>Receives what has arrived, and takes the messages of the frames that are complete.</summary>
     /// <param name="atMost">Bytes to receive.</param>
-    public List<byte[]> ReadMessages(int atMost = int.MaxValue)
+    /// <param name="takesShort">Whether short checksums are right, too.</param>
+    public List<byte[]> ReadMessages(int atMost = int.MaxValue, bool takesShort = true)
     {
         Receive(atMost);
         List<byte[]> messages = [];
         ReadOnlySpan<byte> rest = _received.AsSpan(0, _count);
         FrameStatus status;
-        while ((status = FrameCodec.TryRead(rest, out int length)) == FrameStatus.Complete)
+        while ((status = FrameCodec.TryRead(rest, out int length, takesShort)) == FrameStatus.Complete)
         {
             messages.Add(rest.Slice(FrameCodec.HeaderSize, length).ToArray());
             rest = rest[(FrameCodec.HeaderSize + length)..];
@@ -50,6 +51,15 @@ internal sealed unsafe partial class SocketPair : IDisposable
         rest.CopyTo(_received);
         _count = rest.Length;
         return messages;
+    }
+
+    /// <summary>Receives what has arrived, as it is.</summary>
+    public byte[] ReadBytes()
+    {
+        Receive(int.MaxValue);
+        byte[] bytes = _received[.._count];
+        _count = 0;
+        return bytes;
     }
 
     /// <summary>Bytes of a frame whose end has not come.</summary>

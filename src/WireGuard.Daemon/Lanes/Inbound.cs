@@ -72,7 +72,9 @@ internal sealed unsafe class Inbound : IDisposable
         Span<byte> rest = buffer[..filled];
         _delivery.Begin(rest);
         FrameStatus status;
-        while ((status = FrameCodec.TryRead(rest, out int length)) == FrameStatus.Complete)
+        // What our HELLO says we take; it may come on a connection before any HELLO does.
+        bool takesShort = _published.LocalHello is { TakesShortChecksums: true };
+        while ((status = FrameCodec.TryRead(rest, out int length, takesShort)) == FrameStatus.Complete)
         {
             Handle(snapshot, rest.Slice(FrameCodec.HeaderSize, length), new Origin(connection, default, default), nowMs);
             rest = rest[(FrameCodec.HeaderSize + length)..];

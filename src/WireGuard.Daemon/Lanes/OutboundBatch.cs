@@ -110,7 +110,10 @@ internal sealed unsafe class OutboundBatch : IDisposable
         if (!keypair.TrySeal(_aead, buffer[..padded], message, nowMs))
             return false;
         if (_headroom != 0)
-            FrameCodec.WriteHeader(new Span<byte>(_arena + _end, FrameCodec.HeaderSize), message);
+        {
+            bool isShort = keypair.RemoteHello is { TakesShortChecksums: true };
+            FrameCodec.WriteHeader(new Span<byte>(_arena + _end, FrameCodec.HeaderSize), message, isShort);
+        }
 
         _messages[_count++] = new Message(peer, keypair, _end, _headroom + message.Length, HasPacket: length != 0);
         _end += _headroom + message.Length;

@@ -9,6 +9,10 @@ namespace WireGuard.Protocol.Framing;
 /// u16 LE length of message | u32 LE CRC-32 (IEEE 802.3) of message | message
 /// </code>
 /// A stream cannot be found again once its frames are lost, so whoever reads a bad one closes the connection.
+/// <para>
+/// Between two of our kind the checksum may be short: of a transport message's header alone (16 bytes). It still tells when frames are
+/// lost; that the rest has arrived as it was sent is what the message's own tag says, and better.
+/// </para>
 /// </summary>
 public static class FrameCodec
 {
@@ -23,17 +27,23 @@ public static class FrameCodec
 
     private const int ChecksumOffset = 2;
     private const int TypeSize = 4; // u8 type and three zero bytes, read as one little-endian number
+    private const uint TransportType = 4;
+    private const int ShortLength = 16; // a transport message's header
 
     /// <summary>Writes the six bytes that go in front of <paramref name="message"/>.</summary>
     /// <param name="header"><see cref="HeaderSize"/> bytes or more; they may lie right in front of the message.</param>
     /// <param name="message">A WireGuard message of <see cref="MinMessageSize"/> to <see cref="MaxMessageSize"/> bytes.</param>
+    /// <param name="isShort">
+    /// The message is a transport message for a reader that takes short checksums (<see cref="Segmentation.HelloFeatures"/>).
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">No frame carries a message of that length.</exception>
-    public static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message)
+    public static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message, bool isShort = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(message.Length, MinMessageSize, nameof(message));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(message.Length, MaxMessageSize, nameof(message));
         BinaryPrimitives.WriteUInt16LittleEndian(header, (ushort)message.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[ChecksumOffset..], Crc32.HashToUInt32(message));
+        uint checksum = Crc32.HashToUInt32(isShort ? message[..ShortLength] : message);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[ChecksumOffset..], checksum);
     }
 
     /// <summary>
@@ -44,7 +54,8 @@ public static class FrameCodec
     /// <param name="messageLength">
     /// The length that the header of a complete or an incomplete frame says; 0 for a bad one or while that is not there.
     /// </param>
-    public static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength)
+    /// <param name="takesShort">Whether a short checksum is right, too.</param>
+    public static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength, bool takesShort = false)
     {
         messageLength = 0;
         if (buffer.Length < ChecksumOffset)
@@ -63,10 +74,16 @@ public static class FrameCodec
             return FrameStatus.Incomplete;
         }
         uint checksum = BinaryPrimitives.ReadUInt32LittleEndian(buffer[ChecksumOffset..]);
-        if (Crc32.HashToUInt32(buffer.Slice(HeaderSize, length)) != checksum)
+        if (!IsChecksumOf(checksum, buffer.Slice(HeaderSize, length), takesShort))
             return FrameStatus.BadChecksum;
         messageLength = length;
         return FrameStatus.Complete;
+    }
+
+    private static bool IsChecksumOf(uint checksum, ReadOnlySpan<byte> message, bool takesShort)
+    {
+        bool mayBeShort = takesShort && BinaryPrimitives.ReadUInt32LittleEndian(message) == TransportType;
+        return (mayBeShort && Crc32.HashToUInt32(message[..ShortLength]) == checksum) || Crc32.HashToUInt32(message) == checksum;
     }
 
     /// <summary>The sizes of sections 5.4.2, 5.4.3, 5.4.7 and 5.4.6 of the WireGuard paper.</summary>
@@ -75,7 +92,7 @@ public static class FrameCodec
         1 => length == 148, // handshake initiation
         2 => length == 92,  // handshake response
         3 => length == 64,  // cookie reply
-        4 => length >= MinMessageSize, // transport data
+        TransportType => length >= MinMessageSize, // transport data
         _ => false,
     };
 }

@@ -16,6 +16,9 @@ public enum HelloFeatures : uint
 
     /// <summary>The connection this comes on is one more beside those that are there, and takes the place of none.</summary>
     Joins = 4,
+
+    /// <summary>Transport messages in frames with short checksums (<see cref="Framing.FrameCodec"/>).</summary>
+    ShortChecksums = 8,
 }
 
 /// <summary>
@@ -36,6 +39,9 @@ public readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Fea
 
     /// <summary>Whether it takes superpackets of any kind.</summary>
     public bool TakesSuperpackets => LargestSuperpacket != 0;
+
+    /// <summary>Whether it takes transport messages in frames with short checksums.</summary>
+    public bool TakesShortChecksums => (Features & HelloFeatures.ShortChecksums) != 0;
 
     /// <summary>Whether it takes superpackets of this kind.</summary>
     public bool Takes(SegmentationKind kind) =>

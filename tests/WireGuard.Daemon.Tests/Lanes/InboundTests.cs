@@ -159,6 +159,20 @@ public sealed class InboundTests : IDisposable
         AssertHeader(whole, 1_300, whole.HeaderSize, header);
     }
 
+    [Theory]
+    [InlineData(HelloFeatures.ShortChecksums, true)]
+    [InlineData(HelloFeatures.None, false)]
+    [InlineData(null, false)]
+    public void Short_checksum_ends_the_connection_unless_we_have_said_we_take_it(HelloFeatures? features, bool isTaken)
+    {
+        using var lane = new LaneParts(features is { } says ? new Hello(0, says) : null);
+        byte[] packet = New(isIPv6: false, isUdp: true, 1_000).Build();
+        lane.Pair.Write(lane.Frame(packet, hasShortChecksum: true));
+        lane.Inbound.OnReadable(lane.Connection, LaneParts.Now);
+        Assert.Equal(isTaken ? [packet] : [], lane.Tun.Taken().Select(written => written.Packet));
+        Assert.Equal(!isTaken, lane.Connection.IsFailed);
+    }
+
     [Fact]
     public void Datagrams_are_written_one_by_one_to_a_kernel_that_cuts_none()
     {

@@ -101,13 +101,15 @@ internal sealed class LaneParts : IDisposable
     }
 
     /// <summary>A frame of the far end's.</summary>
-    public byte[] Frame(byte[] payload)
+    public byte[] Frame(byte[] payload) => Frame(payload, hasShortChecksum: false);
+
+    public byte[] Frame(byte[] payload, bool hasShortChecksum)
     {
         byte[] padded = new byte[TransportMessage.PaddedLength(payload.Length, 0)];
         payload.CopyTo(padded, 0);
         byte[] message = Tunnel.SealFar(padded, Now);
         byte[] frame = [.. new byte[FrameCodec.HeaderSize], .. message];
-        FrameCodec.WriteHeader(frame, message);
+        FrameCodec.WriteHeader(frame, message, hasShortChecksum);
         return frame;
     }
 

@@ -3,6 +3,7 @@ using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Tun;
+using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Protocol.Tests.Segmentation;
@@ -43,6 +44,21 @@ public sealed class OutboundTests : IDisposable
         TestPacket packet = New(isIPv6, isUdp, 30_000);
         _lane.Tun.Give(packet, 1_300);
         AssertSegments(packet, 1_300);
+    }
+
+    [Theory]
+    [InlineData(HelloFeatures.ShortChecksums, FrameStatus.BadChecksum)]
+    [InlineData(HelloFeatures.None, FrameStatus.Complete)]
+    [InlineData(null, FrameStatus.Complete)]
+    public void Checksum_is_short_for_who_takes_that_and_whole_for_all_others(HelloFeatures? features, FrameStatus asWhole)
+    {
+        if (features is { } says)
+            Says(new Hello(0, says));
+        _lane.Tun.Give(TunPair.NoHeader, New(isIPv6: false, isUdp: true, 1_000).Build());
+        Assert.True(_lane.Outbound.OnReadable(null, Now));
+        byte[] frame = _lane.Pair.ReadBytes();
+        Assert.Equal(asWhole, FrameCodec.TryRead(frame, out _, takesShort: false));
+        Assert.Equal(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
     }
 
     [Theory]

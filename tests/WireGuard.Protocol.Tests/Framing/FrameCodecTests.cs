@@ -15,6 +15,64 @@ public sealed class FrameCodecTests
     }
 
     [Theory]
+    [InlineData(32)]
+    [InlineData(1_452)]
+    [InlineData(65_530)]
+    public void Short_checksum_is_of_the_first_16_bytes(int size)
+    {
+        // 04 and 15 zero bytes: python3 -c 'import zlib; print(hex(zlib.crc32(b"\4" + bytes(15))))'
+        byte[] message = Message(4, size);
+        message.AsSpan(16).Fill(0xEE);
+        byte[] frame = Frame(message, isShort: true);
+        Assert.Equal(Convert.FromHexString("D2078A38"), frame[2..6]);
+        Assert.Equal(FrameStatus.Complete, FrameCodec.TryRead(frame, out int length, takesShort: true));
+        Assert.Equal(size, length);
+    }
+
+    [Fact]
+    public void Short_checksum_is_wrong_for_who_takes_none()
+    {
+        byte[] frame = Frame(Message(4, 300, seed: 19), isShort: true);
+        Assert.Equal(FrameStatus.BadChecksum, FrameCodec.TryRead(frame, out _));
+    }
+
+    [Theory]
+    [InlineData(1, 148)]
+    [InlineData(2, 92)]
+    [InlineData(3, 64)]
+    public void Short_checksum_is_wrong_for_all_but_transport_messages(int type, int size)
+    {
+        byte[] frame = Frame(Message(type, size, seed: 21), isShort: true);
+        Assert.Equal(FrameStatus.BadChecksum, FrameCodec.TryRead(frame, out _, takesShort: true));
+    }
+
+    [Fact]
+    public void Who_takes_short_checksums_takes_those_of_the_message_too()
+    {
+        byte[] frame = Frame(Message(4, 96, seed: 23));
+        Assert.Equal(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
+        for (int bit = 16; bit < frame.Length * 8; bit++)
+        {
+            frame[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.NotEqual(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
+            frame[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    [Fact]
+    public void Frame_that_is_not_where_it_should_be_has_no_short_checksum()
+    {
+        byte[] frame = Frame(Message(4, 96, seed: 25), isShort: true);
+        for (int bit = 16; bit < 22 * 8; bit++)
+        {
+            frame[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.NotEqual(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
+            frame[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+        Assert.Equal(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
+    }
+
+    [Theory]
     [InlineData(1, 148)]
     [InlineData(2, 92)]
     [InlineData(3, 64)]
@@ -180,7 +238,7 @@ public sealed class FrameCodecTests
             random.NextBytes(bytes);
             if (bytes.Length > 10 && random.Next(2) == 0)
                 new byte[] { (byte)random.Next(64), 0, 0, 0, 0, 0, 4, 0, 0, 0 }.CopyTo(bytes);
-            FrameStatus status = FrameCodec.TryRead(bytes, out int length);
+            FrameStatus status = FrameCodec.TryRead(bytes, out int length, takesShort: (i & 1) == 0);
             Assert.NotEqual(FrameStatus.Complete, status); // one in 2^32 would be, and this seed has none
             Assert.True(status == FrameStatus.Incomplete || length == 0);
         }
@@ -195,7 +253,7 @@ public sealed class FrameCodecTests
             for (int i = 0; i < 100; i++)
             {
                 FrameCodec.WriteHeader(frame, frame.AsSpan(6));
-                FrameCodec.TryRead(frame, out _);
+                FrameCodec.TryRead(frame, out _, takesShort: true);
             }
         }));
     }
@@ -217,10 +275,12 @@ public sealed class FrameCodecTests
         }
     }
 
-    private static byte[] Frame(byte[] message)
+    private static byte[] Frame(byte[] message) => Frame(message, isShort: false);
+
+    private static byte[] Frame(byte[] message, bool isShort)
     {
         byte[] header = new byte[FrameCodec.HeaderSize];
-        FrameCodec.WriteHeader(header, message);
+        FrameCodec.WriteHeader(header, message, isShort);
         return [.. header, .. message];
     }
 

@@ -4,14 +4,15 @@ namespace WireGuard.Protocol.Tests.Segmentation;
 
 public sealed class HelloTests
 {
-    private static readonly Hello All = new(65_480, HelloFeatures.Tcp | HelloFeatures.Udp | HelloFeatures.Joins);
+    private static readonly Hello All = new(
+        65_480, HelloFeatures.Tcp | HelloFeatures.Udp | HelloFeatures.Joins | HelloFeatures.ShortChecksums);
 
     [Fact]
     public void Bytes_are_those_of_the_protocol()
     {
         byte[] payload = new byte[Hello.Size];
         All.Write(payload);
-        Assert.Equal("0101C8FF07000000", Convert.ToHexString(payload));
+        Assert.Equal("0101C8FF0F000000", Convert.ToHexString(payload));
     }
 
     [Fact]
