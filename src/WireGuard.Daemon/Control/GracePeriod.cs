@@ -1,3 +1,4 @@
+using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
 
 namespace WireGuard.Daemon.Control;
@@ -8,6 +9,9 @@ namespace WireGuard.Daemon.Control;
 /// </summary>
 internal sealed class GracePeriod
 {
+    /// <summary>The most that <see cref="Wait"/> waits. A lane's turn takes milliseconds.</summary>
+    private const int WaitMs = 1_000;
+
     private readonly Queue<(IDisposable Retired, long[] Seen)> _waiting = new();
     private readonly IReadOnlyList<LaneEpoch> _epochs;
     private long[]? _latest;
@@ -37,6 +41,14 @@ internal sealed class GracePeriod
             _waiting.Dequeue();
             oldest.Retired.Dispose();
         }
+    }
+
+    /// <summary>Has control wait for the lanes, each to the end of its turn, so that nothing retired is left.</summary>
+    public void Wait()
+    {
+        long untilMs = Sys.BootMs() + WaitMs;
+        for (Poll(); !IsEmpty && Sys.BootMs() < untilMs; Poll())
+            Thread.Yield();
     }
 
     private bool HavePassed(long[] seen)

@@ -34,6 +34,8 @@ internal sealed class UdpNetwork : Network
     {
         if (IsOpen && port == _port)
             return;
+        // Sockets that were closed this very turn hold their port until lanes have let go of them, and it may be this one.
+        _grace.Wait();
         (UdpSockets[] old, ushort oldPort) = (_sockets, _port);
         UdpSockets[] opened = OpenAll(port);
         try

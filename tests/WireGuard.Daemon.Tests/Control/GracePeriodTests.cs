@@ -40,6 +40,19 @@ public sealed class GracePeriodTests
     }
 
     [Fact]
+    public void Who_waits_finds_all_disposed_of_once_lanes_are_through()
+    {
+        _lane.Enter();
+        Thing thing = Retire();
+        Thread lane = new(_lane.Leave);
+        lane.Start();
+        _grace.Wait();
+        Assert.Equal(1, thing.Disposals);
+        Assert.True(_grace.IsEmpty);
+        lane.Join();
+    }
+
+    [Fact]
     public void Every_lane_is_waited_for()
     {
         _lane.Enter();

@@ -19,14 +19,27 @@ down_and_up() { # NETWORK SS-OPTION
 
 closed() { ! listens "$@"; }
 
-Link_that_goes_up_and_down_quickly_ends_up_working() {
+Link_that_goes_up_and_down_quickly_on_tcp_ends_up_working() { flaps tcp; }
+Link_that_goes_up_and_down_quickly_on_udp_ends_up_working() { flaps udp; }
+
+# Under load, so that lanes still hold the sockets that are closed when they are opened again.
+flaps() { # NETWORK
   local i
-  tunnel tcp
+  tunnel "$1"
+  load host enclave
   for ((i = 0; i < 20; i++)); do
-    ip -n "host-$$" link set wg0 down
-    ip -n "host-$$" link set wg0 up
+    printf 'link set wg0 down\nlink set wg0 up\n' | ip -n "host-$$" -batch -
   done
   flows_within 10 host enclave
+  pings enclave host
+  if grep 'Cannot listen' "$work/host.log"; then fail "a port of its own was taken"; fi
+}
+
+Udp_port_that_was_let_go_can_be_taken_again_at_once() {
+  tunnel udp
+  pings host enclave
+  equal "answers" "errno=0 errno=0" "$(uapi host 'set=1\nlisten_port=8173\n\nset=1\nlisten_port=8172\n\n' | xargs)"
+  equal "port" 8172 "$(show host listen-port)"
   pings enclave host
 }
 
