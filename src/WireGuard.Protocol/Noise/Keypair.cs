@@ -19,7 +19,7 @@ public sealed class Keypair : IDisposable
     private long _sendCounter = -1;
     private int _isExpired;
     private int _askedForLastMinuteHandshake;
-    private volatile bool _hasReceived;
+    private long _heardMs;
     private long _remoteHello;
 
     private Keypair(bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
@@ -43,7 +43,10 @@ public sealed class Keypair : IDisposable
     public ulong NextCounter => (ulong)Volatile.Read(ref _sendCounter) + 1;
 
     /// <summary>Whether an authentic message has come in under it: as responder, we then know that the initiator has it too.</summary>
-    public bool HasReceived => _hasReceived;
+    public bool HasReceived => HeardMs != 0;
+
+    /// <summary>When an authentic message last came in under it, in ms of boot time; 0 if none has.</summary>
+    public long HeardMs => Volatile.Read(ref _heardMs);
 
     /// <summary>What the peer accepts under this keypair, by its last HELLO; null before the first. Any thread may set it.</summary>
     public Hello? RemoteHello
@@ -132,8 +135,9 @@ public sealed class Keypair : IDisposable
         if (!aead.TryOpen(ReceiveKey, counter, default, ciphertext, ciphertext[..^Aead.TagSize])
             || !_window.TryAccept(counter))
             return false;
-        if (!_hasReceived)
-            _hasReceived = true;
+        // Written once a millisecond, as all lanes read it.
+        if (_heardMs != nowMs)
+            Volatile.Write(ref _heardMs, nowMs);
         return true;
     }
 

@@ -5,12 +5,19 @@ namespace WireGuard.Protocol.Noise;
 /// still under way, and the one that we derived as responder and may not send with before the initiator has confirmed it.
 /// <code>
 ///              begin as initiator               begin as responder      confirm
-/// previous     next, else current               none                    current
+/// previous     next, else last heard            unchanged               last heard
 /// current      the new one                      unchanged               next
 /// next         none                             the new one             none
+///
+/// last heard: of current and previous the one that something came in under last; current if nothing did
 /// </code>
+/// DEVIATION: the kernel has "current" for "last heard", and drops the previous one when it begins as responder. When handshakes have
+/// crossed, which over streams they often do, each end sends with the keypair of its own, and that is the other's previous one: the
+/// kernel's way then loses, at the next handshake, all that is under way. Test: KeypairRotationTests.
+/// <para>
 /// What falls out is retired: its index must be freed, and it be disposed once no lane can use it. Written by one thread;
 /// <see cref="Current"/> may be read by all.
+/// </para>
 /// </summary>
 public sealed class KeypairRotation
 {
@@ -33,18 +40,18 @@ public sealed class KeypairRotation
 
     public void BeginAsInitiator(Keypair keypair)
     {
-        (Keypair? current, Keypair? next) = (_current, _next);
+        (Keypair? previous, Keypair? current, Keypair? next) = (_previous, _current, _next);
+        _previous = next ?? LastHeard;
         _current = keypair;
         Volatile.Write(ref _next, null);
-        Replace(ref _previous, next ?? current);
-        if (next is not null)
-            Retire(current);
+        RetireAllBut(_previous, previous, current);
     }
 
     public void BeginAsResponder(Keypair keypair)
     {
-        Replace(ref _next, keypair);
-        Replace(ref _previous, null);
+        Keypair? old = _next;
+        Volatile.Write(ref _next, keypair);
+        RetireAllBut(keypair, old);
     }
 
     /// <summary>Whether this is the next keypair, which a first message received under it confirms.</summary>
@@ -56,33 +63,31 @@ public sealed class KeypairRotation
     {
         if (_next is not { HasReceived: true } keypair)
             return false;
-        Keypair? current = _current;
+        (Keypair? previous, Keypair? current) = (_previous, _current);
+        _previous = LastHeard;
         _current = keypair;
         Volatile.Write(ref _next, null);
-        Replace(ref _previous, current);
+        RetireAllBut(_previous, previous, current);
         return true;
     }
 
     /// <summary>Retires all three.</summary>
     public void Clear()
     {
-        Replace(ref _previous, null);
-        Replace(ref _next, null);
-        Keypair? current = _current;
-        _current = null;
-        Retire(current);
+        (Keypair? previous, Keypair? current, Keypair? next) = (_previous, _current, _next);
+        _previous = _current = null;
+        Volatile.Write(ref _next, null);
+        RetireAllBut(null, previous, current, next);
     }
 
-    private void Replace(ref Keypair? slot, Keypair? keypair)
-    {
-        Keypair? old = slot;
-        Volatile.Write(ref slot, keypair);
-        Retire(old);
-    }
+    private Keypair? LastHeard => _previous?.HeardMs > (_current?.HeardMs ?? long.MinValue) ? _previous : _current;
 
-    private void Retire(Keypair? keypair)
+    private void RetireAllBut(Keypair? kept, params ReadOnlySpan<Keypair?> keypairs)
     {
-        if (keypair is not null)
-            _retire(keypair);
+        foreach (Keypair? keypair in keypairs)
+        {
+            if (keypair is not null && keypair != kept)
+                _retire(keypair);
+        }
     }
 }

@@ -4,7 +4,7 @@ using WireGuard.Protocol.Noise;
 namespace WireGuard.Protocol.Tests.Noise;
 
 /// <summary>
-/// The truth table of <see cref="KeypairRotation"/>, which is the kernel's add_new_keypair and wg_noise_received_with_keypair. A row
+/// The truth table of <see cref="KeypairRotation"/>, after the kernel's add_new_keypair and wg_noise_received_with_keypair. A row
 /// is what happens, then what is sent with, and what was retired by it. Letters name keypairs: lower case begun as responder.
 /// </summary>
 public sealed class KeypairRotationTests
@@ -21,9 +21,9 @@ public sealed class KeypairRotationTests
     [InlineData("ab", "", "a")] // b is next, a was never confirmed
     [InlineData("ab!", "b", "a")]
     [InlineData("Ab", "A", "")] // b is next
-    [InlineData("ABc", "B", "A")] // c is next, nothing is previous
+    [InlineData("ABc", "B", "")] // c is next, A is still previous
     [InlineData("Ab!", "b", "")] // A is previous
-    [InlineData("Ab!c", "b", "A")] // c is next
+    [InlineData("Ab!c", "b", "")] // c is next, A is still previous
     [InlineData("Ab!c!", "c", "A")] // b is previous
     [InlineData("aB", "B", "")] // a is previous, although it was never confirmed
     [InlineData("AbC", "C", "A")] // b is previous
@@ -134,11 +134,55 @@ public sealed class KeypairRotationTests
         Assert.Equal(retired.Count, retired.Distinct().Count());
     }
 
-    private static void Receive(Keypair from, Keypair to)
+    [Fact]
+    public void After_crossed_handshakes_the_keypair_that_the_peer_sends_with_outlives_our_next_handshake()
+    {
+        (KeypairRotation rotation, List<Keypair> retired, Keypair ours, Keypair theirs) = Cross();
+        Keypair renewed = KeypairTests.Pair(Now).Initiator;
+
+        rotation.BeginAsInitiator(renewed);
+
+        Assert.Equal([ours], retired);
+        Assert.Equal([theirs, renewed], rotation.All);
+    }
+
+    [Fact]
+    public void After_crossed_handshakes_the_keypair_that_the_peer_sends_with_outlives_its_next_handshake()
+    {
+        (KeypairRotation rotation, List<Keypair> retired, Keypair ours, Keypair theirs) = Cross();
+        (Keypair sendsToRenewed, Keypair renewed) = KeypairTests.Pair(Now);
+
+        rotation.BeginAsResponder(renewed);
+        Assert.Empty(retired);
+        Receive(sendsToRenewed, renewed);
+        Assert.True(rotation.TryConfirm());
+
+        Assert.Equal([ours], retired);
+        Assert.Equal([theirs, renewed], rotation.All);
+    }
+
+    /// <summary>Both ends have begun, and each sends with the keypair of its own. HELLO has come under both.</summary>
+    private static (KeypairRotation Rotation, List<Keypair> Retired, Keypair Ours, Keypair Theirs) Cross()
+    {
+        List<Keypair> retired = [];
+        var rotation = new KeypairRotation(retired.Add);
+        (Keypair ours, Keypair sendsToOurs) = KeypairTests.Pair(Now);
+        (Keypair sendsToTheirs, Keypair theirs) = KeypairTests.Pair(Now);
+        rotation.BeginAsResponder(theirs);
+        rotation.BeginAsInitiator(ours);
+        Receive(sendsToTheirs, theirs);
+        Receive(sendsToOurs, ours, Now + 1);
+        Receive(sendsToTheirs, theirs, Now + 1_000);
+        Assert.Same(ours, rotation.Current);
+        Assert.Empty(retired);
+        return (rotation, retired, ours, theirs);
+    }
+
+    private static void Receive(Keypair from, Keypair to, long nowMs = Now)
     {
         using var aead = new Aead();
         byte[] message = new byte[TransportMessage.MinSize];
-        Assert.True(from.TrySeal(aead, message, Now));
-        Assert.True(to.TryOpen(aead, message, Now));
+        Assert.True(from.TrySeal(aead, message, nowMs));
+        Assert.True(to.TryOpen(aead, message, nowMs));
     }
 }
