@@ -91,6 +91,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Handshake did not complete, giving up")]
     public static partial void HandshakeAbandoned(ILogger log, Peer peer);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No way to begin a handshake, dropping what waits for one")]
+    public static partial void NoWay(ILogger log, Peer peer);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Nothing heard since data was sent, beginning a new handshake")]
     public static partial void NoReply(ILogger log, Peer peer);
 

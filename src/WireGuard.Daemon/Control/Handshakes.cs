@@ -49,12 +49,17 @@ internal sealed class Handshakes
     public void Begin(Peer peer, bool isRetry)
     {
         Session session = peer.Session;
-        if (!_network.IsOpen || _device.PrivateKey is not { } local || !session.Remote.CanHandshake)
-            return;
         if (!isRetry)
             session.Timers.HandshakeWanted();
         // Asked first: a dialler must hear of it though an initiation may not be sent yet.
-        if (!_network.TryReach(peer) || !session.Timers.MayInitiate(_loop.NowMs))
+        if (_device.PrivateKey is not { } local || !session.Remote.CanHandshake || !_network.TryReach(peer))
+        {
+            if (!peer.Staged.IsEmpty)
+                session.Timers.HandshakeImpossible(_loop.NowMs);
+            return;
+        }
+
+        if (!session.Timers.MayInitiate(_loop.NowMs))
             return;
         // Traffic must not keep renewing an initiation that goes unanswered: its retransmission notices the silence.
         if (!isRetry && session.Timers.IsInitiationInFlight)

@@ -41,6 +41,11 @@ internal abstract class Network
     /// <param name="isHandshake">Whether it was an initiation that was not answered, rather than data.</param>
     public abstract void OnSilence(Peer peer, bool isHandshake);
 
+    /// <summary>No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something to send.</summary>
+    public virtual void OnAbandoned(Peer peer)
+    {
+    }
+
     /// <summary>Sends a handshake message to a peer that can be reached.</summary>
     public abstract void SendHandshake(Peer peer, ReadOnlySpan<byte> message);
 

@@ -206,6 +206,11 @@ internal sealed class SessionDriver
             case SessionAction.AbandonHandshake:
                 Log.HandshakeAbandoned(_log, peer);
                 peer.CountDropped(peer.Staged.Clear());
+                _network.OnAbandoned(peer);
+                break;
+            case SessionAction.DropStaged:
+                Log.NoWay(_log, peer);
+                peer.CountDropped(peer.Staged.Clear());
                 break;
             case SessionAction.SendKeepalive:
                 SendKeepalive(peer);

@@ -144,6 +144,8 @@ internal sealed class StreamNetwork : Network
         Close(connection, "the peer is silent");
     }
 
+    public override void OnAbandoned(Peer peer) => CloseDialing(peer, "the peer does not answer");
+
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message) => WayTo(peer)?.Send(message, _loop.NowMs);
 
     public override void Answer(Destination from, ReadOnlySpan<byte> message) =>

@@ -7,6 +7,7 @@ namespace WireGuard.Protocol.Session;
 /// <code>
 /// timer                started by                             stopped by                     due after                        asks for
 /// retransmit           an initiation sent                     handshake complete             REKEY_TIMEOUT + jitter           RetryHandshake, at last AbandonHandshake
+/// staged               packets wait, no way to the peer       an initiation sent             REKEY_ATTEMPT_TIME               DropStaged
 /// new handshake        data sent (the first unanswered)       anything received              KEEPALIVE + REKEY_TIMEOUT + j.   BeginHandshake
 /// passive keepalive    data received (the first unanswered)   anything sent                  KEEPALIVE_TIMEOUT                SendKeepalive
 /// persistent keepalive its setting; anything sent, received   its setting, 0                 the setting                      SendKeepalive
@@ -20,6 +21,7 @@ public sealed class PeerTimers
     public const long Never = long.MaxValue;
 
     private long _retransmitAt = Never;
+    private long _dropStagedAt = Never;
     private long _zeroKeysAt = Never;
     private long _persistentSince;
     private long _handshakeSentAt = long.MinValue;
@@ -50,7 +52,9 @@ public sealed class PeerTimers
     {
         bool switchedOn = _persistentKeepaliveMs == 0 && intervalMs > 0;
         _persistentKeepaliveMs = intervalMs;
-        _persistentSince = nowMs;
+        // Set again, it goes on: a configuration that is applied over and over must not put the keepalive off for ever.
+        if (switchedOn)
+            _persistentSince = nowMs;
         return switchedOn;
     }
 
@@ -63,9 +67,17 @@ public sealed class PeerTimers
     /// <summary>An initiation is to be sent because of traffic or the user, not because the last one was lost.</summary>
     public void HandshakeWanted() => _attempts = 0;
 
+    /// <summary>Packets wait for a session, and no initiation can be sent: they must not wait for ever.</summary>
+    public void HandshakeImpossible(long nowMs)
+    {
+        if (_dropStagedAt == Never && !IsInitiationInFlight)
+            _dropStagedAt = nowMs + Limits.RekeyAttemptTimeMs;
+    }
+
     /// <summary>An initiation was sent.</summary>
     public void InitiationSent(long nowMs)
     {
+        _dropStagedAt = Never;
         HandshakeSent(nowMs);
         _initiationSentAt = nowMs;
         IsInitiationUnanswered = true;
@@ -86,6 +98,7 @@ public sealed class PeerTimers
     public void HandshakeComplete()
     {
         _retransmitAt = Never;
+        _dropStagedAt = Never;
         _attempts = 0;
     }
 
@@ -105,6 +118,7 @@ public sealed class PeerTimers
     public void Stop()
     {
         _retransmitAt = Never;
+        _dropStagedAt = Never;
         _zeroKeysAt = Never;
         _attempts = 0;
         _initiateFrom = long.MinValue;
@@ -117,6 +131,12 @@ public sealed class PeerTimers
     {
         if (nowMs >= _retransmitAt)
             return Retransmit(nowMs);
+        if (nowMs >= _dropStagedAt)
+        {
+            _dropStagedAt = Never;
+            return SessionAction.DropStaged;
+        }
+
         if (nowMs >= NewHandshakeAt)
         {
             Activity.HandshakeBegan();
@@ -147,7 +167,7 @@ public sealed class PeerTimers
     /// <summary>When <see cref="Poll"/> is next to be called, in ms of boot time; <see cref="Never"/> when only traffic can start a timer.</summary>
     public long NextDeadline(long nowMs)
     {
-        long ofControl = Math.Min(Math.Min(_retransmitAt, _zeroKeysAt), PersistentKeepaliveAt);
+        long ofControl = Math.Min(Math.Min(_retransmitAt, _dropStagedAt), Math.Min(_zeroKeysAt, PersistentKeepaliveAt));
         Activity.Watch();
         long ofLanes = Math.Min(NewHandshakeAt, PassiveKeepaliveAt);
         if (ofLanes == Never && Activity.TryStopWatching())

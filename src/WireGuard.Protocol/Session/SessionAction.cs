@@ -14,6 +14,9 @@ public enum SessionAction
     /// <summary>Give the handshake up and drop what is staged for the peer.</summary>
     AbandonHandshake,
 
+    /// <summary>Drop what is staged for the peer: there has been no way to begin a handshake for too long.</summary>
+    DropStaged,
+
     /// <summary>Send a keepalive, or what is staged; begin a handshake if there is no session to send it in.</summary>
     SendKeepalive,
 

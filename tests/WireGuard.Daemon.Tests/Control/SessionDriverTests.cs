@@ -75,6 +75,16 @@ public sealed class SessionDriverTests : IDisposable
         Assert.True(_tunnel.Peer.Staged.IsEmpty);
     }
 
+    [Fact]
+    public void Packets_wait_no_longer_than_REKEY_ATTEMPT_TIME_for_a_peer_that_cannot_be_reached()
+    {
+        Peer peer = Tunnel.NewPeer();
+        peer.Stage([1]);
+        _driver.SendStaged(peer);
+        Assert.Equal(_loop.NowMs + 90_000, peer.Session.Timers.NextDeadline(_loop.NowMs));
+        peer.Session.Dispose();
+    }
+
     private UdpSockets? OnFlush()
     {
         _onFlush();

@@ -82,12 +82,21 @@ public sealed class KeepaliveTimersTests
     }
 
     [Fact]
+    public void Persistent_keepalive_that_is_set_again_and_again_is_sent_all_the_same()
+    {
+        _timers.SetPersistentKeepalive(25_000, Now);
+        for (int s = 1; s < 25; s++)
+            _timers.SetPersistentKeepalive(25_000, Now + (s * 1_000));
+        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 25_000));
+    }
+
+    [Fact]
     public void Persistent_keepalive_is_due_at_once_only_when_switched_on()
     {
         Assert.False(_timers.SetPersistentKeepalive(0, Now));
         Assert.True(_timers.SetPersistentKeepalive(25_000, Now));
         Assert.False(_timers.SetPersistentKeepalive(10_000, Now + 1_000));
-        Assert.Equal(Now + 11_000, _timers.NextDeadline(Now + 1_000));
+        Assert.Equal(Now + 10_000, _timers.NextDeadline(Now + 1_000));
         Assert.Equal(10_000, _timers.PersistentKeepaliveMs);
         Assert.False(_timers.SetPersistentKeepalive(0, Now + 2_000));
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 2_000));

@@ -70,6 +70,35 @@ public sealed class PeerTimersTests
     }
 
     [Fact]
+    public void What_waits_for_a_handshake_that_cannot_begin_is_dropped_after_REKEY_ATTEMPT_TIME()
+    {
+        _timers.HandshakeImpossible(Now);
+        _timers.HandshakeImpossible(Now + 60_000); // more packets
+        Assert.Equal(Now + 90_000, _timers.NextDeadline(Now));
+        Assert.Equal(SessionAction.None, _timers.Poll(Now + 89_999));
+        Assert.Equal(SessionAction.DropStaged, _timers.Poll(Now + 90_000));
+        Assert.Equal(SessionAction.None, _timers.Poll(Now + 90_000));
+        Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 90_000));
+        Assert.True(_timers.MayInitiate(Now + 90_000));
+    }
+
+    [Fact]
+    public void What_waits_is_not_dropped_once_a_handshake_has_begun_or_is_complete()
+    {
+        _timers.HandshakeImpossible(Now);
+        _timers.InitiationSent(Now + 1_000);
+        _timers.HandshakeImpossible(Now + 2_000); // the way was lost: the retransmission sees to it
+        Assert.InRange(_timers.NextDeadline(Now), Now + 6_000, Now + 6_000 + Jitter);
+        _timers.HandshakeComplete();
+        _timers.HandshakeImpossible(Now + 3_000);
+        _timers.HandshakeComplete();
+        Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now));
+        _timers.HandshakeImpossible(Now + 4_000);
+        _timers.Stop();
+        Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now));
+    }
+
+    [Fact]
     public void Retry_that_could_not_be_sent_is_asked_for_again()
     {
         long now = Now;
