@@ -19,6 +19,7 @@ internal sealed class StreamDialer
     private readonly Func<Peer, bool> _isNeeded;
     private readonly Action<Peer, int> _onConnected;
     private readonly Action<Peer> _onAbandoned;
+    private uint _mark;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="stateOf">Where it keeps how the dialling of a peer stands.</param>
@@ -42,8 +43,20 @@ internal sealed class StreamDialer
         _log = log;
     }
 
-    /// <summary>SO_MARK of new sockets.</summary>
-    public uint Mark { get; set; }
+    /// <summary>SO_MARK of sockets that are connecting, now and later.</summary>
+    public uint Mark
+    {
+        get => _mark;
+        set
+        {
+            _mark = value;
+            foreach (Peer peer in _wanted)
+            {
+                if (_stateOf(peer) is { IsConnecting: true } dial)
+                    StreamSocket.SetMark(dial.ConnectingFd, value);
+            }
+        }
+    }
 
     /// <summary>Somebody wants a connection to the peer.</summary>
     public void Want(Peer peer)
