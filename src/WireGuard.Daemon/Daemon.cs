@@ -177,12 +177,13 @@ internal sealed class Daemon : IDisposable
             ExceptionDispatchInfo.Throw(failure);
         StopUnless(!_inbox.IsTunGone, "the interface was removed");
         StopUnless(!_inbox.IsStopRequested, "asked to");
-        _handshakes.TakeAll();
         // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
         for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
             ((StreamNetwork)_network).OnSignals(connection);
         for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
             _sessions.OnSignals(peer);
+        // After the signals: a keypair that a lane has found confirmed must be current before a new handshake takes its place as next.
+        _handshakes.TakeAll();
     }
 
     private void FollowLink(LinkEvents events)

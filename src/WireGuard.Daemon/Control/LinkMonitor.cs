@@ -93,8 +93,10 @@ internal sealed unsafe class LinkMonitor : IDisposable
                 if (!lost) break;
                 lost = false;
                 if (!_tun.Exists) return events | Vanish();
-                // Now that there is room for the answer, ask for the state as it is.
-                _ = RequestState();
+                // Now that there is room for the answer, ask for the state as it is; it may have moved meanwhile, too.
+                if (TryFindHere()) continue;
+                if (_namespace != OurNamespace) _ = RequestState();
+                else if (_index != 0) events |= LoseSight();
                 continue;
             }
             ReadOnlySpan<byte> datagram = _buffer.AsSpan(0, n);
