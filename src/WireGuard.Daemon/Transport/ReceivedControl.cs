@@ -23,12 +23,16 @@ internal readonly unsafe struct ReceivedControl
             switch (control->cmsg_level, control->cmsg_type)
             {
                 case (IPPROTO_IP, IP_PKTINFO) when control->cmsg_len == CMSG_LEN(sizeof(in_pktinfo)):
-                    // ipi_addr is the header's destination; sending ignores it, and comparing must too.
+                    // ipi_addr is the header's destination; sending ignores it, and comparing must too. Through which interface an answer
+                    // leaves is for the routing table to say, which may have changed.
                     ((in_pktinfo*)data)->ipi_addr = 0;
+                    ((in_pktinfo*)data)->ipi_ifindex = 0;
                     _source = data;
                     _sourceLength = sizeof(in_pktinfo);
                     break;
                 case (IPPROTO_IPV6, IPV6_PKTINFO) when control->cmsg_len == CMSG_LEN(sizeof(in6_pktinfo)):
+                    if (!IsLinkLocal((in6_pktinfo*)data))
+                        ((in6_pktinfo*)data)->ipi6_ifindex = 0;
                     _source = data;
                     _sourceLength = sizeof(in6_pktinfo);
                     break;
@@ -44,4 +48,7 @@ internal readonly unsafe struct ReceivedControl
 
     /// <summary>A struct in_pktinfo or in6_pktinfo with which an answer is sent from where the message went; or empty.</summary>
     public ReadOnlySpan<byte> Source => new(_source, _sourceLength);
+
+    /// <summary>Whether the address means nothing without its interface: fe80::/10.</summary>
+    private static bool IsLinkLocal(in6_pktinfo* source) => source->ipi6_addr[0] == 0xFE && (source->ipi6_addr[1] & 0xC0) == 0x80;
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using WireGuard.Daemon.Transport;
 using static WireGuard.Daemon.Interop.Libc;
 
@@ -23,6 +24,32 @@ public sealed unsafe class ReceivedControlTests
             ReceivedControl control = Read(buffer, end);
             Assert.Equal(1452, control.SegmentSize);
             Assert.Equal(length, control.Source.Length);
+        }
+    }
+
+    [Theory]
+    [InlineData("203.0.113.1", 0)]
+    [InlineData("2001:db8::1", 0)]
+    [InlineData("fe80::1", 7)]
+    [InlineData("febf::1", 7)]
+    [InlineData("fec0::1", 0)]
+    public void Source_names_an_interface_only_where_the_address_needs_one(string address, uint expected)
+    {
+        byte[] bytes = IPAddress.Parse(address).GetAddressBytes();
+        byte* buffer = stackalloc byte[ReceivedControl.MaxSize];
+        if (bytes.Length == 4)
+        {
+            var source = new in_pktinfo { ipi_ifindex = 7, ipi_spec_dst = BitConverter.ToUInt32(bytes), ipi_addr = 1 };
+            byte* end = Append(buffer, IPPROTO_IP, IP_PKTINFO, sizeof(in_pktinfo));
+            *(in_pktinfo*)CMSG_DATA((cmsghdr*)buffer) = source;
+            Assert.Equal([.. new byte[4], .. bytes, .. new byte[4]], Read(buffer, end).Source);
+        }
+        else
+        {
+            byte* end = Append(buffer, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo));
+            bytes.CopyTo(new Span<byte>(CMSG_DATA((cmsghdr*)buffer), 16));
+            ((in6_pktinfo*)CMSG_DATA((cmsghdr*)buffer))->ipi6_ifindex = 7;
+            Assert.Equal([.. bytes, .. BitConverter.GetBytes(expected)], Read(buffer, end).Source);
         }
     }
 

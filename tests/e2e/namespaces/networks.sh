@@ -29,16 +29,36 @@ No_garbage_is_collected_while_data_flows_over_tcp() { collects_nothing tcp4; }
 No_garbage_is_collected_while_data_flows_over_udp() { collects_nothing udp4; }
 
 collects_nothing() { # NETWORK
-  local before
+  local before speed
   tunnel "$1"
   # The first second makes what is made once.
   throughput host enclave 1 >/dev/null
   before="$(collections host) $(collections enclave)"
-  note "$(throughput host enclave 5) Mbit/s"
+  speed=$(throughput host enclave 5)
+  note "$speed Mbit/s"
   equal "garbage collections of host and enclave" "$before" "$(collections host) $(collections enclave)"
 }
 
 collections() { counter "$1" garbage_collections; }
+
+# The address stays, and so does the way it was first reached by, though nothing passes there any more.
+Udp_follows_the_routing_table_to_another_interface() {
+  tunnel udp4
+  new_machines third
+  wire host third
+  wire enclave third
+  at third sysctl -qw net.ipv4.ip_forward=1
+  ip -n "third-$$" route add "${outer4[enclave/host]}" via "${outer4[enclave/third]}"
+  ip -n "third-$$" route add "${outer4[host/enclave]}" via "${outer4[host/third]}"
+  pings host enclave
+  pings enclave host
+  ip -n "host-$$" route add "${outer4[enclave/host]}" via "${outer4[third/host]}"
+  ip -n "enclave-$$" route add "${outer4[host/enclave]}" via "${outer4[third/enclave]}"
+  drop_everything enclave
+  flows_within 5 host enclave
+  pings enclave host
+  copy_checksummed host enclave 5
+}
 
 Plain_tcp_and_udp_reach_IPv6_endpoints_too() {
   local network
