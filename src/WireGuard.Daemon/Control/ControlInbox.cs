@@ -49,6 +49,9 @@ internal sealed class ControlInbox : IDisposable
         }
     }
 
+    /// <summary>Whether there is a place now; another lane may take it.</summary>
+    public bool HasRoomForHandshake => HandshakesWaiting < MaxHandshakes;
+
     public void Post(Peer peer, PeerSignals signal)
     {
         if (!peer.AddSignal(signal))

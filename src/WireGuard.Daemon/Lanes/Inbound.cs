@@ -124,7 +124,8 @@ internal sealed unsafe class Inbound : IDisposable
 
     private void PostHandshake(ReadOnlySpan<byte> message, Origin origin)
     {
-        if (!_inbox.TryPostHandshake(message, origin.ToDestination()))
+        // Asked first: a flood must not leave an address a message to be collected.
+        if (!_inbox.HasRoomForHandshake || !_inbox.TryPostHandshake(message, origin.ToDestination()))
             _counters.Count(DropReason.HandshakeQueueFull);
     }
 
