@@ -72,7 +72,8 @@ is_there() { # TOOLS
   for tool in ${1//|/ }; do
     case $tool in
       /*) [ ! -e "$tool" ] || return 0 ;;
-      lib*.so.*) ! ldconfig -p | grep -qF "$tool" || return 0 ;;
+      # Not `ldconfig -p | grep -q`: grep leaves early, and the pipe then counts as failed.
+      lib*.so.*) [[ $(ldconfig -p) != *"$tool"* ]] || return 0 ;;
       *) ! command -v "$tool" >/dev/null || return 0 ;;
     esac
   done

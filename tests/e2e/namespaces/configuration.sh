@@ -7,6 +7,7 @@ alone() {
   start host "${1:-tcp}"
   at host wg set wg0 private-key "$work/host.key" listen-port 8172
   ip -n "host-$$" link set wg0 up
+  if [ "${1:-tcp}" = udp ]; then wait_for 5 listens host 8172 -u; else wait_for 5 listens host 8172; fi || fail "it does not listen"
   new_key a
   new_key b
   wg genpsk >"$work/psk"
@@ -306,7 +307,7 @@ Two_thousand_peers_come_and_go_and_leave_nothing() {
     uapi host 'set=1\nreplace_peers=true\n\n' >/dev/null
   done
   equal peers 0 "$(show host peers | wc -l)"
-  at_most fds "$fds" "$(fd_count host)"
+  fds_are_at_most "$fds" host
   at_most "KiB of memory ($rss after the first time)" $((rss + 16384)) "$(rss_kib host)"
   note "$rss KiB after the first time, $(rss_kib host) after the fourth"
 }

@@ -82,7 +82,7 @@ restart_enclave() { # NETWORK
 }
 
 gets_through() {
-  flows_within 15 enclave host
+  flows_within 25 enclave host
   pings enclave host
   kill "$flood"
   wait "$flood"
@@ -117,7 +117,7 @@ repeats() { # NETWORK
   first=$!
   enter third "$e2e/replay.pl" 3 40 "$network" "${outer4[host/third]}" 8172 <"$work/data" >"$work/data.sent" &
   second=$!
-  wait_for 2 grep -q 'Rejected a handshake initiation' "$work/host.log" || fail "nothing was replayed"
+  wait_for 10 grep -q 'Rejected a handshake initiation' "$work/host.log" || fail "nothing was replayed"
   equal "endpoint during the replay" "$endpoint" "$(field host endpoints)"
   wait $first
   wait $second
@@ -156,7 +156,7 @@ Frames_begun_badly_close_their_connection_at_once_and_those_not_ended_after_10_s
   done <"$work/closed"
   equal "connections closed" 16 "$(wc -l <"$work/closed")"
   equal "connections refused" 0 "$(counter host refused_connections)"
-  at_most "fds afterwards" $((fds + 1)) "$(fd_count host)"
+  fds_are_at_most $((fds + 1)) host
   pings host enclave
 }
 
@@ -186,10 +186,10 @@ Three_hundred_peers_come_at_once_and_go_one_by_one() {
     shown_peers_are "$i"
   done
   pings enclave host
-  at_most "fds afterwards ($fds before)" $((fds + 2)) "$(fd_count host)"
+  fds_are_at_most $((fds + 2)) host
   at_most "KiB of memory afterwards ($rss before)" $((rss + 10240)) "$(rss_kib host)"
   since "$began"
-  at_most "seconds" 20 "${elapsed%.*}"
+  at_most "seconds" 60 "${elapsed%.*}"
   note "$elapsed s; $rss KiB before, $(rss_kib host) after"
 }
 

@@ -76,8 +76,7 @@ Connection_killed_under_load_flows_again_within_5_s() {
   done
   end_load
   pings enclave host
-  sleep 1
-  at_most "fds" $((before + 2)) "$(fd_count host)"
+  fds_are_at_most $((before + 2)) host
 }
 
 Connection_reset_by_a_firewall_flows_again_when_the_rule_goes() {
@@ -90,8 +89,8 @@ Connection_reset_by_a_firewall_flows_again_when_the_rule_goes() {
   sleep 3
   if ping_once host enclave >/dev/null 2>&1; then fail "the rule cuts nothing"; fi
   at enclave nft delete table inet cut
-  # Dialling backs off: 0.5, 1, 2, 4 s.
-  flows_within 8 host enclave
+  # Dialling backs off: 0.5, 1, 2, 4, 8 s, give or take a quarter.
+  flows_within 20 host enclave
   end_load
   pings enclave host
 }
@@ -154,6 +153,8 @@ Stopped_peer_does_not_slow_another() {
   enter host ping -q -i 0.001 -s 1300 "${inner[third]}" >/dev/null 2>&1 &
   sleep 2
   beside=$(throughput host enclave 5)
+  # Others may have had the machine.
+  ((beside >= alone / 4)) || beside=$(throughput host enclave 5)
   pings host enclave
   kill -CONT "${pid[third]}"
   # A quarter is far below what noise on a busy machine takes away, and far above what a blocked daemon moves.

@@ -37,8 +37,7 @@ withstands() { # KIND
   at_least "connections made by the flood" 300 "$(cat "$work/flood")"
   # One that was accepted and is about to be refused may be counted, hence the slack.
   at_most "connections held at a time" 264 $peak
-  sleep 2
-  at_most "fds after the flood" $((fds + 3)) "$(fd_count host)"
+  fds_are_at_most $((fds + 3)) host
   at_most "KiB of memory after the flood ($rss before)" $((rss + 16384)) "$(rss_kib host)"
   at_most "KiB of memory" 65536 "$(rss_kib host)"
   note "$(cat "$work/flood") connections, at most $peak at a time; $rss KiB after a first flood, $(rss_kib host) after all"
@@ -53,14 +52,15 @@ One_source_holds_at_most_16_connections_for_at_most_10_s() {
   new_machines third
   wire host third
   pings enclave host
-  enter third "$e2e/flood.pl" once 14 tcp "${outer4[host/third]}" 8172 "${outer4[third/host]}" >"$work/flood" &
+  enter third "$e2e/flood.pl" once 20 tcp "${outer4[host/third]}" 8172 "${outer4[third/host]}" >"$work/flood" &
   flood=$!
   sleep 2
   at_most "connections held of one source" 16 "$(held_by_strangers)"
   at_least "connections held of one source" 1 "$(held_by_strangers)"
-  # The last came within the first second.
-  sleep 10
-  equal "connections held after 12 s" 0 "$(held_by_strangers)"
+  # The last came within the first second; the first are closed after 10.
+  sleep 6
+  at_least "connections held after 8 s" 1 "$(held_by_strangers)"
+  wait_for 7 eval '(($(held_by_strangers) == 0))' || fail "$(held_by_strangers) connections held after 15 s"
   wait $flood
   pings enclave host
 }

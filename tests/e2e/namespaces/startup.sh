@@ -103,7 +103,7 @@ Without_dev_net_tun_it_says_so_in_one_line() {
 Without_libcrypto_it_says_so_in_one_line() {
   new_machines host
   local library
-  library=$(ldconfig -p | awk '$1 == "libcrypto.so.3" {print $NF; exit}')
+  library=$(ldconfig -p | awk '$1 == "libcrypto.so.3" && !n++ {print $NF}')
   [ -n "$library" ] || fail "no libcrypto.so.3 here"
   says_in_one_line libcrypto unshare -m sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$library" "$daemon" -n tcp wg0
   says_in_one_line libcrypto unshare -m sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$library" "$daemon" -f -n tcp wg0

@@ -69,8 +69,7 @@ Loss_of_all_streams_is_over_within_5_s() {
     wait_for 8 connections 4 || fail "$(count) connections"
   done
   end_load
-  sleep 1
-  at_most "fds" "$before" "$(fd_count host)"
+  fds_are_at_most "$before" host
 }
 
 Restarted_peer_gets_new_streams_and_the_old_are_gone() {
@@ -223,7 +222,7 @@ Streams_go_with_the_endpoint_the_peer_and_the_link() {
   # The peer.
   at host wg set wg0 peer "${public[enclave]}" remove
   wait_for 5 connections 0 || fail "$(count) connections without a peer"
-  at_most "fds" $((before + 2)) "$(fd_count host)"
+  fds_are_at_most $((before + 2)) host
 }
 
 Streams_begin_anew_with_a_new_private_key() {
@@ -275,9 +274,9 @@ kill_connection() { # "PORT OF THE HOST'S PORT OF THE ENCLAVE'S"
 }
 
 eight_flows() { # FROM TO
-  at "$2" iperf3 -s -1 >/dev/null 2>&1 &
-  wait_for 5 listens "$2" 5201 || fail "no iperf3 server"
+  iperf3_server "$2"
   at "$1" timeout 30 iperf3 -P 8 -c "${inner[$2]}" -t 3 >"$work/iperf" 2>&1 || fail "iperf3: $(cat "$work/iperf")"
+  wait_for 5 is_gone "$server" || fail "the iperf3 server at $2 does not end"
 }
 
 busy_connections() { # BYTES: how many have sent or received as many

@@ -231,7 +231,7 @@ train_goes_whole() { # FROM TO
   local before more
   before=$(received "$2")
   trains_arrive "$1" "$2" 200 40 1200
-  more=$((($(received "$2") - before) * 1000 / (200 * 40 * 1200) - 1000))
+  more=$((($(received "$2") - before) * 1000 / (tries * 200 * 40 * 1200) - 1000))
   at_most "per mille that trains from $1 to $2 took more" 10 $more
   note "$more per mille more in trains"
 }

@@ -5,8 +5,7 @@
 Guest_has_a_vsock_that_loops_back() {
   [ -d /sys/module/vsock_loopback ] || fail "no vsock_loopback"
   socat -u VSOCK-LISTEN:9000 "CREATE:$work/raw" &
-  sleep 0.5
-  echo through CID 1 | socat -u - VSOCK-CONNECT:1:9000
+  wait_for 10 sh -c 'echo through CID 1 | socat -u - VSOCK-CONNECT:1:9000' || fail "no connection"
   wait $!
   equal "what came" "through CID 1" "$(cat "$work/raw")"
 }

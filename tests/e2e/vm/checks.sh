@@ -9,6 +9,15 @@ enclave() {
   return "$(sed -n '$s/^status //p' /tmp/answer)"
 }
 
+# Waits until somebody listens on a TCP port here.
+listens() { # PORT
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    ! grep -qs "$(printf ':%04X' "$1") [0-9A-F]*:0000 0A" /proc/net/tcp /proc/net/tcp6 || return 0
+    sleep 0.5
+  done
+  return 1
+}
+
 Raw_vsock_connects_host_and_enclave_both_ways() {
   # The host dialled the enclave to start this; now the other way round.
   socat -u VSOCK-LISTEN:9002 CREATE:/tmp/raw &
@@ -68,7 +77,7 @@ Quick_start_at_the_host_succeeds() {
 }
 
 First_ping_by_the_host_is_answered() {
-  ping -q -c 1 -W 10 203.0.113.2
+  ping -q -c 1 -W 30 203.0.113.2
 }
 
 Both_ping_each_other_through_the_vsock() {
@@ -80,9 +89,9 @@ Both_ping_each_other_through_the_vsock() {
 
 Iperf3_moves_data_both_ways() {
   enclave 'iperf3 -s -D </dev/null >/dev/null 2>&1'
-  sleep 0.5
-  timeout 20 iperf3 -c 203.0.113.2 -t 3 -f m >/tmp/there
-  timeout 20 iperf3 -c 203.0.113.2 -t 3 -f m -R >/tmp/back
+  enclave '/bin/sh -e /checks.sh listens 5201'
+  timeout 60 iperf3 -c 203.0.113.2 -t 3 -f m >/tmp/there
+  timeout 60 iperf3 -c 203.0.113.2 -t 3 -f m -R >/tmp/back
   echo "note: $(rate /tmp/there) Mbit/s to the enclave, $(rate /tmp/back) back"
 }
 
@@ -90,7 +99,7 @@ rate() { awk '$NF == "receiver" {print $(NF - 2)}' "$1"; }
 
 Copy_from_the_enclave_arrives_unchanged() {
   socat -u TCP-LISTEN:7000 CREATE:/tmp/received &
-  sleep 0.5
+  listens 7000
   enclave 'head -c 8388608 /dev/urandom >/tmp/sent && socat -u OPEN:/tmp/sent TCP:203.0.113.1:7000 && sha256sum </tmp/sent' >/tmp/sum
   wait $!
   [ "$(sha256sum </tmp/received)" = "$(cat /tmp/sum)" ]
@@ -111,7 +120,7 @@ First_ping_by_the_enclave_is_answered() {
   end_daemons
   Quick_start_at_the_enclave_succeeds
   Quick_start_at_the_host_succeeds
-  enclave 'ping -q -c 1 -W 10 203.0.113.1'
+  enclave 'ping -q -c 1 -W 30 203.0.113.1'
   ping -q -c 3 -i 0.2 -W 5 203.0.113.2
 }
 
@@ -121,7 +130,7 @@ Restarted_enclave_is_back_within_10_s() {
   enclave "ip address add dev wg0 203.0.113.2 peer 203.0.113.1"
   enclave "wg set wg0 private-key /tmp/enclave.key listen-port 51820 peer $(cat /tmp/host.pub) allowed-ips 0.0.0.0/0 endpoint 0.0.0.2:8172"
   enclave "ip link set up dev wg0"
-  enclave 'ping -q -c 1 -W 10 203.0.113.1'
+  enclave 'ping -q -c 1 -W 30 203.0.113.1'
   ping -q -c 3 -i 0.2 -W 5 203.0.113.2
 }
 
@@ -204,9 +213,9 @@ Kernel_initiates_and_we_answer() {
 Kernel_and_we_move_data_both_ways() {
   beside_the_kernel 192.0.2.2:51820 192.0.2.1:51821
   in_kernel iperf3 -s -D
-  sleep 0.5
-  timeout 20 iperf3 -c 203.0.113.2 -t 2 -f m >/tmp/there
-  timeout 20 iperf3 -c 203.0.113.2 -t 2 -f m -R >/tmp/back
+  in_kernel /bin/sh -e /checks.sh listens 5201
+  timeout 60 iperf3 -c 203.0.113.2 -t 2 -f m >/tmp/there
+  timeout 60 iperf3 -c 203.0.113.2 -t 2 -f m -R >/tmp/back
   in_kernel wg show wgk | grep 'latest handshake'
   echo "note: $(rate /tmp/there) Mbit/s to the kernel, $(rate /tmp/back) back"
   leave_the_kernel
