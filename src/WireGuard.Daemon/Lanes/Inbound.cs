@@ -72,7 +72,7 @@ internal sealed unsafe class Inbound : IDisposable
         Span<byte> rest = buffer[..filled];
         _delivery.Begin(rest);
         FrameStatus status;
-        // What our HELLO says we take; it may come on a connection before any HELLO does.
+        // On every connection, once our HELLO says so on one.
         bool takesShort = _published.LocalHello is { TakesShortChecksums: true };
         while ((status = FrameCodec.TryRead(rest, out int length, takesShort)) == FrameStatus.Complete)
         {
@@ -182,7 +182,11 @@ internal sealed unsafe class Inbound : IDisposable
             _inbox.Post(peer, PeerSignals.TimerStarted);
 
         if (origin.Connection is { } connection)
+        {
             connection.Authenticated(peer);
+            if (!connection.TakesShortChecksums && keypair.RemoteHello is { TakesShortChecksums: true })
+                connection.NoteTakesShortChecksums();
+        }
         else if (!origin.IsAt(peer.Destination))
             peer.RoamTo((UdpDestination)origin.ToDestination(), _inbox);
 

@@ -12,8 +12,8 @@ namespace WireGuard.Daemon.Lanes;
 /// Messages on their way out, sealed side by side and sent together:
 /// <code>
 /// Room      a packet that is not sealed from where it was read is put here, behind room for frame and message headers
-/// TrySeal   padded, sealed and framed; the next one begins right behind it
-/// Flush     each peer's messages leave with one system call (all datagrams together with one)
+/// TrySeal   padded and sealed; the next one begins right behind it
+/// Flush     each peer's messages leave, framed over streams, with one system call (all datagrams together with one)
 /// </code>
 /// Side by side, so that the messages of one peer are mostly one piece. One a lane, and one for the control thread.
 /// </summary>
@@ -109,11 +109,6 @@ internal sealed unsafe class OutboundBatch : IDisposable
         var message = new Span<byte>(_arena + _end + _headroom, padded + TransportMessage.Overhead);
         if (!keypair.TrySeal(_aead, buffer[..padded], message, nowMs))
             return false;
-        if (_headroom != 0)
-        {
-            bool isShort = keypair.RemoteHello is { TakesShortChecksums: true };
-            FrameCodec.WriteHeader(new Span<byte>(_arena + _end, FrameCodec.HeaderSize), message, isShort);
-        }
 
         _messages[_count++] = new Message(peer, keypair, _end, _headroom + message.Length, HasPacket: length != 0);
         _end += _headroom + message.Length;
@@ -150,6 +145,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     private void Send(Peer peer, int first, long nowMs)
     {
         Destination? destination = peer.StreamFor(_lane) ?? peer.Destination;
+        bool hasShortChecksums = destination is StreamConnection { TakesShortChecksums: true };
         Keypair keypair = _messages[first].Keypair;
         int pieces = 0, messages = 0;
         long bytes = 0;
@@ -165,8 +161,14 @@ internal sealed unsafe class OutboundBatch : IDisposable
             message.Peer = null;
             byte* start = _arena + message.Start;
             if (destination is UdpDestination udp)
+            {
                 (udp.IsIPv6 ? _udpSender6 : _udpSender4).Add(start, message.Length, udp);
-            else if (pieces > 0 && (byte*)_pieces[pieces - 1].iov_base + _pieces[pieces - 1].iov_len == start)
+                continue;
+            }
+
+            var frame = new Span<byte>(start, message.Length);
+            FrameCodec.WriteHeader(frame, frame[FrameCodec.HeaderSize..], hasShortChecksums);
+            if (pieces > 0 && (byte*)_pieces[pieces - 1].iov_base + _pieces[pieces - 1].iov_len == start)
                 _pieces[pieces - 1].iov_len += (nuint)message.Length;
             else
                 _pieces[pieces++] = new iovec { iov_base = start, iov_len = (nuint)message.Length };

@@ -20,6 +20,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     private volatile Peer? _peer;
     private volatile bool _isYielding;
     private volatile bool _isJoined;
+    private volatile bool _takesShortChecksums;
     private long _heardMs;
 
     /// <param name="fd">A connected, non-blocking socket; owned from now on.</param>
@@ -56,6 +57,12 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     /// <summary>It is one more beside the peer's others, and takes the place of none. Written by its owner lane and by control.</summary>
     public bool IsJoined => _isJoined;
+
+    /// <summary>
+    /// Whether the program at the far end has said that it takes short checksums (<see cref="Protocol.Framing.FrameCodec"/>). Not asked of
+    /// a keypair: what was sealed for a program that has ended may go to the next one, which may be of another kind.
+    /// </summary>
+    public bool TakesShortChecksums => _takesShortChecksums;
 
     /// <summary>When it came about, in ms of boot time.</summary>
     public long SinceMs { get; init; }
@@ -114,6 +121,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         _peer = peer;
         Signal(ConnectionSignals.Authenticated);
     }
+
+    /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
+    public void NoteTakesShortChecksums() => _takesShortChecksums = true;
 
     /// <summary>
     /// Receives behind what the last call left over. Owner lane only.

@@ -67,6 +67,24 @@ public sealed class InboundHelloTests : IDisposable
         Assert.Equal(ConnectionSignals.Authenticated, connection.TakeSignals());
     }
 
+    [Theory]
+    [InlineData(HelloFeatures.ShortChecksums, true)]
+    [InlineData(HelloFeatures.Tcp, false)]
+    public void Hello_says_whether_the_far_end_takes_short_checksums(HelloFeatures features, bool takes)
+    {
+        Receive(Message(s_hello with { Features = features }));
+        Assert.Equal(takes, _connection.TakesShortChecksums);
+    }
+
+    [Fact]
+    public void Connection_takes_short_checksums_once_a_message_comes_under_a_keypair_whose_hello_came_on_another()
+    {
+        _tunnel.Keypair.RemoteHello = s_hello with { Features = HelloFeatures.ShortChecksums };
+        Assert.False(_connection.TakesShortChecksums);
+        Receive(_tunnel.SealFar([], Now));
+        Assert.True(_connection.TakesShortChecksums);
+    }
+
     [Fact]
     public void Hello_that_is_no_accepted_message_changes_nothing()
     {

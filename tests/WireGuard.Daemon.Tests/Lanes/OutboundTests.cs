@@ -47,13 +47,14 @@ public sealed class OutboundTests : IDisposable
     }
 
     [Theory]
-    [InlineData(HelloFeatures.ShortChecksums, FrameStatus.BadChecksum)]
-    [InlineData(HelloFeatures.None, FrameStatus.Complete)]
-    [InlineData(null, FrameStatus.Complete)]
-    public void Checksum_is_short_for_who_takes_that_and_whole_for_all_others(HelloFeatures? features, FrameStatus asWhole)
+    [InlineData(true, FrameStatus.BadChecksum)]
+    [InlineData(false, FrameStatus.Complete)]
+    public void Checksum_is_short_where_that_is_taken_and_whole_everywhere_else(bool isTaken, FrameStatus asWhole)
     {
-        if (features is { } says)
-            Says(new Hello(0, says));
+        // The keypair does not matter: on a new connection there may be another program at the far end.
+        Says(new Hello(0, HelloFeatures.ShortChecksums));
+        if (isTaken)
+            _lane.Connection.NoteTakesShortChecksums();
         _lane.Tun.Give(TunPair.NoHeader, New(isIPv6: false, isUdp: true, 1_000).Build());
         Assert.True(_lane.Outbound.OnReadable(null, Now));
         byte[] frame = _lane.Pair.ReadBytes();
