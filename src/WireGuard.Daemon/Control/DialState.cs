@@ -33,6 +33,9 @@ internal sealed class DialState
     /// <summary>The connection that was made and on which the peer has not yet authenticated.</summary>
     public StreamConnection? Connection { get; set; }
 
+    /// <summary>Whether a handshake message was sent on that connection: an answer may come on it.</summary>
+    public bool HasCalled { get; set; }
+
     /// <summary>Before this time it is not dialled again; 0 for at once.</summary>
     public long NotBeforeMs { get; set; }
 

@@ -146,7 +146,14 @@ internal sealed class StreamNetwork : Network
 
     public override void OnAbandoned(Peer peer) => CloseDialing(peer, "the peer does not answer");
 
-    public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message) => WayTo(peer)?.Send(message, _loop.NowMs);
+    public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
+    {
+        if (WayTo(peer) is not { } connection)
+            return;
+        if (ReferenceEquals(connection, peer.Dial.Connection))
+            peer.Dial.HasCalled = true;
+        connection.Send(message, _loop.NowMs);
+    }
 
     public override void Answer(Destination from, ReadOnlySpan<byte> message) =>
         ((StreamConnection)from).Send(message, _loop.NowMs);
@@ -183,6 +190,7 @@ internal sealed class StreamNetwork : Network
     private void OnDialed(Peer peer, int fd)
     {
         peer.Dial.Connection = _connections.Dialed(peer, fd);
+        peer.Dial.HasCalled = false;
         OnReached(peer);
     }
 
@@ -202,8 +210,7 @@ internal sealed class StreamNetwork : Network
             Welcome(connection, peer);
         if (_streams.TryUse(connection, peer))
         {
-            if (peer.Dial.IsConnecting)
-                _dialer.Cancel(peer);
+            CloseUncalled(peer);
             if (peer.Destination is not StreamConnection { IsDialed: true })
                 CloseDialingExtra(peer, "another has taken its place");
             OnReachable(peer);
@@ -277,6 +284,19 @@ internal sealed class StreamNetwork : Network
         _dialer.Cancel(peer);
         if (dialed is not null)
             Close(dialed, reason);
+    }
+
+    /// <summary>
+    /// The peer is reached on another connection. What we have dialled meanwhile, and not called it on, it would keep as a stranger's.
+    /// </summary>
+    private void CloseUncalled(Peer peer)
+    {
+        if (peer.Dial is { Connection: null, IsConnecting: false } or { Connection: not null, HasCalled: true })
+            return;
+        StreamConnection? dialed = peer.Dial.Connection;
+        _dialer.Cancel(peer);
+        if (dialed is not null)
+            Close(dialed, "another has taken its place");
     }
 
     private void CloseDialingExtra(Peer peer, string reason)

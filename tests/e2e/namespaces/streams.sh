@@ -7,7 +7,7 @@ Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 5 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   eight_flows host enclave
   eight_flows enclave host
   busy=$(busy_connections 1000000)
@@ -28,7 +28,7 @@ Streams_that_carry_nothing_stay_open() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 5 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   ports >"$work/before"
   # Longer than a stranger's may stay.
   sleep 12
@@ -41,14 +41,14 @@ Loss_of_one_stream_stops_nothing_and_it_comes_back() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 5 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   load host enclave
   # One that ends young is dialled again after a longer while each time, as after any failure: after the third it is 2 s, give or take.
   for _ in 1 2 3; do
     victim=$(ports | shuf -n 1)
     kill_connection "$victim"
     at host ping -q -c 3 -i 0.2 -W 2 "${inner[enclave]}" >/dev/null || fail "no traffic after the loss of one"
-    wait_for 8 connections 4 || fail "$(count) connections after the loss of one"
+    wait_for 15 connections 4 || fail "$(count) connections after the loss of one"
     if ports | grep -qxF "$victim"; then fail "$victim was not killed"; fi
   done
   end_load
@@ -61,12 +61,12 @@ Loss_of_all_streams_is_over_within_5_s() {
   with=(--streams 4)
   tunnel tcp4
   load host enclave
-  wait_for 5 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   before=$(fd_count host)
   for _ in 1 2 3; do
     at host ss -K dst "${outer4[enclave/host]}" >/dev/null
     flows_within 5 host enclave
-    wait_for 8 connections 4 || fail "$(count) connections"
+    wait_for 15 connections 4 || fail "$(count) connections"
   done
   end_load
   fds_are_at_most "$before" host
@@ -94,7 +94,7 @@ Half_open_streams_are_replaced_within_40_s() {
   with=(--streams 8)
   tunnel tcp4
   pings host enclave
-  wait_for 8 connections 8 || fail "$(count) connections"
+  wait_for 15 connections 8 || fail "$(count) connections"
   lose_power tcp4
   flows_within 40 host enclave
   pings enclave host
@@ -125,7 +125,7 @@ The_end_that_dials_decides_how_many() {
   introduce host enclave tcp4
   introduce enclave host
   pings host enclave
-  wait_for 5 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   copy_checksummed enclave host 5
   # Now the other way: who has no endpoint does not dial.
   leave_alone host
@@ -205,20 +205,20 @@ Streams_go_with_the_endpoint_the_peer_and_the_link() {
   with=(--streams 4)
   tunnel tcp4
   wait_for 5 ping_once host enclave
-  wait_for 8 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   # Another address of the same peer.
   ip -n "enclave-$$" address add 10.77.1.9/24 dev to-host
   at host wg set wg0 peer "${public[enclave]}" endpoint "10.77.1.9:${port[enclave]}"
   pings host enclave
-  wait_for 8 connections_to 10.77.1.9 4 || fail "not 4 to the new endpoint: $(at host ss -Htn)"
-  wait_for 5 connections 4 || fail "$(count) connections, the old ones too"
+  wait_for 15 connections_to 10.77.1.9 4 || fail "not 4 to the new endpoint: $(at host ss -Htn)"
+  wait_for 15 connections 4 || fail "$(count) connections, the old ones too"
   # The link.
   ip -n "host-$$" link set wg0 down
   wait_for 5 connections 0 || fail "$(count) connections while the link is down"
   before=$(fd_count host)
   ip -n "host-$$" link set wg0 up
   wait_for 15 ping_once host enclave || fail "no traffic once the link is up"
-  wait_for 8 connections 4 || fail "$(count) connections once the link is up"
+  wait_for 15 connections 4 || fail "$(count) connections once the link is up"
   # The peer.
   at host wg set wg0 peer "${public[enclave]}" remove
   wait_for 5 connections 0 || fail "$(count) connections without a peer"
@@ -229,7 +229,7 @@ Streams_begin_anew_with_a_new_private_key() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 8 connections 4 || fail "$(count) connections"
+  wait_for 15 connections 4 || fail "$(count) connections"
   at enclave wg set wg0 peer "${public[host]}" remove
   new_key host
   introduce enclave host tcp4
