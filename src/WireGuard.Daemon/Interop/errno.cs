@@ -23,7 +23,6 @@ internal static class Errno
     public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int ENOSPC = 28;
-    public const int EPIPE = 32;
     public const int ENAMETOOLONG = 36;
     public const int EPROTO = 71;
     public const int EBADFD = 77;

@@ -9,7 +9,6 @@ internal static partial class Libc
     public const uint VMADDR_CID_HYPERVISOR = 0;
     public const uint VMADDR_CID_LOCAL = 1;
     public const uint VMADDR_CID_HOST = 2;
-    public const uint VMADDR_PORT_ANY = 0xffffffff;
 
     /// <summary>Options of level AF_VSOCK; the sizes are 64-bit.</summary>
     public const int SO_VM_SOCKETS_BUFFER_SIZE = 0;

@@ -10,9 +10,7 @@ internal static unsafe partial class Libc
 
     public const uint IFF_UP = 0x1;
 
-    public const uint SIOCGIFMTU = 0x8921;
     public const uint SIOCSIFMTU = 0x8922;
-    public const uint SIOCGIFTXQLEN = 0x8942;
     public const uint SIOCSIFTXQLEN = 0x8943;
 
     /// <summary>struct ifreq: a name and a union of 24 bytes; those members that are used here.</summary>

@@ -23,7 +23,7 @@ internal static unsafe class StreamSocket
     private static readonly long VsockBufferSize = 1024 * 1024;
 
     /// <summary>Opens a listening socket on every address of its family.</summary>
-    /// <param name="any">The wildcard address with the port: 0 (TCP) or VMADDR_PORT_ANY for an ephemeral one.</param>
+    /// <param name="any">The wildcard address with the port.</param>
     /// <param name="mark">SO_MARK, 0 for none.</param>
     /// <exception cref="LinuxException">The port is taken, or the family not to be had.</exception>
     public static int Listen(EndpointAddress any, uint mark)

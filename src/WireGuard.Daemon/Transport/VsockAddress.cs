@@ -1,5 +1,6 @@
 using System.Globalization;
 using WireGuard.Protocol.Routing;
+using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Transport;
 
@@ -15,10 +16,6 @@ namespace WireGuard.Daemon.Transport;
 /// </summary>
 internal static class VsockAddress
 {
-    internal const uint HypervisorCid = 0; // VMADDR_CID_HYPERVISOR, linux/vm_sockets.h
-    internal const uint LocalCid = 1; // VMADDR_CID_LOCAL
-    internal const uint HostCid = 2; // VMADDR_CID_HOST
-
     private const uint FirstVmCid = 3;
 
     /// <param name="error">What is wrong, without the text itself; empty when nothing is.</param>
@@ -54,9 +51,9 @@ internal static class VsockAddress
     {
         string name = cid switch
         {
-            HypervisorCid => "hypervisor",
-            LocalCid => "local",
-            HostCid => "host",
+            VMADDR_CID_HYPERVISOR => "hypervisor",
+            VMADDR_CID_LOCAL => "local",
+            VMADDR_CID_HOST => "host",
             _ => "vm",
         };
         return string.Create(CultureInfo.InvariantCulture, $"{name}({cid}):{port}");
@@ -67,13 +64,13 @@ internal static class VsockAddress
         switch (text)
         {
             case "hypervisor(0)":
-                cid = HypervisorCid;
+                cid = VMADDR_CID_HYPERVISOR;
                 return true;
             case "local(1)":
-                cid = LocalCid;
+                cid = VMADDR_CID_LOCAL;
                 return true;
             case "host(2)":
-                cid = HostCid;
+                cid = VMADDR_CID_HOST;
                 return true;
             case ['v', 'm', '(', .. var number, ')']:
                 return DecimalText.TryParse(number, uint.MaxValue, out cid) && cid >= FirstVmCid;

@@ -37,28 +37,12 @@ internal static unsafe class LinkQuery
         return Sys.Ioctl(socket, SIOCSIFMTU, &request);
     }
 
-    public static bool TryGetMtu(int socket, string name, out int mtu)
-    {
-        ifreq request = Named(name);
-        int result = Sys.Ioctl(socket, SIOCGIFMTU, &request);
-        mtu = request.ifr_mtu;
-        return result >= 0;
-    }
-
     /// <summary>How many packets wait in each queue at most, before the kernel drops.</summary>
     public static int SetQueueLength(int socket, string name, int packets)
     {
         ifreq request = Named(name);
         request.ifr_qlen = packets;
         return Sys.Ioctl(socket, SIOCSIFTXQLEN, &request);
-    }
-
-    public static bool TryGetQueueLength(int socket, string name, out int packets)
-    {
-        ifreq request = Named(name);
-        int result = Sys.Ioctl(socket, SIOCGIFTXQLEN, &request);
-        packets = request.ifr_qlen;
-        return result >= 0;
     }
 
     /// <summary>TUNSETOFFLOAD: what the kernel may leave to us, TUN_F_... bits. -EINVAL if it does not know them all.</summary>

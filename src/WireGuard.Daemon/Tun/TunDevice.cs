@@ -98,26 +98,6 @@ internal sealed unsafe class TunDevice : IDisposable
     /// <summary>The name the interface has now, in whatever namespace it is; null if it is gone.</summary>
     public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
 
-    /// <summary>The MTU, if the interface is still in the namespace of the calling thread.</summary>
-    public bool TryGetMtu(out int mtu)
-    {
-        mtu = 0;
-        if (CurrentName() is not { } name) return false;
-        using FileDescriptor socket = new(Sys.Socket(AF_INET, SOCK_DGRAM, 0));
-        return !socket.IsInvalid && LinkQuery.TryGetMtu(socket.Fd, name, out mtu);
-    }
-
-    /// <summary>
-    /// Sets how many packets wait in each queue at most before the kernel drops, if the interface is still in the namespace of
-    /// the calling thread and we may.
-    /// </summary>
-    public bool TrySetQueueLength(int packets)
-    {
-        if (CurrentName() is not { } name) return false;
-        using FileDescriptor socket = new(Sys.Socket(AF_INET, SOCK_DGRAM, 0));
-        return !socket.IsInvalid && LinkQuery.SetQueueLength(socket.Fd, name, packets) >= 0;
-    }
-
     /// <summary>
     /// Whether the interface is in the network namespace of this socket; null if the kernel does not say (it wants CAP_NET_ADMIN
     /// in both, and to be 5.2 at least).

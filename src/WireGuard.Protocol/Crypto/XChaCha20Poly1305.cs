@@ -15,9 +15,6 @@ public static class XChaCha20Poly1305
     /// <summary>Length in bytes of a nonce, enough to choose it at random.</summary>
     public const int NonceSize = 24;
 
-    /// <summary>Length in bytes of the tag that ends every ciphertext.</summary>
-    public const int TagSize = Aead.TagSize;
-
     /// <summary>Encrypts and authenticates one message.</summary>
     /// <param name="key">32 bytes.</param>
     /// <param name="nonce">24 bytes; never used twice with one key.</param>
