@@ -6,9 +6,9 @@
 #                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found
 # make bench-vsock the same over AF_VSOCK, inside user-mode Linux
 # make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
-# make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=5
+# make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=4
 # make bench-micro the protocol's pieces one by one, with BenchmarkDotNet: FILTER='*Aead*'
-# make setup       installs the Debian packages that all of this needs
+# make setup       installs the Debian packages that building, demo and tests need
 # make clean
 
 PREFIX ?= /usr/local

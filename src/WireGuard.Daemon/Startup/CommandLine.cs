@@ -125,10 +125,11 @@ internal static class CommandLine
 
           INTERFACE             a name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free
           -f, --foreground      stay in the foreground; without it the command returns 0 once the interface is ready
-          -n, --network WORD    vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6
+          -n, --network NETWORK vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6
               --streams N       over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8;
-                                one a processor if not given. Peers of another kind get one, as ever
-              --superpackets W  on (the default) or off: whether peers of the same kind get many packets in one message
+                                one per processor if not given. Peers that run another WireGuard get one
+              --superpackets=on|off
+                                whether peers that run wireguard-vsock get many packets in one message; on if not given
               --version         print the version
           -h, --help            print this page
 

@@ -19,7 +19,7 @@ Quick_start_of_the_README_carries_100_MB() {
   at enclave ip link set up dev wg0
   at host "$daemon" wg0
   at host ip address add dev wg0 203.0.113.1 peer 203.0.113.2
-  at host wg set wg0 private-key "$work/host.key" listen-port 8172 peer "${public[enclave]}" allowed-ips 0.0.0.0/0 endpoint 0.0.0.1:51820
+  at host wg set wg0 private-key "$work/host.key" listen-port 8172 peer "${public[enclave]}" allowed-ips 203.0.113.2/32 endpoint 0.0.0.1:51820
   at host ip link set up dev wg0
   pings host enclave
   pings enclave host

@@ -72,7 +72,7 @@ Quick_start_at_the_enclave_succeeds() {
 Quick_start_at_the_host_succeeds() {
   start_host wg0
   ip address add dev wg0 203.0.113.1 peer 203.0.113.2
-  wg set wg0 private-key /tmp/host.key listen-port 8172 peer "$(cat /tmp/enclave.pub)" allowed-ips 0.0.0.0/0 endpoint 0.0.0.6:51820
+  wg set wg0 private-key /tmp/host.key listen-port 8172 peer "$(cat /tmp/enclave.pub)" allowed-ips 203.0.113.2/32 endpoint 0.0.0.6:51820
   ip link set up dev wg0
 }
 
