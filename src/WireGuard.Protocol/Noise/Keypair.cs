@@ -58,9 +58,13 @@ public sealed class Keypair : IDisposable
         }
 
         // One word, so that whoever reads it sees one HELLO and no mixture; the top bit tells it from none.
-        set => Volatile.Write(ref _remoteHello, value is not { } hello
-            ? 0
-            : long.MinValue | ((long)hello.LargestSuperpacket << 32) | (uint)hello.Features);
+        set
+        {
+            long packed = value is { } hello ? long.MinValue | ((long)hello.LargestSuperpacket << 32) | (uint)hello.Features : 0;
+            Volatile.Write(ref _remoteHello, packed);
+            // Who says HELLO may have several connections.
+            _window.MayGrow = packed != 0;
+        }
     }
 
     private Span<byte> SendKey => _keys.AsSpan(0, Aead.KeySize);

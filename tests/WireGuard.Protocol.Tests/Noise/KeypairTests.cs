@@ -1,5 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Protocol.Tests.Noise;
 
@@ -259,6 +260,26 @@ public sealed class KeypairTests : IDisposable
                 _responder.NeedsRekeyAfterReceiving(Born);
             }
         }));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Window_is_the_kernels_unless_the_peer_has_said_hello(bool hasSaidHello)
+    {
+        if (hasSaidHello)
+            _responder.RemoteHello = new Hello(0, HelloFeatures.None);
+        Assert.True(OpensAt(100_000));
+        Assert.False(OpensAt(90_000));
+        Assert.True(OpensAt(200_000));
+        Assert.Equal(hasSaidHello, OpensAt(190_000));
+        Assert.False(OpensAt(190_000));
+
+        bool OpensAt(ulong counter)
+        {
+            _initiator.SetNextCounter(counter);
+            return Open(_responder, Seal(_initiator, [])) is not null;
+        }
     }
 
     private byte[] Seal(Keypair keypair, byte[] packet)

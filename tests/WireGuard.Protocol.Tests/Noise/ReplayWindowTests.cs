@@ -13,6 +13,7 @@ public sealed class ReplayWindowTests
     public void Window_is_the_kernels()
     {
         Assert.Equal(8_128, ReplayWindow.Size);
+        Assert.Equal(131_008, ReplayWindow.LargestSize);
         Assert.Equal(18_446_744_073_709_543_423, Limits.RejectAfterMessages); // 2^64 - 2^13 - 1
     }
 
@@ -96,25 +97,65 @@ public sealed class ReplayWindowTests
     }
 
     [Theory]
-    [InlineData(1, 20_000)]
-    [InlineData(2, 20_000)]
-    [InlineData(3, 200)]
-    [InlineData(4, 3)]
-    public void Random_counters_agree_with_a_naive_window(int seed, int largestJump)
+    [InlineData(1, 20_000, (int)Window + 100, false)]
+    [InlineData(2, 20_000, (int)Window + 100, true)]
+    [InlineData(3, 200, (int)Window + 100, false)]
+    [InlineData(4, 3, 20_000, false)]
+    [InlineData(5, 3, 20_000, true)]
+    [InlineData(6, 2_000, 150_000, true)]
+    [InlineData(7, 200_000, 150_000, true)]
+    public void Random_counters_agree_with_a_naive_window(int seed, int largestJump, int farthestBehind, bool mayGrow)
     {
         var random = new Random(seed);
-        var window = new ReplayWindow();
+        var window = new ReplayWindow { MayGrow = mayGrow };
         var seen = new HashSet<ulong>();
-        ulong newest = 0;
+        // How far behind is told apart, and the oldest counter that ever was since the window has grown last.
+        ulong newest = 0, size = Window, oldest = 0;
+        int growths = 0;
         for (int i = 0; i < 200_000; i++)
         {
             ulong counter = random.Next(3) == 0
                 ? newest + (ulong)random.Next(largestJump)
-                : newest - Math.Min(newest, (ulong)random.Next((int)Window + 100));
-            bool expected = counter + Window >= newest && seen.Add(counter);
+                : newest - Math.Min(newest, (ulong)random.Next(farthestBehind + 1));
+            bool isTooLate = counter + size < newest;
+            bool expected = !isTooLate && counter >= oldest && seen.Add(counter);
             newest = Math.Max(newest, counter);
             Assert.True(window.TryAccept(counter) == expected, $"counter {counter}, newest {newest}, message {i}");
+            if (mayGrow && isTooLate && counter + ReplayWindow.LargestSize >= newest)
+            {
+                // Whole words are told apart: those of the ring as it was.
+                ulong firstWord = (newest / 64) - Math.Min(newest / 64, size / 64);
+                oldest = Math.Max(oldest, firstWord * 64);
+                size = (size * 2) + 64;
+                growths++;
+            }
         }
+
+        Assert.Equal(!mayGrow ? 0 : farthestBehind < 10_000 ? 1 : farthestBehind < 30_000 ? 2 : 4, growths);
+    }
+
+    [Fact]
+    public void Window_that_may_grow_does_so_for_messages_that_come_too_late_up_to_its_limit()
+    {
+        var window = new ReplayWindow { MayGrow = true };
+        ulong newest = 1_000_000;
+        Assert.True(window.TryAccept(newest));
+        // The first of each distance is lost, and what the window did not tell apart is not accepted afterwards.
+        for (ulong size = Window; size < ReplayWindow.LargestSize; size = (size * 2) + 64)
+        {
+            Assert.False(window.TryAccept(newest - size - 1));
+            Assert.False(window.TryAccept(newest - size - 1));
+        }
+
+        // From now on others may be ahead by as much.
+        newest += ReplayWindow.LargestSize;
+        Assert.True(window.TryAccept(newest));
+        AssertAllAccepted(window, Ascending(1_000_001, newest - 1));
+        Assert.False(window.TryAccept(1_000_000));
+        Assert.True(window.TryAccept(newest + 1));
+        Assert.False(window.TryAccept(newest + 1 - ReplayWindow.LargestSize));
+        Assert.False(window.TryAccept(newest - ReplayWindow.LargestSize));
+        Assert.All(Ascending(1_000_001, newest), counter => Assert.False(window.TryAccept(counter)));
     }
 
     [Fact]
