@@ -208,7 +208,8 @@ internal sealed class SessionDriver
                 peer.CountDropped(peer.Staged.Clear());
                 _network.OnAbandoned(peer);
                 break;
-            case SessionAction.DropStaged:
+            // What was staged may have left under a session that still was.
+            case SessionAction.DropStaged when !peer.Staged.IsEmpty:
                 Log.NoWay(_log, peer);
                 peer.CountDropped(peer.Staged.Clear());
                 break;
