@@ -41,7 +41,9 @@ internal abstract class Network
     /// <param name="isHandshake">Whether it was an initiation that was not answered, rather than data.</param>
     public abstract void OnSilence(Peer peer, bool isHandshake);
 
-    /// <summary>No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something to send.</summary>
+    /// <summary>
+    /// No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something to send.
+    /// </summary>
     public virtual void OnAbandoned(Peer peer)
     {
     }
