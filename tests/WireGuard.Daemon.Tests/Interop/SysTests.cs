@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using WireGuard.Daemon.Interop;
+using WireGuard.Protocol.Tests;
 using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Tests.Interop;
@@ -98,17 +99,16 @@ public sealed unsafe class SysTests
         int fd = Sys.Check(Sys.EventFd(), "eventfd");
         try
         {
-            byte* buffer = stackalloc byte[8];
-            _ = Sys.Read(fd, buffer, 8);
-            Sys.EventFdSignal(fd);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int i = 0; i < 100; i++)
+            Assert.Equal(0, Allocations.Of(() =>
             {
-                Sys.EventFdSignal(fd);
-                _ = Sys.Read(fd, buffer, 8);
-                _ = Sys.Read(fd, buffer, 8);
-            }
-            Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+                byte* buffer = stackalloc byte[8];
+                for (int i = 0; i < 100; i++)
+                {
+                    Sys.EventFdSignal(fd);
+                    _ = Sys.Read(fd, buffer, 8);
+                    _ = Sys.Read(fd, buffer, 8);
+                }
+            }));
         }
         finally
         {

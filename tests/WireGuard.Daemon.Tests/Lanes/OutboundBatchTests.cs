@@ -5,6 +5,7 @@ using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Tests;
 
 namespace WireGuard.Daemon.Tests.Lanes;
 
@@ -243,10 +244,7 @@ public sealed class OutboundBatchTests : IDisposable
         }
 
         Turn();
-        Turn();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Turn();
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(0, Allocations.Of(Turn));
     }
 
     private void Seal(Tunnel tunnel, byte[] packet, long nowMs)

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Tests;
 
 namespace WireGuard.Daemon.Tests.Transport;
 
@@ -57,10 +58,7 @@ public sealed class SendQueueTests
     public void Ring_that_grows_while_it_is_sent_goes_back_to_the_pool()
     {
         byte[] frame = new byte[60_000];
-        GrowWhileSent(frame);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        GrowWhileSent(frame);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(0, Allocations.Of(() => GrowWhileSent(frame)));
     }
 
     [Fact]
@@ -117,10 +115,7 @@ public sealed class SendQueueTests
         }
 
         Turn();
-        Turn();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Turn();
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(0, Allocations.Of(Turn));
     }
 
     private void Append(Random random, int longestFrame, List<byte> oracle)

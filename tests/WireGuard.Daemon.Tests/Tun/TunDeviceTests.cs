@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Tun;
+using WireGuard.Protocol.Tests;
 using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Tests.Tun;
@@ -147,15 +148,14 @@ public sealed class TunDeviceTests
     {
         using TunDevice tun = TunOpening.Create("wg0", 1);
         byte[] buffer = new byte[2000];
-        tun.Read(0, buffer);
-        tun.Write(0, buffer);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
+        Assert.Equal(0, Allocations.Of(() =>
         {
-            tun.Read(0, buffer);
-            tun.Write(0, buffer);
-        }
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+            for (int i = 0; i < 100; i++)
+            {
+                tun.Read(0, buffer);
+                tun.Write(0, buffer);
+            }
+        }));
     });
 
     private static int OpenTun(string name, int flags)
