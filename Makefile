@@ -3,7 +3,8 @@
 # make demo        a tunnel between two network namespaces of this machine
 # make test        everything; or one of: test-unit test-e2e test-uml test-vm
 # make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
-#                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found
+#                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found;
+#                  BASE=FILE compares with another build of wireguard-vsock, and fails if this one is slower
 # make bench-vsock the same over AF_VSOCK, inside user-mode Linux
 # make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
 # make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=4
@@ -20,6 +21,7 @@ ROUNDS ?= 5
 SECONDS ?= 4
 ROWS ?=
 MEASURES ?=
+BASE ?=
 FILTER ?= *
 PEERS ?= 10000
 
@@ -84,7 +86,7 @@ $(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*
 
 bench: $(BINARY) $(LIMIT_PROBE)
 	scripts/setup.sh test bench
-	bench/run --rounds $(ROUNDS) --seconds $(SECONDS) --rows "$(ROWS)" --measures "$(MEASURES)" $(if $(ROWS)$(MEASURES),,--docs)
+	bench/run --rounds $(ROUNDS) --seconds $(SECONDS) --rows "$(ROWS)" --measures "$(MEASURES)" $(if $(BASE),--base $(BASE),$(if $(ROWS)$(MEASURES),,--docs))
 
 bench-vsock: $(BINARY)
 	scripts/setup.sh test

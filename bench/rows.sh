@@ -8,29 +8,33 @@
 #   ours-udp          wireguard-vsock over UDP
 #   go-udp            Debian's wireguard-go
 #   ...-60000         the same at MTU 60,000
+#   base-...          ours-... by another build of wireguard-vsock, which --base names
 
 all_rows=(veth probe-tcp ours-tcp ours-tcp-off ours-udp go-udp probe-tcp-60000 ours-tcp-60000)
+compared_rows=(base-tcp ours-tcp base-tcp-off ours-tcp-off base-udp ours-udp base-tcp-60000 ours-tcp-60000)
 
 find_programs() {
   ours=$PWD/out/wireguard-vsock
   probe=$PWD/out/limit-probe/wireguard-vsock-limit-probe
   [ -x "$ours" ] || { echo "bench: no $ours: run make" >&2; exit 1; }
+  [ -z "$base" ] || [ -x "$base" ] || { echo "bench: no $base" >&2; exit 1; }
   IFS=$'\t' read -r go go_version < <(bench/wireguard-go.sh out/bench/wireguard-go)
 }
 
 start_row() { # ROW: its daemons, or nothing where the row cannot be run
-  local mtu=1420 command
-  [ "$1" != veth ] || return 0
-  case $1 in *-60000) mtu=60000 ;; esac
-  case $1 in
+  local mtu=1420 row=$1 ours=$ours command
+  [ "$row" != veth ] || return 0
+  case $row in *-60000) mtu=60000 ;; esac
+  case $row in base-*) row=ours-${row#base-} ours=$base ;; esac
+  case $row in
     probe-tcp*) command=("$probe" -f -n tcp4) ;;
     ours-tcp-off) command=("$ours" -f -n tcp4 --superpackets=off) ;;
     ours-tcp*) command=("$ours" -f -n tcp4) ;;
     ours-udp) command=("$ours" -f -n udp4) ;;
     go-udp) command=("$go" -f) ;;
-    *) echo "bench: no row '$1'" >&2 && exit 2 ;;
+    *) echo "bench: no row '$row'" >&2 && exit 2 ;;
   esac
-  if [ "$1" = ours-tcp-off ] && ! "$ours" --help | grep -q -- --superpackets; then
+  if [ "$row" = ours-tcp-off ] && ! "$ours" --help | grep -q -- --superpackets; then
     echo "bench: $1 left out: this build has no --superpackets" >&2
     return 1
   fi

@@ -27,14 +27,18 @@ function measured(round, row, measure) {
   return (value[round, row, "cpu-one"] + value[round, row, "cpu-reverse"]) / 2
 }
 
-# Median over the rounds, or "" where nothing was measured.
-function median(row, measure,    list, n, r, v) {
+# The point below which a share of the rounds lies, between two rounds where it falls there; "" where nothing was measured.
+function quantile(row, measure, share,    list, n, r, v, at, below) {
   n = 0
   for (r = 1; r <= rounds; r++) if ((v = measured(r, row, measure)) != "") list[++n] = v + 0
   if (!n) return ""
   sort(list, n)
-  return middle(list, n)
+  at = 1 + share * (n - 1)
+  below = int(at)
+  return below == n ? list[n] : list[below] + (at - below) * (list[below + 1] - list[below])
 }
+
+function median(row, measure) { return quantile(row, measure, 0.5) }
 
 # The ratio of two rows, round by round: its median, or ""; sets least and most.
 function ratio(row, base, measure,    list, n, r, a, b) {
