@@ -9,6 +9,7 @@
 # make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
 # make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=4
 # make bench-micro the protocol's pieces one by one, with BenchmarkDotNet: FILTER='*Aead*'
+# make lint      formatting, lines of more than 130 columns in C#, and shellcheck
 # make setup       installs the Debian packages that building, demo and tests need
 # make clean
 
@@ -105,7 +106,9 @@ bench-micro:
 	dotnet run --project bench/micro -c Release -- --filter '$(FILTER)'
 
 lint:
-	scripts/setup.sh lint
+	scripts/setup.sh build lint
+	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
+	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
 	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/*init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
 

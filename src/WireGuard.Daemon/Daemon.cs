@@ -69,7 +69,8 @@ internal sealed class Daemon : IDisposable
             OnAnswered = peer => _sessions!.Schedule(peer),
         };
         _sessions = new SessionDriver(_device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets, log);
-        _configurator = new Configurator(_device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+        _configurator = new Configurator(
+            _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
         _socketWatch = new ControlSocketWatch(uapi);
@@ -134,7 +135,8 @@ internal sealed class Daemon : IDisposable
         return new Hello(Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Tcp | udp);
     }
 
-    private StreamNetwork NewStreamNetwork(int streams) => new(_kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _log)
+    private StreamNetwork NewStreamNetwork(int streams) => new(
+        _kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _log)
     {
         OnReached = peer => _sessions.OnReached(peer),
         OnReachable = peer =>
@@ -182,7 +184,8 @@ internal sealed class Daemon : IDisposable
             ((StreamNetwork)_network).OnSignals(connection);
         for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
             _sessions.OnSignals(peer);
-        // After the signals: a keypair that a lane has found confirmed must be current before a new handshake takes its place as next.
+        // After the signals: a keypair that a lane has found confirmed must be current before a new handshake takes its place as
+        // next.
         _handshakes.TakeAll();
     }
 

@@ -114,7 +114,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Connected to {Endpoint}")]
     public static partial void ConnectionDialed(ILogger log, Peer peer, EndpointAddress? endpoint);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No connection to {Endpoint} ({Reason}), not again for {DelayMs} ms")]
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - No connection to {Endpoint} ({Reason}), not again for {DelayMs} ms")]
     public static partial void DialFailed(ILogger log, Peer peer, EndpointAddress? endpoint, string reason, int delayMs);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Accepted a connection from {From}")]

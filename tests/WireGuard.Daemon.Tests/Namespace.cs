@@ -81,7 +81,8 @@ internal static partial class Namespace
     {
         using Process process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         string output = process.StandardOutput.ReadToEnd(), errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

@@ -6,8 +6,8 @@ using PeerSession = WireGuard.Protocol.Session.Session;
 namespace WireGuard.Protocol.Tests;
 
 /// <summary>
-/// One end of a tunnel with one peer, without sockets: does with a message what the daemon's lanes and control thread do, in the same
-/// order. Its clock is its caller's.
+/// One end of a tunnel with one peer, without sockets: does with a message what the daemon's lanes and control thread do, in the
+/// same order. Its clock is its caller's.
 /// </summary>
 internal sealed class Party : IDisposable
 {

@@ -28,7 +28,12 @@ internal sealed class Configurator
     /// <param name="loop">The control loop.</param>
     /// <param name="log">Of the daemon.</param>
     public Configurator(
-        Device device, Network network, SessionDriver sessions, IReadOnlyList<LaneCounters> counters, ControlLoop loop, ILogger log)
+        Device device,
+        Network network,
+        SessionDriver sessions,
+        IReadOnlyList<LaneCounters> counters,
+        ControlLoop loop,
+        ILogger log)
     {
         _counters = counters;
         _device = device;
@@ -119,8 +124,9 @@ internal sealed class Configurator
     };
 
     /// <summary>
-    /// With UDP, where messages go: peers roam. With streams, where the peer is dialled; and of one that has no endpoint, the address
-    /// that it called from, without the port: a configuration that is saved and set again must not have us dial an ephemeral one.
+    /// With UDP, where messages go: peers roam. With streams, where the peer is dialled; and of one that has no endpoint, the
+    /// address that it called from, without the port: a configuration that is saved and set again must not have us dial an
+    /// ephemeral one.
     /// </summary>
     private static EndpointAddress? EndpointOf(Peer peer) =>
         peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint ?? peer.Destination?.Address.WithPort(0);

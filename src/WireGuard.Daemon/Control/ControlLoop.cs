@@ -3,8 +3,8 @@ using WireGuard.Daemon.Interop;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// The event loop of the control thread: descriptors with what to do when they are ready, and deadlines with what to do when they come.
-/// Everything it calls runs on the one thread that calls <see cref="RunOnce"/>.
+/// The event loop of the control thread: descriptors with what to do when they are ready, and deadlines with what to do when they
+/// come. Everything it calls runs on the one thread that calls <see cref="RunOnce"/>.
 /// </summary>
 internal sealed class ControlLoop : IDisposable
 {
@@ -48,7 +48,9 @@ internal sealed class ControlLoop : IDisposable
             Sys.EpollDelete(_epoll, fd);
     }
 
-    /// <summary>Calls back once, at that time or soon after. It cannot be revoked: whoever comes too late finds nothing to do.</summary>
+    /// <summary>
+    /// Calls back once, at that time or soon after. It cannot be revoked: whoever comes too late finds nothing to do.
+    /// </summary>
     public void At(long timeMs, Action onTime) => _deadlines.Enqueue(onTime, timeMs);
 
     /// <summary>Waits until something is ready or due, and deals with it.</summary>

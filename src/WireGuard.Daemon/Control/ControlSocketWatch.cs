@@ -28,7 +28,9 @@ internal sealed class ControlSocketWatch : IDisposable
     /// <summary>Readable when there is something to <see cref="Read"/>.</summary>
     public int Fd => _inotify.Fd;
 
-    /// <summary>Takes in what happened: false once the socket is no longer where it was. To be asked once at the start, too.</summary>
+    /// <summary>
+    /// Takes in what happened: false once the socket is no longer where it was. To be asked once at the start, too.
+    /// </summary>
     public bool Read()
     {
         while (Sys.Read(_inotify.Fd, _events) > 0) { }

@@ -47,7 +47,9 @@ internal sealed class DialState
 
     public bool IsConnecting => ConnectingFd >= 0;
 
-    /// <summary>Takes the next delay: 0.5 s to 30 s, doubling, give or take a quarter so that peers do not dial in step.</summary>
+    /// <summary>
+    /// Takes the next delay: 0.5 s to 30 s, doubling, give or take a quarter so that peers do not dial in step.
+    /// </summary>
     public int NextDelayMs()
     {
         int delay = _backoffMs - (_backoffMs / 4) + Random.Shared.Next(_backoffMs / 2);

@@ -56,7 +56,13 @@ internal sealed unsafe class GenerationMonitor : IDisposable
         fixed (byte* buffer = _buffer)
         {
             iovec part = new() { iov_base = buffer, iov_len = (nuint)_buffer.Length };
-            msghdr message = new() { msg_name = &source, msg_namelen = (uint)sizeof(sockaddr_nl), msg_iov = &part, msg_iovlen = 1 };
+            msghdr message = new()
+            {
+                msg_name = &source,
+                msg_namelen = (uint)sizeof(sockaddr_nl),
+                msg_iov = &part,
+                msg_iovlen = 1,
+            };
             int n = Sys.RecvMsg(_uevents.Fd, &message, 0);
             return n >= 0 && source.nl_pid != 0 ? 0 : n;
         }

@@ -4,8 +4,8 @@ using WireGuard.Daemon.Lanes;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Disposes of what lanes may still be using: keys are wiped and descriptors closed once every lane has let go of all that it could
-/// reach when they were retired (the idea of RCU). Control only.
+/// Disposes of what lanes may still be using: keys are wiped and descriptors closed once every lane has let go of all that it
+/// could reach when they were retired (the idea of RCU). Control only.
 /// </summary>
 internal sealed class GracePeriod
 {

@@ -67,7 +67,8 @@ internal sealed class Handshakes
 
         Sys.RealTime(out long seconds, out int nanoseconds);
         uint old = session.HandshakeIndex, index = Indices.Allocate(peer);
-        if (session.TryWriteInitiation(local, index, _timestamps.Next(seconds, (uint)nanoseconds), _aead, _loop.NowMs, _initiation))
+        Tai64n timestamp = _timestamps.Next(seconds, (uint)nanoseconds);
+        if (session.TryWriteInitiation(local, index, timestamp, _aead, _loop.NowMs, _initiation))
         {
             if (old != 0)
                 Indices.Free(old);
@@ -81,7 +82,9 @@ internal sealed class Handshakes
         }
     }
 
-    /// <summary>Takes the handshake messages that lanes have put into the inbox; those that come meanwhile have their turn later.</summary>
+    /// <summary>
+    /// Takes the handshake messages that lanes have put into the inbox; those that come meanwhile have their turn later.
+    /// </summary>
     public void TakeAll()
     {
         Span<byte> message = stackalloc byte[InitiationMessage.Size];

@@ -8,7 +8,9 @@ namespace WireGuard.Daemon.Control;
 /// What the kernel says of an interface on a route netlink socket (man 7 rtnetlink): one RTM_NEWLINK or RTM_DELLINK.
 /// <code>nlmsghdr (16) | ifinfomsg (16) | attributes: rtattr (4) | value | padding to 4</code>
 /// </summary>
-/// <param name="IsDelete">The interface was deleted, or has left the namespace for another (then with a <paramref name="NewNamespace"/>).</param>
+/// <param name="IsDelete">
+/// The interface was deleted, or has left the namespace for another (then with a <paramref name="NewNamespace"/>).
+/// </param>
 /// <param name="Index">The interface's index.</param>
 /// <param name="Flags">IFF_UP and its like.</param>
 /// <param name="Mtu">The MTU; 0 if not said.</param>

@@ -5,7 +5,9 @@ using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Control;
 
-/// <summary>What happened to the interface since the last look. <see cref="Down"/> is to be obeyed before <see cref="Up"/>.</summary>
+/// <summary>
+/// What happened to the interface since the last look. <see cref="Down"/> is to be obeyed before <see cref="Up"/>.
+/// </summary>
 [Flags]
 internal enum LinkEvents
 {
@@ -22,7 +24,9 @@ internal enum LinkEvents
     /// <summary>The interface no longer exists: the daemon's work is over.</summary>
     Deleted = 8,
 
-    /// <summary>It went where this process may not look. It is taken to be up, and lanes will see its end on their queues.</summary>
+    /// <summary>
+    /// It went where this process may not look. It is taken to be up, and lanes will see its end on their queues.
+    /// </summary>
     OutOfSight = 16,
 }
 
@@ -200,8 +204,12 @@ internal sealed unsafe class LinkMonitor : IDisposable
             {
                 message = new()
                 {
-                    msg_name = &source, msg_namelen = (uint)sizeof(sockaddr_nl), msg_iov = &part, msg_iovlen = 1,
-                    msg_control = control, msg_controllen = 64,
+                    msg_name = &source,
+                    msg_namelen = (uint)sizeof(sockaddr_nl),
+                    msg_iov = &part,
+                    msg_iovlen = 1,
+                    msg_control = control,
+                    msg_controllen = 64,
                 };
                 n = Sys.RecvMsg(_route.Fd, &message, 0);
             }

@@ -33,7 +33,9 @@ internal abstract class Network
     /// <summary>A peer was removed.</summary>
     public abstract void OnRemoved(Peer peer);
 
-    /// <summary>Whether a handshake message can be sent to the peer now; if not, whatever can be done about it is begun.</summary>
+    /// <summary>
+    /// Whether a handshake message can be sent to the peer now; if not, whatever can be done about it is begun.
+    /// </summary>
     public abstract bool TryReach(Peer peer);
 
     /// <summary>The peer did not answer: the way to it may be the reason.</summary>
@@ -42,7 +44,8 @@ internal abstract class Network
     public abstract void OnSilence(Peer peer, bool isHandshake);
 
     /// <summary>
-    /// No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something to send.
+    /// No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something
+    /// to send.
     /// </summary>
     public virtual void OnAbandoned(Peer peer)
     {

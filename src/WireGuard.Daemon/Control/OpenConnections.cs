@@ -7,8 +7,8 @@ using WireGuard.Daemon.Transport;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Every connection that is open, whoever's it is: each gets a number, a lane that owns it, and while it is a stranger's a place among
-/// those. Control only; lanes find a connection by its number.
+/// Every connection that is open, whoever's it is: each gets a number, a lane that owns it, and while it is a stranger's a place
+/// among those. Control only; lanes find a connection by its number.
 /// </summary>
 internal sealed class OpenConnections
 {

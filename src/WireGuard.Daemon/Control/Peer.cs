@@ -6,7 +6,8 @@ using WireGuard.Protocol.Session;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// One peer. Its first part is what lanes use for each packet: published references, interlocked counters. The second is control's alone.
+/// One peer. Its first part is what lanes use for each packet: published references, interlocked counters. The second is
+/// control's alone.
 /// </summary>
 internal sealed class Peer
 {
@@ -51,7 +52,9 @@ internal sealed class Peer
     /// The connection that a lane sends on: always the same while the set of them is, so that the order of a flow, which stays on
     /// its lane, is kept. Null when there is none.
     /// </summary>
-    /// <param name="lane">The lane's index, or <see cref="NoLane"/> for the control thread, which sends where handshakes go.</param>
+    /// <param name="lane">
+    /// The lane's index, or <see cref="NoLane"/> for the control thread, which sends where handshakes go.
+    /// </param>
     public StreamConnection? StreamFor(int lane)
     {
         StreamConnection[] byLane = _streamByLane;

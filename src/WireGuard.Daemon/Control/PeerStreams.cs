@@ -16,7 +16,9 @@ namespace WireGuard.Daemon.Control;
 /// </summary>
 internal sealed class PeerStreams
 {
-    /// <summary>Connections as young as this, one dialled by each end, have crossed: both ends then choose the same one.</summary>
+    /// <summary>
+    /// Connections as young as this, one dialled by each end, have crossed: both ends then choose the same one.
+    /// </summary>
     private const int CrossingMs = 10_000;
 
     private readonly ControlLoop _loop;
@@ -47,8 +49,8 @@ internal sealed class PeerStreams
         peer.Connections.Where(connection => !connection.IsYielding && !connection.IsFailed);
 
     /// <summary>
-    /// Which connection each lane sends on: one that it owns, so that what comes back on it comes to the same lane; a lane that owns
-    /// none shares. Both ends choose the oldest of several, so a flow whose ends are steered by each other settles on one.
+    /// Which connection each lane sends on: one that it owns, so that what comes back on it comes to the same lane; a lane that
+    /// owns none shares. Both ends choose the oldest of several, so a flow whose ends are steered by each other settles on one.
     /// </summary>
     /// <param name="used">Oldest first.</param>
     /// <param name="lanes">How many lanes there are.</param>
@@ -116,9 +118,9 @@ internal sealed class PeerStreams
         ?? peer.Connections[0];
 
     /// <summary>
-    /// The newer connection is the one to send on. But where both ends have dialled at once, each would prefer the other's, for ever:
-    /// then the one dialled by the end with the smaller public key stays, and the other is closed by its dialler, which alone
-    /// would otherwise dial again.
+    /// The newer connection is the one to send on. But where both ends have dialled at once, each would prefer the other's, for
+    /// ever: then the one dialled by the end with the smaller public key stays, and the other is closed by its dialler, which
+    /// alone would otherwise dial again.
     /// </summary>
     private void Choose(Peer peer, StreamConnection current, StreamConnection newer)
     {

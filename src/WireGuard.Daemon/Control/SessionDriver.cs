@@ -6,8 +6,8 @@ using WireGuard.Protocol.Session;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It also sends what had to wait: staged
-/// packets and keepalives. Control only.
+/// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It also sends what had to wait:
+/// staged packets and keepalives. Control only.
 /// </summary>
 internal sealed class SessionDriver
 {
@@ -103,8 +103,8 @@ internal sealed class SessionDriver
             return;
         }
 
-        // Lanes stage behind what is staged, so order is kept. But a flood stages as fast as it is sent: after so many the rest is
-        // taken at once, and lanes go on past it. Else control would carry that flood for ever, and do nothing more.
+        // Lanes stage behind what is staged, so order is kept. But a flood stages as fast as it is sent: after so many the rest
+        // is taken at once, and lanes go on past it. Else control would carry that flood for ever, and do nothing more.
         for (int i = 0; i < StagedPackets.MaxPackets && peer.Staged.TryTake(out byte[]? packet); i++)
             Seal(peer, keypair!, packet);
         foreach (byte[] packet in peer.Staged.TakeAll())

@@ -7,8 +7,8 @@ using static WireGuard.Daemon.Interop.Libc;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Dials the configured endpoints of peers, on demand: at once, then with a backoff, as long as somebody has wanted to send within
-/// REKEY_ATTEMPT_TIME. The states are drawn at <see cref="DialState"/>. Control only.
+/// Dials the configured endpoints of peers, on demand: at once, then with a backoff, as long as somebody has wanted to send
+/// within REKEY_ATTEMPT_TIME. The states are drawn at <see cref="DialState"/>. Control only.
 /// </summary>
 internal sealed class StreamDialer
 {
@@ -89,7 +89,9 @@ internal sealed class StreamDialer
             _stateOf(peer).ResetBackoff();
     }
 
-    /// <summary>A connection has ended: if it was this dialler's, and nobody had authenticated on it, the attempt has failed.</summary>
+    /// <summary>
+    /// A connection has ended: if it was this dialler's, and nobody had authenticated on it, the attempt has failed.
+    /// </summary>
     public void Lost(StreamConnection connection, string reason)
     {
         if (connection.DialedFor is { } peer && _stateOf(peer).Connection == connection)

@@ -259,8 +259,8 @@ internal sealed class StreamNetwork : Network
     }
 
     /// <summary>
-    /// Whether a connection that has ended is dialled anew at once: if something waits for it; or if we dialled it and the session
-    /// is in use, for the far end may have something to send and cannot dial.
+    /// Whether a connection that has ended is dialled anew at once: if something waits for it; or if we dialled it and the
+    /// session is in use, for the far end may have something to send and cannot dial.
     /// </summary>
     private bool MustReplace(StreamConnection connection, Peer peer) =>
         !peer.Staged.IsEmpty
@@ -287,7 +287,8 @@ internal sealed class StreamNetwork : Network
     }
 
     /// <summary>
-    /// The peer is reached on another connection. What we have dialled meanwhile, and not called it on, it would keep as a stranger's.
+    /// The peer is reached on another connection. What we have dialled meanwhile, and not called it on, it would keep as a
+    /// stranger's.
     /// </summary>
     private void CloseUncalled(Peer peer)
     {

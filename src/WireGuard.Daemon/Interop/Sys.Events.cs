@@ -7,7 +7,8 @@ internal static unsafe partial class Sys
 {
     public static int EpollCreate() => Result(epoll_create1(EPOLL_CLOEXEC));
 
-    public static int EpollAdd(int epoll, int fd, uint events, ulong data) => EpollControl(epoll, EPOLL_CTL_ADD, fd, events, data);
+    public static int EpollAdd(int epoll, int fd, uint events, ulong data) =>
+        EpollControl(epoll, EPOLL_CTL_ADD, fd, events, data);
 
     public static int EpollModify(int epoll, int fd, uint events, ulong data) =>
         EpollControl(epoll, EPOLL_CTL_MOD, fd, events, data);
@@ -62,7 +63,9 @@ internal static unsafe partial class Sys
 
     public static int INotifyAdd(int fd, string path, uint mask) => Result(inotify_add_watch(fd, path, mask));
 
-    /// <summary>Milliseconds since boot, those of suspended hours included (CLOCK_BOOTTIME): the protocol's <c>nowMs</c>.</summary>
+    /// <summary>
+    /// Milliseconds since boot, those of suspended hours included (CLOCK_BOOTTIME): the protocol's <c>nowMs</c>.
+    /// </summary>
     public static long BootMs() => Nanoseconds(CLOCK_BOOTTIME) / 1_000_000;
 
     /// <summary>Milliseconds since boot without the time the machine was suspended (CLOCK_MONOTONIC).</summary>

@@ -41,7 +41,9 @@ internal static class Errno
     public const int ECONNREFUSED = 111;
     public const int EINPROGRESS = 115;
 
-    /// <summary>Whether a call failed, which gave this negated errno, for want of descriptors or memory: later it may succeed.</summary>
+    /// <summary>
+    /// Whether a call failed, which gave this negated errno, for want of descriptors or memory: later it may succeed.
+    /// </summary>
     public static bool IsShortage(int result) => result is -EMFILE or -ENFILE or -ENOBUFS or -ENOMEM;
 
     /// <summary>What strerror(3) says of a (positive) errno.</summary>

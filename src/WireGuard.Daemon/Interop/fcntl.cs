@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace WireGuard.Daemon.Interop;
 
-/// <summary>fcntl.h (include/uapi/asm-generic/fcntl.h). open and fcntl are variadic; Linux on x86-64 and arm64 passes such arguments as it does others.</summary>
+/// <summary>
+/// fcntl.h (include/uapi/asm-generic/fcntl.h). open and fcntl are variadic; Linux on x86-64 and arm64 passes such arguments as it
+/// does others.
+/// </summary>
 internal static unsafe partial class Libc
 {
     public const int O_RDWR = 2;

@@ -55,7 +55,9 @@ internal static unsafe partial class Libc
         public uint sin6_scope_id;
     }
 
-    /// <summary>Control message IP_PKTINFO: the interface (host order), the address to send from, the address received on.</summary>
+    /// <summary>
+    /// Control message IP_PKTINFO: the interface (host order), the address to send from, the address received on.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct in_pktinfo
     {

@@ -72,7 +72,9 @@ internal static unsafe partial class Libc
         public uint msg_len;
     }
 
-    /// <summary>Head of a control message; its data follow, and the next message begins at a multiple of 8 (CMSG_ALIGN).</summary>
+    /// <summary>
+    /// Head of a control message; its data follow, and the next message begins at a multiple of 8 (CMSG_ALIGN).
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct cmsghdr
     {

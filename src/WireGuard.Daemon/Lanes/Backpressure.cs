@@ -12,7 +12,9 @@ namespace WireGuard.Daemon.Lanes;
 /// </summary>
 internal sealed class Backpressure
 {
-    /// <summary>How long a connection counts among those sent on lately: a peer that is sent to once a second is not held up by another.</summary>
+    /// <summary>
+    /// How long a connection counts among those sent on lately: a peer that is sent to once a second is not held up by another.
+    /// </summary>
     public const int RecentMs = 1_000;
 
     /// <summary>How long a connection may be without progress, and still be waited for.</summary>

@@ -4,11 +4,12 @@ using WireGuard.Daemon.Interop;
 namespace WireGuard.Daemon.Lanes;
 
 /// <summary>
-/// Waits for a lane's events. Before it sleeps, the lane looks for more for a little while: an answer is often near, and to wake a
-/// sleeping processor takes long, above all on a virtual machine. It is the idea of net.core.busy_poll and of KVM's halt polling.
+/// Waits for a lane's events. Before it sleeps, the lane looks for more for a little while: an answer is often near, and to wake
+/// a sleeping processor takes long, above all on a virtual machine. It is the idea of net.core.busy_poll and of KVM's halt
+/// polling.
 /// <para>
-/// It costs at most a tenth of the time that was slept before, and it ends as soon as anybody else wants the processor. Where data
-/// flows there is none of it: short sleeps earn nothing. Owned by one thread.
+/// It costs at most a tenth of the time that was slept before, and it ends as soon as anybody else wants the processor. Where
+/// data flows there is none of it: short sleeps earn nothing. Owned by one thread.
 /// </para>
 /// </summary>
 internal sealed class BusyPoll

@@ -8,8 +8,8 @@ using static WireGuard.Daemon.Interop.Libc;
 namespace WireGuard.Daemon.Lanes;
 
 /// <summary>
-/// One event loop of the data plane, on a thread of its own. It owns a queue of the TUN device, a UDP socket a family where the network is
-/// UDP, and its share of the stream connections, and runs every packet from one to the other by itself:
+/// One event loop of the data plane, on a thread of its own. It owns a queue of the TUN device, a UDP socket a family where the
+/// network is UDP, and its share of the stream connections, and runs every packet from one to the other by itself:
 /// <see cref="Outbound"/> one way, <see cref="Inbound"/> the other. It never blocks but in epoll_wait(2).
 /// </summary>
 internal sealed class Lane : IDisposable
@@ -104,7 +104,9 @@ internal sealed class Lane : IDisposable
         _aead.Dispose();
     }
 
-    /// <summary>The thread. What it cannot deal with is control's to end the daemon for, and no reason for the process to abort.</summary>
+    /// <summary>
+    /// The thread. What it cannot deal with is control's to end the daemon for, and no reason for the process to abort.
+    /// </summary>
     private void Run()
     {
         try

@@ -34,7 +34,10 @@ internal enum DropReason
     HandshakeQueueFull,
 }
 
-/// <summary>What a lane, or control, dropped, by reason. Written by its thread alone, read by anyone: a number that is a moment old does no harm.</summary>
+/// <summary>
+/// What a lane, or control, dropped, by reason. Written by its thread alone, read by anyone: a number that is a moment old does
+/// no harm.
+/// </summary>
 internal sealed class LaneCounters
 {
     private readonly long[] _counts = new long[Enum.GetValues<DropReason>().Length];

@@ -21,8 +21,9 @@ namespace WireGuard.Daemon.Lanes;
 internal sealed unsafe class Outbound : IDisposable
 {
     /// <summary>
-    /// How many bytes are taken before they are sent, and the lane looks at its other descriptors: two uncut packets, or as much in
-    /// small ones. Processor time a byte (iperf3, medians of four interleaved rounds): with one packet 9 % more, with three 7 %.
+    /// How many bytes are taken before they are sent, and the lane looks at its other descriptors: two uncut packets, or as much
+    /// in small ones. Processor time a byte (iperf3, medians of four interleaved rounds): with one packet 9 % more, with three 7
+    /// %.
     /// </summary>
     private const int ByteBudget = 120 * 1024;
 

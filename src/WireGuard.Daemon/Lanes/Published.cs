@@ -26,7 +26,9 @@ internal sealed class Published
         set => _snapshot = value;
     }
 
-    /// <summary>For how long the machine had been suspended when control last looked; while it is longer, lanes send nothing.</summary>
+    /// <summary>
+    /// For how long the machine had been suspended when control last looked; while it is longer, lanes send nothing.
+    /// </summary>
     public long SleptMs
     {
         get => Volatile.Read(ref _sleptMs);

@@ -44,7 +44,9 @@ internal static unsafe class Background
         return 1;
     }
 
-    /// <summary>Of the descriptors we were started with, the new process gets those meant for it: no lock, pipe or socket of others.</summary>
+    /// <summary>
+    /// Of the descriptors we were started with, the new process gets those meant for it: no lock, pipe or socket of others.
+    /// </summary>
     private static void PassOn(int ready)
     {
         _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, which is what most daemons live with
@@ -102,7 +104,8 @@ internal static unsafe class Background
     }
 
     /// <summary>The strings in a row, each ended by a zero.</summary>
-    private static byte[] BlockOf(IEnumerable<string> strings) => Encoding.UTF8.GetBytes(string.Concat(strings.Select(s => s + '\0')));
+    private static byte[] BlockOf(IEnumerable<string> strings) =>
+        Encoding.UTF8.GetBytes(string.Concat(strings.Select(s => s + '\0')));
 
     /// <summary>Fills a null-ended vector with the strings of a block.</summary>
     private static void Point(byte** vector, byte* block, int count)

@@ -29,7 +29,8 @@ internal static class CommandLine
     public sealed record Request(string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets);
 
     /// <summary>Answers --help, --version and mistakes; else calls <paramref name="start"/>. Gives the exit code.</summary>
-    public static int Invoke(IReadOnlyList<string> arguments, Action<string> output, Action<string> error, Func<Request, int> start)
+    public static int Invoke(
+        IReadOnlyList<string> arguments, Action<string> output, Action<string> error, Func<Request, int> start)
     {
         Option<bool> foreground = new("--foreground", "-f") { Arity = ArgumentArity.Zero };
         Option<NetworkKind> network = new("--network", "-n") { CustomParser = ParseNetwork };
@@ -55,7 +56,8 @@ internal static class CommandLine
             error($"{Mistake(parsed, name)} (see {ProgramName} --help)");
             return 1;
         }
-        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return parsed.Invoke(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 
     /// <summary>The first thing that is wrong, in the words of one who knows what was probably meant.</summary>
@@ -108,10 +110,12 @@ internal static class CommandLine
         return name;
     }
 
+    private static string Architecture => RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+
     private static string VersionText => $"""
         {ProgramName} {Version}
 
-        Userspace WireGuard daemon over VSOCK, TCP and UDP for linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}.
+        Userspace WireGuard daemon over VSOCK, TCP and UDP for linux-{Architecture}.
         WireGuard is a registered trademark of Jason A. Donenfeld. https://www.wireguard.com
         """;
 

@@ -5,7 +5,9 @@ using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Startup;
 
-/// <summary>What the machine must have before anything is made on it. /dev/net/tun and privilege are seen when the TUN is made.</summary>
+/// <summary>
+/// What the machine must have before anything is made on it. /dev/net/tun and privilege are seen when the TUN is made.
+/// </summary>
 internal static class Prerequisites
 {
     /// <exception cref="SetupException">Something is missing; the message says what and how to mend it.</exception>

@@ -23,8 +23,8 @@ internal readonly unsafe struct ReceivedControl
             switch (control->cmsg_level, control->cmsg_type)
             {
                 case (IPPROTO_IP, IP_PKTINFO) when control->cmsg_len == CMSG_LEN(sizeof(in_pktinfo)):
-                    // ipi_addr is the header's destination; sending ignores it, and comparing must too. Through which interface an answer
-                    // leaves is for the routing table to say, which may have changed.
+                    // ipi_addr is the header's destination; sending ignores it, and comparing must too. Through which interface
+                    // an answer leaves is for the routing table to say, which may have changed.
                     ((in_pktinfo*)data)->ipi_addr = 0;
                     ((in_pktinfo*)data)->ipi_ifindex = 0;
                     _source = data;

@@ -9,11 +9,12 @@ namespace WireGuard.Daemon.Transport;
 /// <summary>
 /// Sending on a connection, by any lane and by control:
 /// <code>
-/// Send: nobody sends and nothing is queued?  -- yes --> the batch goes to the socket from where it lies; what it does not take is queued
-///                                            `- no ---> the batch is queued behind the others, frame by frame, or dropped and counted
+/// Send: nobody sends and nothing is queued?
+///   yes --> the batch goes to the socket from where it lies; what it does not take is queued
+///   no  --> the batch is queued behind the others, frame by frame, or dropped and counted
 /// </code>
-/// Whoever sends goes on until the queue is empty or the socket is full; then the owner's epoll says when to go on. The lock guards
-/// the queue and who sends, and is never held across a system call. A full socket never blocks anyone.
+/// Whoever sends goes on until the queue is empty or the socket is full; then the owner's epoll says when to go on. The lock
+/// guards the queue and who sends, and is never held across a system call. A full socket never blocks anyone.
 /// </summary>
 internal sealed unsafe partial class StreamConnection
 {
@@ -78,7 +79,8 @@ internal sealed unsafe partial class StreamConnection
     {
         lock (_gate)
         {
-            // After its end its descriptor may be another connection's: a handshake message that waited for control still names it.
+            // After its end its descriptor may be another connection's: a handshake message that waited for control still names
+            // it.
             if (_isSending || _isFull || IsFailed)
             {
                 Append(frames, count);

@@ -45,22 +45,28 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     public bool IsDialed { get; }
 
-    /// <summary>The peer that last authenticated on it; null before the first authentic message. Written by its owner lane and by control.</summary>
+    /// <summary>
+    /// The peer that last authenticated on it; null before the first authentic message. Written by its owner lane and by control.
+    /// </summary>
     public Peer? Peer => _peer;
 
-    /// <summary>Another connection of the same peer is preferred: what comes in on this one does not change that. Set by control.</summary>
+    /// <summary>
+    /// Another connection of the same peer is preferred: what comes in on this one does not change that. Set by control.
+    /// </summary>
     public bool IsYielding
     {
         get => _isYielding;
         set => _isYielding = value;
     }
 
-    /// <summary>It is one more beside the peer's others, and takes the place of none. Written by its owner lane and by control.</summary>
+    /// <summary>
+    /// It is one more beside the peer's others, and takes the place of none. Written by its owner lane and by control.
+    /// </summary>
     public bool IsJoined => _isJoined;
 
     /// <summary>
-    /// Whether the program at the far end has said that it takes short checksums (<see cref="Protocol.Framing.FrameCodec"/>). Not asked of
-    /// a keypair: what was sealed for a program that has ended may go to the next one, which may be of another kind.
+    /// Whether the program at the far end has said that it takes short checksums (<see cref="Protocol.Framing.FrameCodec"/>). Not
+    /// asked of a keypair: what was sealed for a program that has ended may go to the next one, which may be of another kind.
     /// </summary>
     public bool TakesShortChecksums => _takesShortChecksums;
 
@@ -166,7 +172,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         Signal(ConnectionSignals.Failed);
     }
 
-    /// <summary>Stops all traffic at once. The descriptor stays, so that its number is not used again while a lane may still hold it.</summary>
+    /// <summary>
+    /// Stops all traffic at once. The descriptor stays, so that its number is not used again while a lane may still hold it.
+    /// </summary>
     public void Shutdown()
     {
         Volatile.Write(ref _isFailed, 1);

@@ -18,7 +18,8 @@ internal static class InterfaceName
         if (name.Length == 0) return "the interface needs a name, such as wg0";
         int bytes = Encoding.UTF8.GetByteCount(name);
         if (bytes > MaxBytes) return $"the interface name '{name}' has {bytes} bytes; {MaxBytes} is the most Linux takes";
-        bool bad = name is "." or ".." || name.AsSpan().ContainsAny('/', ':') || name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c));
+        bool bad = name is "." or ".."
+            || name.AsSpan().ContainsAny('/', ':') || name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c));
         if (bad) return $"'{name}' is no interface name: no '/', ':', white space, and neither '.' nor '..'";
         int percent = name.IndexOf('%');
         bool pattern = percent >= 0 && name.AsSpan(percent).StartsWith("%d") && name.LastIndexOf('%') == percent;

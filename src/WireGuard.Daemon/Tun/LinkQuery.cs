@@ -10,7 +10,9 @@ namespace WireGuard.Daemon.Tun;
 /// </summary>
 internal static unsafe class LinkQuery
 {
-    /// <summary>TUNSETIFF: makes the interface or attaches to it; <paramref name="name"/> comes back with a pattern filled in.</summary>
+    /// <summary>
+    /// TUNSETIFF: makes the interface or attaches to it; <paramref name="name"/> comes back with a pattern filled in.
+    /// </summary>
     public static int TunAttach(int tun, ref string name, ushort flags)
     {
         ifreq request = Named(name);

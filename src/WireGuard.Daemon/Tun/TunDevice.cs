@@ -41,7 +41,9 @@ internal sealed unsafe class TunDevice : IDisposable
         Offloads = offloads;
     }
 
-    /// <summary>The name the interface had when it was opened: that of its control socket, whatever it is renamed to later.</summary>
+    /// <summary>
+    /// The name the interface had when it was opened: that of its control socket, whatever it is renamed to later.
+    /// </summary>
     public string Name { get; }
 
     public int QueueCount => _queues.Length;

@@ -34,7 +34,8 @@ internal static class TunOpening
     /// <summary>Makes the interface with that many queues (one only, if it was there before).</summary>
     /// <param name="name">Its name, or a pattern such as wg%d.</param>
     /// <param name="queues">1 to <see cref="TunDevice.MaxQueues"/>.</param>
-    /// <param name="wantsOffloads">Whether to ask for header and offloads. What the kernel refuses, the device goes without.</param>
+    /// <param name="wantsOffloads">Whether to ask for header and offloads. What the kernel refuses, the device goes
+    /// without.</param>
     /// <exception cref="SetupException">It cannot be made; the message says why and how to mend it.</exception>
     public static TunDevice Create(string name, int queues, bool wantsOffloads = false)
     {
@@ -124,7 +125,8 @@ internal static class TunOpening
         if (fd >= 0) return new FileDescriptor(fd);
         throw new SetupException($"cannot create {name}: {Path}: " + -fd switch
         {
-            Errno.ENOENT => "there is no such device: load the driver (modprobe tun) or give it to the container (--device /dev/net/tun)",
+            Errno.ENOENT =>
+                "there is no such device: load the driver (modprobe tun) or give it to the container (--device /dev/net/tun)",
             Errno.ENODEV or Errno.ENXIO => "this kernel has no TUN driver loaded: modprobe tun",
             Errno.EACCES or Errno.EPERM => $"{Errno.Text(-fd)}: {AskForPrivilege}",
             int errno => Errno.Text(errno),

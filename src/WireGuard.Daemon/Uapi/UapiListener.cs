@@ -30,8 +30,8 @@ internal sealed unsafe class UapiListener : IDisposable
     public int Fd => _socket.Fd;
 
     /// <summary>
-    /// False once the socket's file was removed, renamed or replaced. The links count too: while unlink(2) is under way, the path still
-    /// leads to the file for a moment after inotify has told of its end.
+    /// False once the socket's file was removed, renamed or replaced. The links count too: while unlink(2) is under way, the path
+    /// still leads to the file for a moment after inotify has told of its end.
     /// </summary>
     public bool IsInPlace => Sys.Stat(Path, out statx_t now) >= 0 && now.stx_nlink > 0 && now.IsSameFileAs(_inode);
 
@@ -73,7 +73,11 @@ internal sealed unsafe class UapiListener : IDisposable
         string path = PathOf(name, folder);
         int result = Sys.GetOption(fd, SOL_SOCKET, SO_DOMAIN, out int domain);
         if (result < 0 || domain != AF_UNIX) throw new SetupException($"WG_UAPI_FD: descriptor {fd} is not a UNIX socket");
-        if (Sys.Stat(path, out _) < 0) throw new SetupException($"WG_UAPI_FD: the socket must be bound to {path}, which is not there");
+        if (Sys.Stat(path, out _) < 0)
+        {
+            throw new SetupException($"WG_UAPI_FD: the socket must be bound to {path}, which is not there");
+        }
+
         Sys.Check(Sys.SetNonBlocking(fd), "fcntl");
         Sys.Check(Sys.SetCloseOnExec(fd, true), "fcntl");
         Sys.Check(Sys.Listen(fd, Backlog), "listen");

@@ -21,7 +21,11 @@ public readonly struct PublicKey : IEquatable<PublicKey>
     /// <exception cref="ArgumentException">Not 32 bytes.</exception>
     public PublicKey(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length != Size) throw new ArgumentException($"A public key is {Size} bytes, not {bytes.Length}.", nameof(bytes));
+        if (bytes.Length != Size)
+        {
+            throw new ArgumentException($"A public key is {Size} bytes, not {bytes.Length}.", nameof(bytes));
+        }
+
         bytes.CopyTo(_bytes);
     }
 

@@ -11,7 +11,8 @@ namespace WireGuard.Protocol.Framing;
 /// A stream cannot be found again once its frames are lost, so whoever reads a bad one closes the connection.
 /// <para>
 /// DEVIATION: between two of our kind the checksum may be short: of a transport message's header alone (16 bytes). It still tells
-/// when frames are lost; that the rest has arrived as it was sent is what the message's own tag says, and better. Test: FrameCodecTests.
+/// when frames are lost; that the rest has arrived as it was sent is what the message's own tag says, and better. Test:
+/// FrameCodecTests.
 /// </para>
 /// </summary>
 public static class FrameCodec

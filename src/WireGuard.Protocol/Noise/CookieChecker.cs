@@ -4,9 +4,9 @@ using WireGuard.Protocol.Crypto;
 namespace WireGuard.Protocol.Noise;
 
 /// <summary>
-/// The responder's side of the cookies (sections 5.3 and 5.4.7): under load a handshake message is answered with a cookie, and only
-/// one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the source
-/// address under a secret that changes every two minutes. Owned by one thread.
+/// The responder's side of the cookies (sections 5.3 and 5.4.7): under load a handshake message is answered with a cookie, and
+/// only one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the
+/// source address under a secret that changes every two minutes. Owned by one thread.
 /// </summary>
 public sealed class CookieChecker : IDisposable
 {

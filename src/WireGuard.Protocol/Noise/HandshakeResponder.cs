@@ -52,7 +52,9 @@ public ref struct HandshakeResponder
     }
 
     /// <summary>Writes the response without its macs.</summary>
-    /// <returns>The new keypair, to be begun as the responder; null when the initiator's ephemeral is a low-order point.</returns>
+    /// <returns>
+    /// The new keypair, to be begun as the responder; null when the initiator's ephemeral is a low-order point.
+    /// </returns>
     public Keypair? TryRespond(RemoteIdentity remote, uint localIndex, long nowMs, ResponseMessage response)
     {
         using var ephemeral = PrivateKey.Generate();

@@ -42,13 +42,17 @@ public sealed class Keypair : IDisposable
     /// <summary>The counter of the next message to be sent.</summary>
     public ulong NextCounter => (ulong)Volatile.Read(ref _sendCounter) + 1;
 
-    /// <summary>Whether an authentic message has come in under it: as responder, we then know that the initiator has it too.</summary>
+    /// <summary>
+    /// Whether an authentic message has come in under it: as responder, we then know that the initiator has it too.
+    /// </summary>
     public bool HasReceived => HeardMs != 0;
 
     /// <summary>When an authentic message last came in under it, in ms of boot time; 0 if none has.</summary>
     public long HeardMs => Volatile.Read(ref _heardMs);
 
-    /// <summary>What the peer accepts under this keypair, by its last HELLO; null before the first. Any thread may set it.</summary>
+    /// <summary>
+    /// What the peer accepts under this keypair, by its last HELLO; null before the first. Any thread may set it.
+    /// </summary>
     public Hello? RemoteHello
     {
         get
@@ -84,7 +88,9 @@ public sealed class Keypair : IDisposable
         return keypair;
     }
 
-    /// <summary>Whether it may still send: younger than REJECT_AFTER_TIME, below REJECT_AFTER_MESSAGES, not expired by hand.</summary>
+    /// <summary>
+    /// Whether it may still send: younger than REJECT_AFTER_TIME, below REJECT_AFTER_MESSAGES, not expired by hand.
+    /// </summary>
     public bool CanSend(long nowMs) => IsAlive(nowMs) && NextCounter < Limits.RejectAfterMessages;
 
     /// <summary>Whether a new handshake is due after sending with it (section 6.2).</summary>

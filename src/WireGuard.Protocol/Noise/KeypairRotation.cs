@@ -12,9 +12,9 @@ namespace WireGuard.Protocol.Noise;
 /// last heard: of current and previous the one that something came in under last; current if nothing did
 /// </code>
 /// <para>
-/// DEVIATION: the kernel has "current" for "last heard", and drops the previous one when it begins as responder. When handshakes have
-/// crossed, which over streams they often do, each end sends with the keypair of its own, and that is the other's previous one: the
-/// kernel's way then loses, at the next handshake, all that is under way. Test: KeypairRotationTests.
+/// DEVIATION: the kernel has "current" for "last heard", and drops the previous one when it begins as responder. When handshakes
+/// have crossed, which over streams they often do, each end sends with the keypair of its own, and that is the other's previous
+/// one: the kernel's way then loses, at the next handshake, all that is under way. Test: KeypairRotationTests.
 /// </para>
 /// <para>
 /// What falls out is retired: its index must be freed, and it be disposed once no lane can use it. Written by one thread;

@@ -28,7 +28,9 @@ public sealed class RemoteIdentity : IDisposable
     /// <summary>The keys by which messages to this peer are given their macs.</summary>
     public MacKeys MacKeys { get; }
 
-    /// <summary>False while we have no private key, and for a peer whose key is a low-order point: no handshake can succeed.</summary>
+    /// <summary>
+    /// False while we have no private key, and for a peer whose key is a low-order point: no handshake can succeed.
+    /// </summary>
     public bool CanHandshake { get; private set; }
 
     /// <summary>The preshared key that is mixed into handshakes; null for none.</summary>

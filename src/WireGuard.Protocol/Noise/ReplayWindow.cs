@@ -8,15 +8,18 @@ namespace WireGuard.Protocol.Noise;
 /// The ring holds <see cref="Limits.WindowSize"/> bits, but the word that the newest counter is in is in part still to
 /// come, so the window one can count on is <see cref="Size"/>, as in the kernel and in wireguard-go.
 /// <para>
-/// DEVIATION: where it <see cref="MayGrow"/>, it doubles, up to <see cref="LargestSize"/>, when an authentic message comes too late for
-/// it. The messages of a keypair may travel on several connections, each in order, and while one waits for a lost segment the others
-/// move on by more than the kernel's window: all that waited would be dropped. What the longer ring has not told apart counts as seen.
+/// DEVIATION: where it <see cref="MayGrow"/>, it doubles, up to <see cref="LargestSize"/>, when an authentic message comes too
+/// late for it. The messages of a keypair may travel on several connections, each in order, and while one waits for a lost
+/// segment the others move on by more than the kernel's window: all that waited would be dropped. What the longer ring has not
+/// told apart counts as seen.
 /// Test: ReplayWindowTests.
 /// </para>
 /// </remarks>
 public sealed class ReplayWindow
 {
-    /// <summary>A counter this far behind the newest is still told apart; one further behind is rejected unseen, at first.</summary>
+    /// <summary>
+    /// A counter this far behind the newest is still told apart; one further behind is rejected unseen, at first.
+    /// </summary>
     public const int Size = Limits.WindowSize - WordBits;
 
     /// <summary>The same, once it has grown as far as it may: by then it is 16 KiB.</summary>

@@ -75,7 +75,9 @@ internal struct SymmetricState
         MixHash(ciphertext);
     }
 
-    /// <summary>The inverse of <see cref="EncryptAndHash"/>; false when the tag is wrong, the state is then of no more use.</summary>
+    /// <summary>
+    /// The inverse of <see cref="EncryptAndHash"/>; false when the tag is wrong, the state is then of no more use.
+    /// </summary>
     public bool TryDecryptAndHash(Aead aead, ReadOnlySpan<byte> key, ReadOnlySpan<byte> ciphertext, Span<byte> plaintext)
     {
         if (!aead.TryOpen(key, 0, Hash, ciphertext, plaintext))

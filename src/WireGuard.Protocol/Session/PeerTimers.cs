@@ -5,13 +5,14 @@ namespace WireGuard.Protocol.Session;
 /// <summary>
 /// The timers of one peer (section 6 of the paper), as deadlines that somebody asks about:
 /// <code>
-/// timer                started by                             stopped by                     due after                        asks for
-/// retransmit           an initiation sent                     handshake complete             REKEY_TIMEOUT + jitter           RetryHandshake, at last AbandonHandshake
-/// staged               packets wait, no way to the peer       an initiation sent             REKEY_ATTEMPT_TIME               DropStaged
-/// new handshake        data sent (the first unanswered)       anything received              KEEPALIVE + REKEY_TIMEOUT + j.   BeginHandshake
-/// passive keepalive    data received (the first unanswered)   anything sent                  KEEPALIVE_TIMEOUT                SendKeepalive
-/// persistent keepalive its setting; anything sent, received   its setting, 0                 the setting                      SendKeepalive
-/// zero keys            a keypair derived; handshake given up  a newer keypair (starts anew)  3 * REJECT_AFTER_TIME            WipeKeys
+/// timer                started by                    stopped by                due after                      asks for
+/// retransmit           an initiation sent            handshake complete        REKEY_TIMEOUT + jitter         RetryHandshake*
+/// staged               packets wait, no path to peer an initiation sent        REKEY_ATTEMPT_TIME             DropStaged
+/// new handshake        data sent (first unanswered)  anything received         KEEPALIVE + REKEY_TIMEOUT + j. BeginHandshake
+/// passive keepalive    data received (unanswered)     anything sent             KEEPALIVE_TIMEOUT              SendKeepalive
+/// persistent keepalive its setting; sent, received   its setting, 0            the setting                    SendKeepalive
+/// zero keys            keypair derived; given up     a newer one (starts anew) 3 * REJECT_AFTER_TIME          WipeKeys
+/// * at last AbandonHandshake
 /// </code>
 /// The second and third are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
 /// </summary>
@@ -103,14 +104,16 @@ public sealed class PeerTimers
     }
 
     /// <summary>
-    /// The way to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, but only until the
-    /// responder no longer takes it for a flood.
+    /// The way to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, but only until
+    /// the responder no longer takes it for a flood.
     /// </summary>
     /// <returns>When it may be sent, in ms of boot time: now, or soon.</returns>
     public long AllowInitiation(long nowMs)
     {
         IsInitiationUnanswered = false;
-        _initiateFrom = _initiationSentAt == long.MinValue ? nowMs : Math.Max(nowMs, _initiationSentAt + Limits.InitiationSpacingMs);
+        _initiateFrom = _initiationSentAt == long.MinValue
+            ? nowMs
+            : Math.Max(nowMs, _initiationSentAt + Limits.InitiationSpacingMs);
         return _initiateFrom;
     }
 
@@ -164,7 +167,9 @@ public sealed class PeerTimers
         return SessionAction.None;
     }
 
-    /// <summary>When <see cref="Poll"/> is next to be called, in ms of boot time; <see cref="Never"/> when only traffic can start a timer.</summary>
+    /// <summary>
+    /// When <see cref="Poll"/> is next to be called, in ms of boot time; <see cref="Never"/> when only traffic can start a timer.
+    /// </summary>
     public long NextDeadline(long nowMs)
     {
         long ofControl = Math.Min(Math.Min(_retransmitAt, _dropStagedAt), Math.Min(_zeroKeysAt, PersistentKeepaliveAt));
@@ -176,7 +181,8 @@ public sealed class PeerTimers
         return Math.Min(ofControl, Math.Min(ofLanes, nowMs + Limits.KeepaliveTimeoutMs));
     }
 
-    private long NewHandshakeAt => After(Activity.SentUnansweredSince, Limits.KeepaliveTimeoutMs + Limits.RekeyTimeoutMs + _jitterMs);
+    private long NewHandshakeAt =>
+        After(Activity.SentUnansweredSince, Limits.KeepaliveTimeoutMs + Limits.RekeyTimeoutMs + _jitterMs);
 
     private long PassiveKeepaliveAt => After(Activity.ReceivedUnansweredSince, Limits.KeepaliveTimeoutMs);
 

@@ -9,7 +9,8 @@ public sealed class LinkMessageTests
     [Fact]
     public void A_message_is_read_with_its_attributes()
     {
-        ReadOnlySpan<byte> datagram = Message(Libc.RTM_DELLINK, 7, Libc.IFF_UP, (Libc.IFLA_MTU, 1420), (Libc.IFLA_NEW_NETNSID, 3), (Libc.IFLA_NEW_IFINDEX, 9));
+        ReadOnlySpan<byte> datagram = Message(
+            Libc.RTM_DELLINK, 7, Libc.IFF_UP, (Libc.IFLA_MTU, 1420), (Libc.IFLA_NEW_NETNSID, 3), (Libc.IFLA_NEW_IFINDEX, 9));
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage message));
         Assert.Equal(new LinkMessage(true, 7, Libc.IFF_UP, 1420, -1, 3, 9), message);
         Assert.True(message.IsUp);
@@ -22,7 +23,13 @@ public sealed class LinkMessageTests
     {
         byte[] bridge = Message(Libc.RTM_NEWLINK, 5, 0);
         bridge[16] = 7; // AF_BRIDGE
-        ReadOnlySpan<byte> datagram = (byte[])[.. Message(Libc.RTM_NEWLINK, 1, 0), .. Message(Libc.NLMSG_ERROR, 2, 0), .. bridge, .. Message(Libc.RTM_NEWLINK, 3, 0)];
+        ReadOnlySpan<byte> datagram = (byte[])
+        [
+            .. Message(Libc.RTM_NEWLINK, 1, 0),
+            .. Message(Libc.NLMSG_ERROR, 2, 0),
+            .. bridge,
+            .. Message(Libc.RTM_NEWLINK, 3, 0),
+        ];
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage first));
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage second));
         Assert.False(LinkMessage.TryTake(ref datagram, out _));

@@ -117,7 +117,8 @@ public sealed class LinkMonitorTests
     });
 
     [TunFact]
-    public void A_second_move_puts_it_out_of_sight_until_it_returns() => Namespace.RunWithOther(first => Namespace.RunWithOther(second =>
+    public void A_second_move_puts_it_out_of_sight_until_it_returns() =>
+        Namespace.RunWithOther(first => Namespace.RunWithOther(second =>
     {
         using TunDevice tun = TunOpening.Create("wg0", 1);
         using LinkMonitor link = new(tun);

@@ -43,7 +43,8 @@ public sealed class PeerStreamsTests : IDisposable
     [Fact]
     public void Lane_sends_on_the_oldest_connection_it_owns_and_shares_if_it_owns_none()
     {
-        StreamConnection first = Use(New(lane: 1)), second = Use(New(lane: 0, joins: true)), third = Use(New(lane: 1, joins: true));
+        StreamConnection first = Use(New(lane: 1)),
+            second = Use(New(lane: 0, joins: true)), third = Use(New(lane: 1, joins: true));
         Assert.Equal([second, first, third, first], Enumerable.Range(0, 4).Select(_peer.StreamFor));
         Assert.Same(first, _peer.StreamFor(Peer.NoLane));
         Assert.Same(first, _peer.Destination);
@@ -59,8 +60,8 @@ public sealed class PeerStreamsTests : IDisposable
     }
 
     /// <summary>
-    /// The interface steers a flow's packets to the lane that wrote those of the other direction. Whatever lanes own the connections
-    /// at either end, a flow must not wander from lane to lane for ever.
+    /// The interface steers a flow's packets to the lane that wrote those of the other direction. Whatever lanes own the
+    /// connections at either end, a flow must not wander from lane to lane for ever.
     /// </summary>
     [Fact]
     public void Flow_that_each_end_steers_by_the_other_settles()
@@ -137,7 +138,9 @@ public sealed class PeerStreamsTests : IDisposable
     [Fact]
     public void Joined_connection_is_the_destination_when_that_is_lost()
     {
-        StreamConnection first = Use(New(lane: 0)), second = Use(New(lane: 1, joins: true)), third = Use(New(lane: 2, joins: true));
+        StreamConnection first = Use(New(lane: 0)),
+            second = Use(New(lane: 1, joins: true)),
+            third = Use(New(lane: 2, joins: true));
         _streams.Release(first);
         Assert.Same(second, _peer.Destination);
         Assert.Equal([second, second, third, third], Enumerable.Range(0, 4).Select(_peer.StreamFor));
@@ -168,7 +171,9 @@ public sealed class PeerStreamsTests : IDisposable
     [Fact]
     public void Peer_with_too_many_loses_one_that_yields_or_else_one_that_handshakes_do_not_need()
     {
-        StreamConnection first = Use(New(lane: 0)), second = Use(New(lane: 1, joins: true)), third = Use(New(lane: 2, joins: true));
+        StreamConnection first = Use(New(lane: 0)),
+            second = Use(New(lane: 1, joins: true)),
+            third = Use(New(lane: 2, joins: true));
         Assert.Same(second, PeerStreams.Surplus(_peer, third));
         third.IsYielding = true;
         Assert.Same(third, PeerStreams.Surplus(_peer, second));
@@ -180,7 +185,11 @@ public sealed class PeerStreamsTests : IDisposable
 
     private StreamConnection New(int lane, bool joins = false)
     {
-        var connection = new StreamConnection(-1, ++_lastId, s_address, isDialed: false, _inbox) { Lane = lane, SinceMs = _loop.NowMs };
+        var connection = new StreamConnection(-1, ++_lastId, s_address, isDialed: false, _inbox)
+        {
+            Lane = lane,
+            SinceMs = _loop.NowMs,
+        };
         if (joins)
             connection.Join();
         return connection;

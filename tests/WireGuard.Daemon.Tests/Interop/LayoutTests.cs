@@ -3,7 +3,9 @@ using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Tests.Interop;
 
-/// <summary>Sizes and offsets as the kernel and the C library have them on 64-bit Linux (x86-64 and arm64 agree, save epoll_event).</summary>
+/// <summary>
+/// Sizes and offsets as the kernel and the C library have them on 64-bit Linux (x86-64 and arm64 agree, save epoll_event).
+/// </summary>
 public sealed unsafe class LayoutTests
 {
     [Fact]
@@ -100,7 +102,8 @@ public sealed unsafe class LayoutTests
     public void Control_messages_are_walked_as_the_macros_walk_them()
     {
         byte* control = stackalloc byte[CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(1)];
-        msghdr message = new() { msg_control = control, msg_controllen = (nuint)(CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(1)) };
+        nuint length = (nuint)(CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(1));
+        msghdr message = new() { msg_control = control, msg_controllen = length };
         cmsghdr* first = CMSG_FIRSTHDR(&message);
         *first = new cmsghdr { cmsg_len = CMSG_LEN(sizeof(in_pktinfo)), cmsg_level = IPPROTO_IP, cmsg_type = IP_PKTINFO };
         cmsghdr* second = CMSG_NXTHDR(&message, first);

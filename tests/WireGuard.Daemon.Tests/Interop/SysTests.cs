@@ -47,7 +47,13 @@ public sealed unsafe class SysTests
                 parts[1] = new iovec { iov_base = p + 2, iov_len = 4 };
                 mmsghdr message = new()
                 {
-                    msg_hdr = new msghdr { msg_name = &to, msg_namelen = (uint)sizeof(sockaddr_in), msg_iov = parts, msg_iovlen = 2 },
+                    msg_hdr = new msghdr
+                    {
+                        msg_name = &to,
+                        msg_namelen = (uint)sizeof(sockaddr_in),
+                        msg_iov = parts,
+                        msg_iovlen = 2,
+                    },
                 };
                 Assert.Equal(1, Sys.SendMMsg(sender, &message, 1, MSG_NOSIGNAL));
                 Assert.Equal(6u, message.msg_len);
@@ -61,7 +67,13 @@ public sealed unsafe class SysTests
                 mmsghdr* messages = stackalloc mmsghdr[2];
                 messages[0] = new mmsghdr
                 {
-                    msg_hdr = new msghdr { msg_name = &source, msg_namelen = (uint)sizeof(sockaddr_storage), msg_iov = &part, msg_iovlen = 1 },
+                    msg_hdr = new msghdr
+                    {
+                        msg_name = &source,
+                        msg_namelen = (uint)sizeof(sockaddr_storage),
+                        msg_iov = &part,
+                        msg_iovlen = 1,
+                    },
                 };
                 Assert.Equal(1, Sys.RecvMMsg(receiver, messages, 1, 0));
                 Assert.Equal(6u, messages[0].msg_len);

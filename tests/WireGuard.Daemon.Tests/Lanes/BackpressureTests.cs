@@ -272,7 +272,8 @@ public sealed unsafe class BackpressureTests : IDisposable
         pair.SetNearBuffer(16_384);
         _pairs.Add(pair);
         var connection = new StreamConnection(
-            pair.Near, (uint)_pairs.Count, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox) { LaneWakes = _wakes };
+            pair.Near, (uint)_pairs.Count, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox)
+        { LaneWakes = _wakes };
         _connections.Add(connection);
         return connection;
     }

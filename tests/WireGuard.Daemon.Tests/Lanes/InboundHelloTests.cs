@@ -3,7 +3,6 @@ using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Daemon.Tests.Lanes;

@@ -6,8 +6,8 @@ using WireGuard.Daemon.Tun;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Segmentation;
-using WireGuard.Protocol.Tests.Segmentation;
 using WireGuard.Protocol.Tests;
+using WireGuard.Protocol.Tests.Segmentation;
 
 namespace WireGuard.Daemon.Tests.Lanes;
 

@@ -79,9 +79,11 @@ public sealed class CommandLineTests
     [InlineData("a/b", "'a/b' is no interface name: no '/', ':', white space, and neither '.' nor '..'")]
     public void A_mistake_is_one_line_and_code_1(string line, string expected)
     {
-        (int code, string output, string errors) = Invoke(line.Length == 0 ? [] : line.Split('|'), _ => throw new InvalidOperationException());
+        (int code, string output, string errors) = Invoke(
+            line.Length == 0 ? [] : line.Split('|'), _ => throw new InvalidOperationException());
         Assert.Equal((1, ""), (code, output));
-        Assert.Matches($@"^.*({System.Text.RegularExpressions.Regex.Escape(expected)}).* \(see wireguard-vsock --help\)$", errors);
+        Assert.Matches(
+            $@"^.*({System.Text.RegularExpressions.Regex.Escape(expected)}).* \(see wireguard-vsock --help\)$", errors);
     }
 
     [Theory]
@@ -95,7 +97,11 @@ public sealed class CommandLineTests
         Assert.Equal((0, ""), (code, errors));
         Assert.InRange(output.Split('\n').Length, 10, 40);
         Assert.DoesNotContain(output.Split('\n'), l => l.Length > 130);
-        foreach (string word in new[] { "--foreground", "--network", "--streams", "--superpackets", "--version", "LOG_LEVEL", "WG_TUN_FD", "WG_UAPI_FD", "WG_PROCESS_FOREGROUND" })
+        foreach (string word in new[]
+        {
+            "--foreground", "--network", "--streams", "--superpackets", "--version", "LOG_LEVEL", "WG_TUN_FD", "WG_UAPI_FD",
+            "WG_PROCESS_FOREGROUND",
+        })
         {
             Assert.Contains(word, output);
         }

@@ -65,7 +65,8 @@ public sealed class ProgramTests
     [TunFact]
     public void A_missing_TUN_device_is_one_line_and_code_1() => Namespace.Run(() => AssertRefused(
         "unshare -m sh -c 'mount -t tmpfs none /dev/net && exec \"$0\" \"$@\"' ",
-        $"cannot create {_name}: /dev/net/tun: there is no such device: load the driver (modprobe tun) or give it to the container (--device /dev/net/tun)"));
+        $"cannot create {_name}: /dev/net/tun: there is no such device: "
+        + "load the driver (modprobe tun) or give it to the container (--device /dev/net/tun)"));
 
     [TunFact]
     public void A_descriptor_that_is_none_is_one_line_and_code_1() => Namespace.Run(() =>
@@ -80,7 +81,8 @@ public sealed class ProgramTests
     {
         foreach ((string level, bool speaks) in new[] { ("verbose", true), ("error", false) })
         {
-            (int code, string errors) = Run($"LOG_LEVEL={level} WG_PROCESS_FOREGROUND=1 timeout -s INT 3 {s_program} -n tcp {_name}");
+            (int code, string errors) = Run(
+                $"LOG_LEVEL={level} WG_PROCESS_FOREGROUND=1 timeout -s INT 3 {s_program} -n tcp {_name}");
             Assert.Equal(124, code); // timeout's own: it had to end it
             if (speaks) Assert.StartsWith($"DEBUG: ({_name}) ", errors);
             else Assert.Equal("", errors);
@@ -111,7 +113,8 @@ public sealed class ProgramTests
         {
             try
             {
-                if (File.ReadAllText($"{folder}/cmdline").EndsWith($"\0{_name}\0", StringComparison.Ordinal)) return int.Parse(folder[6..]);
+                string commandLine = File.ReadAllText($"{folder}/cmdline");
+                if (commandLine.EndsWith($"\0{_name}\0", StringComparison.Ordinal)) return int.Parse(folder[6..]);
             }
             catch (IOException)
             {

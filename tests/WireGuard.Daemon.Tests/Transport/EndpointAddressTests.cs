@@ -222,7 +222,8 @@ public sealed class EndpointAddressTests
     {
         string[] pieces =
         [
-            "vm(", "host(2)", ")", ":", "::", "[", "]", "%", "eth0", ".", "0", "3", "255", "4294967296", "-", " ", "fe80", "\0", "é",
+            "vm(", "host(2)", ")", ":", "::", "[", "]", "%", "eth0", ".", "0", "3", "255",
+            "4294967296", "-", " ", "fe80", "\0", "é",
         ];
         Gen.Int[0, pieces.Length - 1].Select(i => pieces[i]).Array[0, 12].Select(string.Concat).Sample(
             text =>

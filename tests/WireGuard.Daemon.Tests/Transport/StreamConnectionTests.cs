@@ -85,7 +85,11 @@ public sealed unsafe class StreamConnectionTests : IDisposable
             {
                 byte[][] pieces = new byte[random.Next(1, 5)][];
                 for (int i = 0; i < pieces.Length; i++)
-                    pieces[i] = [.. Enumerable.Range(0, random.Next(1, 4)).SelectMany(_ => Frame(sent++, random.Next(36, longest)))];
+                {
+                    int frames = random.Next(1, 4);
+                    pieces[i] = [.. Enumerable.Range(0, frames).SelectMany(_ => Frame(sent++, random.Next(36, longest)))];
+                }
+
                 Send(pieces);
             }
 
@@ -396,7 +400,9 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         buffer.Clear(); // it is the lane's, for the next connection
     }
 
-    /// <summary>Whether its owner's epoll says that the socket takes bytes again, which it does only if it was asked to.</summary>
+    /// <summary>
+    /// Whether its owner's epoll says that the socket takes bytes again, which it does only if it was asked to.
+    /// </summary>
     private bool IsWritable(int timeoutMs = 0) =>
         Sys.EpollWait(_epoll, _events, timeoutMs) == 1
         && _events.Data(0) == LaneEvents.OfStream(7)

@@ -237,7 +237,11 @@ public sealed class VirtioHeaderTests
     {
         virtio_net_hdr header = new()
         {
-            flags = flags, gso_type = type, gso_size = size, csum_start = start, csum_offset = offset,
+            flags = flags,
+            gso_type = type,
+            gso_size = size,
+            csum_start = start,
+            csum_offset = offset,
         };
         byte[] bytes = new byte[10];
         MemoryMarshal.Write(bytes, in header);

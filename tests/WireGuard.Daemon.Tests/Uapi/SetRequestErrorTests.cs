@@ -3,7 +3,9 @@ using static WireGuard.Daemon.Tests.Uapi.UapiText;
 
 namespace WireGuard.Daemon.Tests.Uapi;
 
-/// <summary>What the keys of https://www.wireguard.com/xplatform/ may not say: an errno, nothing yielded, nothing given away.</summary>
+/// <summary>
+/// What the keys of https://www.wireguard.com/xplatform/ may not say: an errno, nothing yielded, nothing given away.
+/// </summary>
 public sealed class SetRequestErrorTests
 {
     private const int EINVAL = 22;

@@ -16,7 +16,8 @@ public sealed class UapiListenerTests : IDisposable
     {
         using UapiListener listener = UapiListener.Open("wg0", _folder);
         Assert.Equal($"{_folder}/wg0.sock", listener.Path);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(listener.Path));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(listener.Path));
         Assert.Equal(-Errno.EAGAIN, listener.Accept());
 
         using Socket client = Connect(listener.Path);
@@ -119,14 +120,16 @@ public sealed class UapiListenerTests : IDisposable
     public void A_given_descriptor_of_another_kind_is_refused()
     {
         int fd = Sys.EventFd();
-        Assert.StartsWith("WG_UAPI_FD: descriptor", Assert.Throws<SetupException>(() => UapiListener.FromDescriptor(fd, "wg0", _folder)).Message);
+        var refusal = Assert.Throws<SetupException>(() => UapiListener.FromDescriptor(fd, "wg0", _folder));
+        Assert.StartsWith("WG_UAPI_FD: descriptor", refusal.Message);
         Sys.Close(fd);
     }
 
     [Fact]
     public void Removal_renaming_and_replacement_are_noticed()
     {
-        foreach (Action<string> end in new Action<string>[] { File.Delete, p => File.Move(p, p + "2"), p => File.Move(Other(p), p, true) })
+        Action<string>[] ends = [File.Delete, p => File.Move(p, p + "2"), p => File.Move(Other(p), p, true)];
+        foreach (Action<string> end in ends)
         {
             using UapiListener listener = UapiListener.Open("wg0", _folder);
             using ControlSocketWatch watch = new(listener);
@@ -147,8 +150,8 @@ public sealed class UapiListenerTests : IDisposable
     }
 
     /// <summary>
-    /// Within unlink(2) the kernel takes the link away, tells inotify, and only then takes the name away: whoever looks at once still
-    /// finds the file by its name. A second mount of it makes that moment last.
+    /// Within unlink(2) the kernel takes the link away, tells inotify, and only then takes the name away: whoever looks at once
+    /// still finds the file by its name. A second mount of it makes that moment last.
     /// </summary>
     [TunFact]
     public void A_socket_found_while_it_is_being_removed_is_not_in_place() => Namespace.Run(() =>

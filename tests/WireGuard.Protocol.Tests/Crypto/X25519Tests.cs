@@ -52,7 +52,8 @@ public sealed class X25519Tests
         Assert.Equal(shared, SharedSecret(bobPrivate, alicePublic));
     }
 
-    // The points of order 1, 2, 4 and 8 and their non-canonical forms: RFC 7748 section 6.1 asks for the check that shuts them out.
+    // The points of order 1, 2, 4 and 8 and their non-canonical forms: RFC 7748 section 6.1 asks for the check that shuts them
+    // out.
     [Theory]
     [InlineData("0000000000000000000000000000000000000000000000000000000000000000")]
     [InlineData("0100000000000000000000000000000000000000000000000000000000000000")]

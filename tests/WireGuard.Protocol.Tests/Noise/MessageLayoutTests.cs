@@ -36,7 +36,9 @@ public sealed class MessageLayoutTests
         byte[] bytes = new byte[ResponseMessage.Size];
         var message = new ResponseMessage(bytes)
         {
-            Type = MessageType.Response, SenderIndex = 0x04030201, ReceiverIndex = 0x0d0c0b0a,
+            Type = MessageType.Response,
+            SenderIndex = 0x04030201,
+            ReceiverIndex = 0x0d0c0b0a,
         };
         message.Ephemeral.Fill(0xe0);
         message.EncryptedNothing.Fill(0x90);

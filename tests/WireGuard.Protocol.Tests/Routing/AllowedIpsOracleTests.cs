@@ -67,7 +67,9 @@ public sealed class AllowedIpsOracleTests
         var addresses = new List<UInt128>();
         for (int i = 0; i < 5_000; i++)
         {
-            UInt128 address = i < strays ? RandomAddress(random, 128) : RandomAddress(random, 128) >> commonBits | UInt128.One << 127;
+            UInt128 address = i < strays
+                ? RandomAddress(random, 128)
+                : RandomAddress(random, 128) >> commonBits | UInt128.One << 127;
             int length = i == 4_000 ? commonBits : random.Next(commonBits, 129);
             addresses.Add(address);
             table = table.With(IpPrefix.IPv6(address, length), random.GetItems(Owners, 1)[0])

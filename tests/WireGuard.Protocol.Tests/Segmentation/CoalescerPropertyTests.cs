@@ -1,5 +1,4 @@
 using CsCheck;
-using WireGuard.Protocol.Segmentation;
 using static WireGuard.Protocol.Tests.Segmentation.FlowSegment;
 
 namespace WireGuard.Protocol.Tests.Segmentation;

@@ -100,7 +100,10 @@ public sealed class TransportChecksumTests
         final.CopyTo(routing, at);
         var packet = new TestPacket
         {
-            IsIPv6 = true, Payload = new byte[50], Extensions = [(60, new byte[8]), (43, routing)], FinalDestination = final,
+            IsIPv6 = true,
+            Payload = new byte[50],
+            Extensions = [(60, new byte[8]), (43, routing)],
+            FinalDestination = final,
         };
         byte[] bytes = packet.Build();
         Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));

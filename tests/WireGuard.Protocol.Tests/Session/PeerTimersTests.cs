@@ -1,10 +1,10 @@
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Session;
 
 namespace WireGuard.Protocol.Tests.Session;
 
 /// <summary>
-/// Section 6 of the paper, with a clock set by hand; its retransmissions are in <see cref="RetransmissionTests"/>, its keepalives in
+/// Section 6 of the paper, with a clock set by hand; its retransmissions are in <see cref="RetransmissionTests"/>, its keepalives
+/// in
 /// <see cref="KeepaliveTimersTests"/>. An initiation's jitter is 0 to 333 ms.
 /// </summary>
 public sealed class PeerTimersTests
@@ -191,7 +191,8 @@ public sealed class PeerTimersTests
         while ((action = _timers.Poll(now)) != SessionAction.None)
             actions.Add(action);
         Assert.Equal(
-            [SessionAction.RetryHandshake, SessionAction.SendKeepalive, SessionAction.SendKeepalive, SessionAction.WipeKeys], actions);
+            [SessionAction.RetryHandshake, SessionAction.SendKeepalive, SessionAction.SendKeepalive, SessionAction.WipeKeys],
+            actions);
     }
 
     [Fact]

@@ -10,7 +10,9 @@ public sealed class RateLimiterTests
 
     [Theory]
     // selftest/ratelimiter.c of the kernel: pause before the packet in ms, whether it passes
-    [InlineData(new[] { 0, 0, 0, 0, 0, 0, 50, 0, 100, 0, 0 }, new[] { true, true, true, true, true, false, true, false, true, true, false })]
+    [InlineData(
+        new[] { 0, 0, 0, 0, 0, 0, 50, 0, 100, 0, 0 },
+        new[] { true, true, true, true, true, false, true, false, true, true, false })]
     [InlineData(new[] { 0, 0, 0, 0, 0, 49, 1, 0 }, new[] { true, true, true, true, true, false, true, false })]
     [InlineData(new[] { 0, 250, 0, 0, 0, 0, 0 }, new[] { true, true, true, true, true, true, false })]
     public void Bucket_of_5_fills_up_every_50_ms(int[] pausesMs, bool[] passes)

@@ -1,4 +1,3 @@
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Session;
 
 namespace WireGuard.Protocol.Tests.Session;
