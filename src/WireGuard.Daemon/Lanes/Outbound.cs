@@ -174,17 +174,18 @@ internal sealed unsafe class Outbound : IDisposable
 
         SegmentationKind kind = layout.Kind;
         int segmentSize = Math.Min(offload.SegmentSize == 0 ? int.MaxValue : offload.SegmentSize, layout.PayloadLength);
-        int largest = Math.Min((int)hello.LargestSuperpacket, Superpacket.LargestAccepted);
         if (!Superpacket.MayCarry(packet, layout, segmentSize) || !hello.Takes(kind))
             return false;
-        if (packet.Length <= largest)
+        int largest = Math.Min((int)hello.LargestSuperpacket, Superpacket.LargestAccepted);
+        int mostPayload = Math.Min(largest - layout.PayloadOffset, Superpacket.MaxPayload(layout, segmentSize));
+        if (layout.PayloadLength <= mostPayload)
         {
             Span<byte> buffer = Buffer[(PacketStart - Superpacket.HeaderSize)..];
             SealSuperpacket(turn, peer, keypair, buffer, packet.Length, kind, segmentSize);
             return true;
         }
 
-        int segments = (largest - layout.PayloadOffset) / segmentSize;
+        int segments = mostPayload / segmentSize;
         if (segments < 2 || !Segmenter.TryBegin(packet, kind, segmentSize, segments, out Segmenter parts))
             return false;
         for (int i = 0; i < parts.Count; i++)

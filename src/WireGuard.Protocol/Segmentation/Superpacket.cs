@@ -24,6 +24,12 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
     public const int MinSegmentSize = 500;
 
     /// <summary>
+    /// The most datagrams that one may be segmented into: UDP_MAX_SEGMENTS of kernels before 6.10 (include/linux/udp.h), which take
+    /// no more of the far end. Of TCP there is no such bound.
+    /// </summary>
+    public const int MaxUdpSegments = 64;
+
+    /// <summary>
     /// The longest IP packet, in bytes, that fits a frame: 65,530 bytes less 32 around the ciphertext are 65,488 of padded
     /// plaintext, and the header is within.
     /// </summary>
@@ -41,7 +47,7 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
 
     /// <summary>
     /// Whether a packet may be a superpacket, or several, with segments of this size: what <see cref="TryRead"/> asks of it but
-    /// for <see cref="LargestAccepted"/>.
+    /// for its length: <see cref="LargestAccepted"/>, <see cref="MaxUdpSegments"/>.
     /// </summary>
     /// <param name="packet">The packet that <paramref name="layout"/> was read from.</param>
     /// <param name="layout">Its own.</param>
@@ -55,6 +61,10 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
             || layout.PayloadLength <= segmentSize
             || (packet[layout.TransportOffset + TcpFlags] & SynRstUrg) == 0;
     }
+
+    /// <summary>The most bytes of TCP or UDP payload that one with segments of this size carries, whatever its length.</summary>
+    public static int MaxPayload(in PacketLayout layout, int segmentSize) =>
+        layout.IsUdp ? MaxUdpSegments * segmentSize : int.MaxValue;
 
     /// <param name="payload">Receives <see cref="HeaderSize"/> bytes; the IP packet comes right behind.</param>
     public static void WriteHeader(Span<byte> payload, SegmentationKind kind, ushort segmentSize)
@@ -80,6 +90,8 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
         if (!PacketLayout.TryRead(packet, out PacketLayout layout) || layout.Kind != kind)
             return false;
         if (layout.Length > LargestAccepted || !MayCarry(packet, layout, segmentSize))
+            return false;
+        if (layout.PayloadLength > MaxPayload(layout, segmentSize))
             return false;
         superpacket = new Superpacket(kind, segmentSize, layout);
         return true;

@@ -51,6 +51,20 @@ public sealed class SuperpacketTests
     public void Longer_one_than_that_is_refused() => Assert.False(
         IsRead(Tcp4 with { Payload = new byte[Superpacket.LargestAccepted - 39] }, SegmentationKind.TcpIPv4, 1_380));
 
+    [Theory]
+    [InlineData(64 * 500, true)]
+    [InlineData((64 * 500) + 1, false)]
+    public void Udp_has_64_segments_at_most(int payload, bool expected)
+    {
+        foreach (bool isIPv6 in (bool[])[false, true])
+        {
+            var packet = new TestPacket { IsIPv6 = isIPv6, IsUdp = true, Payload = new byte[payload] };
+            Assert.Equal(expected, IsRead(packet, packet.Kind, 500));
+            packet = packet with { IsUdp = false };
+            Assert.True(IsRead(packet, packet.Kind, 500));
+        }
+    }
+
     [Fact]
     public void Packet_of_one_segment_is_read()
     {
