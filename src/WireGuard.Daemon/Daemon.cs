@@ -62,7 +62,7 @@ internal sealed class Daemon : IDisposable
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
         _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log);
-        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : new UdpNetwork(_kind, _lanes, _grace);
+        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
             OnComplete = peer => _sessions!.OnComplete(peer),

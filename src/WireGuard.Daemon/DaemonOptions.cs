@@ -6,7 +6,8 @@ namespace WireGuard.Daemon;
 /// <param name="Lanes">Event loops of the data plane, at least 1.</param>
 /// <param name="Streams">Parallel connections to each peer whose endpoint we dial, at least 1.</param>
 /// <param name="Superpackets">Whether peers of our kind are told what more we can do.</param>
-internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams, bool Superpackets)
+/// <param name="UdpOffloads">What of the kernel's help with trains of datagrams is used.</param>
+internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams, bool Superpackets, UdpOffloads UdpOffloads)
 {
     /// <summary>Connections of one peer, whoever dials them.</summary>
     public const int MaxStreams = 8;

@@ -69,8 +69,12 @@ internal static class Program
         }
     }
 
-    private static DaemonOptions OptionsOf(CommandLine.Request request) =>
-        new(request.Network, Lanes, request.Streams ?? Math.Min(Lanes, DaemonOptions.MaxStreams), request.Superpackets);
+    private static DaemonOptions OptionsOf(CommandLine.Request request) => new(
+        request.Network,
+        Lanes,
+        request.Streams ?? Math.Min(Lanes, DaemonOptions.MaxStreams),
+        request.Superpackets,
+        request.UdpOffloads ? UdpOffloads.Of(KernelRelease.Current) : UdpOffloads.None);
 
     private static TunDevice OpenTun(string name) => Environs.Descriptor(Environs.TunFd) is { } fd
         ? TunOpening.FromDescriptor(fd, wantsOffloads: true)

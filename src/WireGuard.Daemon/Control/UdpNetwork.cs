@@ -12,14 +12,16 @@ internal sealed class UdpNetwork : Network
 
     private readonly IReadOnlyList<Lane> _lanes;
     private readonly GracePeriod _grace;
+    private readonly UdpOffloads _offloads;
     private readonly bool _wantsIPv4;
     private readonly bool _wantsIPv6;
     private UdpSockets[] _sockets = [];
     private ushort _port;
     private uint _mark;
 
-    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace)
+    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads)
     {
+        _offloads = offloads;
         _lanes = lanes;
         _grace = grace;
         _wantsIPv4 = kind is NetworkKind.Udp or NetworkKind.Udp4;
@@ -126,7 +128,7 @@ internal sealed class UdpNetwork : Network
                 UdpSocket? ipv4 = null;
                 try
                 {
-                    ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared, _mark) : null;
+                    ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared, _mark, _offloads) : null;
                     UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared) : null;
                     opened.Add(new UdpSockets(ipv4, ipv6));
                 }
@@ -153,7 +155,7 @@ internal sealed class UdpNetwork : Network
     {
         try
         {
-            return UdpSocket.Open(isIPv6: true, port, isShared, _mark);
+            return UdpSocket.Open(isIPv6: true, port, isShared, _mark, _offloads);
         }
         catch (LinuxException missing) when (_wantsIPv4 && missing.Errno is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
         {
@@ -167,7 +169,7 @@ internal sealed class UdpNetwork : Network
     /// </summary>
     private ushort Probe(ushort port)
     {
-        using UdpSocket? ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared: false, _mark) : null;
+        using UdpSocket? ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared: false, _mark, _offloads) : null;
         using UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared: false) : null;
         return (ipv4 ?? ipv6)!.LocalPort;
     }

@@ -11,7 +11,7 @@ namespace WireGuard.Daemon.Startup;
 /// <summary>
 /// The command line, that of wireguard-go-vsock:
 /// <code>wireguard-vsock [-f|--foreground] [-n|--network NETWORK] INTERFACE</code>
-/// and two options of ours, --streams and --superpackets. A mistake is one line on stderr and the exit code 1.
+/// and three options of ours, --streams, --superpackets and --udp-offloads. A mistake is one line on stderr and the exit code 1.
 /// </summary>
 internal static class CommandLine
 {
@@ -26,7 +26,9 @@ internal static class CommandLine
     /// <param name="Foreground">Whether to stay in the foreground.</param>
     /// <param name="Streams">Parallel connections to a peer; null for as many as there are lanes.</param>
     /// <param name="Superpackets">Whether peers of our kind get more than one packet in a message.</param>
-    public sealed record Request(string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets);
+    /// <param name="UdpOffloads">Whether the kernel's help with trains of datagrams is used.</param>
+    public sealed record Request(
+        string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets, bool UdpOffloads);
 
     /// <summary>Answers --help, --version and mistakes; else calls <paramref name="start"/>. Gives the exit code.</summary>
     public static int Invoke(
@@ -37,17 +39,19 @@ internal static class CommandLine
         Option<int?> streams = new("--streams") { CustomParser = ParseStreams };
         // Not a bool: of that, the library takes no other words than true and false.
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
+        Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
         Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, HelpText) };
         Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, VersionText) };
         // Not a RootCommand, which brings a help, a version and directives of its own.
-        Command root = new(ProgramName) { foreground, network, streams, superpackets, name, help, version };
+        Command root = new(ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
         root.SetAction(line => start(new Request(
             line.GetRequiredValue(name),
             line.GetValue(network),
             line.GetValue(foreground),
             line.GetValue(streams),
-            line.GetValue(superpackets) == On)));
+            line.GetValue(superpackets) == On,
+            line.GetValue(udpOffloads) == On)));
 
         // No response files: a name may begin with '@'.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -120,7 +124,8 @@ internal static class CommandLine
         """;
 
     private const string HelpText = """
-        Usage: wireguard-vsock [-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off] INTERFACE
+        Usage: wireguard-vsock [-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off]
+                               [--udp-offloads=on|off] INTERFACE
                wireguard-vsock --version | --help
 
         Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with wg(8), give it
@@ -134,6 +139,9 @@ internal static class CommandLine
                                 one per processor if not given. Peers that run another WireGuard get one
               --superpackets=on|off
                                 whether peers that run wireguard-vsock get many packets in one message; on if not given
+              --udp-offloads=on|off
+                                whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); on if not
+                                given. Turn it off where a device or a kernel on the way does that wrong
               --version         print the version
           -h, --help            print this page
 

@@ -38,8 +38,9 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <param name="port">0 for an ephemeral one.</param>
     /// <param name="isShared">Whether sockets of other lanes share the port.</param>
     /// <param name="mark">SO_MARK, 0 for none.</param>
+    /// <param name="offloads">What to have of the kernel, if it can.</param>
     /// <exception cref="LinuxException">It cannot be opened or bound.</exception>
-    public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark)
+    public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads)
     {
         int fd = Sys.Check(Sys.Socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
         var socket = new UdpSocket(fd, isIPv6);
@@ -65,8 +66,9 @@ internal sealed unsafe class UdpSocket : IDisposable
             }
 
             // The kernel's help with trains of datagrams, both ways. Without it, each goes and comes by itself.
-            socket._isSegmenting = Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
-            Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
+            socket._isSegmenting = offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
+            if (offloads.HasFlag(UdpOffloads.Coalesce))
+                Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
             int length = EndpointAddress.Any(isIPv6, port).WriteSockaddr(address);

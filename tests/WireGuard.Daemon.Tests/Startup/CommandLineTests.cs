@@ -29,7 +29,7 @@ public sealed class CommandLineTests
             return 42;
         });
         Assert.Equal((42, "", ""), (code, output, errors));
-        Assert.Equal(new CommandLine.Request(name, Enum.Parse<NetworkKind>(network), foreground, null, true), request);
+        Assert.Equal(new CommandLine.Request(name, Enum.Parse<NetworkKind>(network), foreground, null, true, true), request);
     }
 
     [Theory]
@@ -48,7 +48,24 @@ public sealed class CommandLineTests
             return 0;
         });
         Assert.Equal((0, "", ""), (code, output, errors));
-        Assert.Equal(new CommandLine.Request("wg0", NetworkKind.Vsock, false, streams, superpackets), request);
+        Assert.Equal(new CommandLine.Request("wg0", NetworkKind.Vsock, false, streams, superpackets, true), request);
+    }
+
+    [Theory]
+    [InlineData("-n udp wg0", true)]
+    [InlineData("-n udp --udp-offloads=on wg0", true)]
+    [InlineData("-n udp --udp-offloads=off wg0", false)]
+    [InlineData("--udp-offloads off -n udp wg0", false)]
+    public void Udp_offloads_are_understood(string line, bool expected)
+    {
+        CommandLine.Request? request = null;
+        (int code, string output, string errors) = Invoke(line.Split(' '), r =>
+        {
+            request = r;
+            return 0;
+        });
+        Assert.Equal((0, "", ""), (code, output, errors));
+        Assert.Equal(expected, request?.UdpOffloads);
     }
 
     [Theory]
@@ -69,6 +86,7 @@ public sealed class CommandLineTests
     [InlineData("wg0|--streams", "Required argument missing for option: '--streams'")]
     [InlineData("--superpackets=maybe|wg0", "'maybe' is neither on nor off")]
     [InlineData("--superpackets|wg0", "'wg0' is neither on nor off")]
+    [InlineData("--udp-offloads=1|wg0", "'1' is neither on nor off")]
     [InlineData("wg0|-n", "Required argument missing for option: '-n'")]
     [InlineData("-f|false|wg0", "Unrecognized command or argument 'wg0'")]
     [InlineData("wg0|wg1", "Unrecognized command or argument 'wg1'")]
