@@ -15,6 +15,10 @@ internal static unsafe partial class Libc
 
     public const int IP_TOS = 1;
     public const int IP_PKTINFO = 8;
+    public const int IP_MTU_DISCOVER = 10;
+
+    /// <summary>No DF; the device's MTU alone counts, and what is longer is fragmented. Linux 3.15.</summary>
+    public const int IP_PMTUDISC_OMIT = 5;
 
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_RECVPKTINFO = 49;

@@ -56,6 +56,11 @@ internal sealed unsafe class UdpSocket : IDisposable
             else
             {
                 Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1), "setsockopt IP_PKTINFO");
+                // Datagrams go without DF, so that a path which is too narrow fragments them and does not lose them: the kernel's
+                // WireGuard sends so too. Of the values that leave DF out, this one takes no path MTU from the network, which
+                // anybody could forge and for which a train would be refused, and yet fragments what is longer than the device's.
+                // IPv6 has no DF, and routers do not fragment: there a path MTU is heeded, as is the default.
+                Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT), "setsockopt IP_MTU_DISCOVER");
             }
 
             // Larger buffers are welcome, and none is a fault: without privilege the system's limit holds.

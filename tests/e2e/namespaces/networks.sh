@@ -184,3 +184,78 @@ Idle_tunnel_uses_next_to_no_processor() {
     leave enclave
   done
 }
+
+Udp_datagrams_of_any_length_pass_a_narrow_link_whose_ICMP_is_filtered() {
+  local size
+  tunnel_through_a_narrow_link 1300
+  at third nft 'table inet silent { chain out { type filter hook output priority 0; icmp type destination-unreachable drop
+    }
+  }'
+  capture third to-host -Q in udp
+  pings host enclave
+  # One datagram that fits the link, one that does not, two, and trains.
+  for size in 1000 1300 1380 2600 40000; do
+    sends_at_once host enclave $size
+    sends_at_once enclave host $size
+  done
+  end_capture
+  equal "datagrams with DF" 0 "$(tcpdump -n -r "$work/capture" 'ip[6] & 0x40 != 0' 2>/dev/null | wc -l)"
+  at_least "datagrams captured" 20 "$(tcpdump -n -r "$work/capture" 2>/dev/null | wc -l)"
+}
+
+# A train whose datagrams are longer than the path MTU that the kernel has cached: the kernel must not refuse it.
+Udp_trains_go_though_a_path_MTU_is_cached() {
+  tunnel_through_a_narrow_link 1300
+  pings host enclave
+  at host ping -q -c 2 -i 0.2 -W 1 -M do -s 1400 "${outer4[enclave/third]}" >/dev/null 2>&1 || :
+  at host ip route get "${outer4[enclave/third]}" | grep -q 'mtu 1300' || fail "no path MTU is cached"
+  capture host to-third -Q out udp
+  copy_checksummed host enclave 5
+  end_capture
+  at_least "trains of datagrams" 50 "$(tcpdump -n -r "$work/capture" 'greater 3000' 2>/dev/null | wc -l)"
+  trains_arrive host enclave 50 20 1300
+}
+
+# host -- third -- enclave over UDP, and the second link takes MTU bytes.
+tunnel_through_a_narrow_link() { # MTU
+  local machine
+  new_machines host enclave third
+  wire host third
+  wire third enclave
+  ip -n "third-$$" link set to-enclave mtu "$1"
+  ip -n "enclave-$$" link set to-third mtu "$1"
+  at third sysctl -qw net.ipv4.ip_forward=1
+  ip -n "host-$$" route add "${outer4[enclave/third]}" via "${outer4[third/host]}"
+  ip -n "enclave-$$" route add "${outer4[host/third]}" via "${outer4[third/enclave]}"
+  for machine in host enclave; do
+    start $machine udp4
+    configure $machine
+  done
+  introduce host enclave
+  introduce enclave host
+  at host wg set wg0 peer "${public[enclave]}" endpoint "${outer4[enclave/third]}:${port[enclave]}"
+}
+
+# So many bytes over TCP at once, and the connection's end; they must be there within 5 s.
+sends_at_once() { # FROM TO BYTES
+  local receiver
+  rm -f "$work/received"
+  at "$2" timeout 5 socat -u TCP-LISTEN:7002,reuseaddr "CREATE:$work/received" &
+  receiver=$!
+  wait_for 5 listens "$2" 7002 || fail "no listener"
+  head -c "$3" /dev/zero | at "$1" timeout 5 socat -b 65536 -u - "TCP:${inner[$2]}:7002" || fail "$3 bytes from $1 to $2 were not sent"
+  wait "$receiver" || fail "$3 bytes from $1 to $2 did not arrive"
+  equal "bytes from $1 to $2" "$3" "$(stat -c %s "$work/received")"
+}
+
+Udp_offloads_off_sends_every_datagram_by_itself() {
+  # shellcheck disable=SC2034 # read by start
+  local with=(--udp-offloads=off)
+  tunnel udp4
+  pings host enclave
+  capture host to-enclave udp
+  copy_checksummed host enclave 5
+  end_capture
+  equal "trains of datagrams" 0 "$(tcpdump -n -r "$work/capture" 'greater 1600' 2>/dev/null | wc -l)"
+  at_least "datagrams" 3000 "$(tcpdump -n -r "$work/capture" 2>/dev/null | wc -l)"
+}
