@@ -89,7 +89,7 @@ internal sealed class Backpressure
         _count = kept;
     }
 
-    private static bool IsMoving(StreamConnection connection, long nowMs) => nowMs - connection.ProgressMs < PatienceMs;
+    private static bool IsMoving(StreamConnection connection, long nowMs) => nowMs - connection.StillSinceMs < PatienceMs;
 
     private struct Recent
     {

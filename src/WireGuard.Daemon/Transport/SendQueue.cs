@@ -14,12 +14,19 @@ internal sealed class SendQueue
 
     private const int SmallestRing = 64 * 1024;
 
+    private readonly ArrayPool<byte> _pool;
     private byte[] _ring = [];
+
+    // How much of the ring is used: a power of two, whatever the pool gave; 0 while there is none.
+    private int _size;
     private int _head;
     private bool _isPeeked;
 
     // A ring that grew while its bytes were being sent: it goes back to the pool when they are.
     private byte[] _outgrown = [];
+
+    /// <param name="pool">Where its memory comes from; null for the one that all share.</param>
+    public SendQueue(ArrayPool<byte>? pool = null) => _pool = pool ?? ArrayPool<byte>.Shared;
 
     /// <summary>Bytes queued.</summary>
     public int Count { get; private set; }
@@ -39,7 +46,7 @@ internal sealed class SendQueue
     public void Prepend(ReadOnlySpan<byte> bytes)
     {
         Reserve(bytes.Length);
-        _head = (_head - bytes.Length) & (_ring.Length - 1);
+        _head = (_head - bytes.Length) & (_size - 1);
         Write(_head, bytes);
         Count += bytes.Length;
     }
@@ -48,7 +55,7 @@ internal sealed class SendQueue
     public ReadOnlySpan<byte> Peek()
     {
         _isPeeked = true;
-        return _ring.AsSpan(_head, Math.Min(Count, _ring.Length - _head));
+        return _ring.AsSpan(_head, Math.Min(Count, _size - _head));
     }
 
     /// <summary>Removes the oldest bytes.</summary>
@@ -57,7 +64,7 @@ internal sealed class SendQueue
         _isPeeked = false;
         Return(_outgrown);
         _outgrown = [];
-        _head = (_head + count) & (_ring.Length - 1);
+        _head = (_head + count) & (_size - 1);
         Count -= count;
         if (Count == 0)
             Clear();
@@ -71,37 +78,37 @@ internal sealed class SendQueue
         else
             Return(_ring);
         _ring = [];
+        _size = 0;
         _head = 0;
         Count = 0;
     }
 
     private void Reserve(int more)
     {
-        if (Count + more <= _ring.Length)
+        if (Count + more <= _size)
             return;
-        int size = Math.Max(SmallestRing, _ring.Length);
+        int size = Math.Max(SmallestRing, _size);
         while (size < Count + more)
             size *= 2;
-        // The pool rounds sizes up to powers of two, which the masks above rely on.
-        byte[] larger = ArrayPool<byte>.Shared.Rent(size);
-        int firstPart = Math.Min(Count, _ring.Length - _head);
+        byte[] larger = _pool.Rent(size);
+        int firstPart = Math.Min(Count, _size - _head);
         _ring.AsSpan(_head, firstPart).CopyTo(larger);
         _ring.AsSpan(0, Count - firstPart).CopyTo(larger.AsSpan(firstPart));
         int count = Count;
         Clear();
-        (_ring, _head, Count) = (larger, 0, count);
+        (_ring, _size, _head, Count) = (larger, size, 0, count);
     }
 
-    private static void Return(byte[] ring)
+    private void Return(byte[] ring)
     {
         if (ring.Length != 0)
-            ArrayPool<byte>.Shared.Return(ring);
+            _pool.Return(ring);
     }
 
     private void Write(int position, ReadOnlySpan<byte> bytes)
     {
-        position &= _ring.Length - 1;
-        int firstPart = Math.Min(bytes.Length, _ring.Length - position);
+        position &= _size - 1;
+        int firstPart = Math.Min(bytes.Length, _size - position);
         bytes[..firstPart].CopyTo(_ring.AsSpan(position));
         bytes[firstPart..].CopyTo(_ring);
     }

@@ -28,7 +28,7 @@ internal sealed unsafe partial class StreamConnection
     private readonly SendQueue _queue = new();
     private bool _isSending;
     private bool _isFull;
-    private long _progressMs;
+    private long _stillSinceMs;
     private long _droppedFrames;
     private volatile bool _isCongested;
     private ulong _waitingLanes;
@@ -49,8 +49,11 @@ internal sealed unsafe partial class StreamConnection
     /// <summary>Whether the socket has not taken all that it was given: what is sent now waits, or is dropped.</summary>
     public bool IsCongested => _isCongested;
 
-    /// <summary>When the socket last took something, in ms of boot time.</summary>
-    public long ProgressMs => Volatile.Read(ref _progressMs);
+    /// <summary>
+    /// Since when nothing has moved, in ms of boot time: when the socket last took something or, if that is later, when something
+    /// began to wait for it. A try that moves nothing does not count.
+    /// </summary>
+    public long StillSinceMs => Volatile.Read(ref _stillSinceMs);
 
     /// <summary>The lanes' eventfds.</summary>
     public int[] LaneWakes { get; init; } = [];
@@ -68,7 +71,7 @@ internal sealed unsafe partial class StreamConnection
     public bool IsStalled(long nowMs, long patienceMs)
     {
         lock (_gate)
-            return _isFull && nowMs - _progressMs >= patienceMs;
+            return _isFull && nowMs - _stillSinceMs >= patienceMs;
     }
 
     /// <summary>Sends a batch of whole frames, in order. Never blocks.</summary>
@@ -98,10 +101,12 @@ internal sealed unsafe partial class StreamConnection
             lock (_gate)
             {
                 PrependRest(frames, count, sent);
+                // Nothing waited before.
+                _stillSinceMs = nowMs;
             }
         }
 
-        Drain(nowMs);
+        Drain(nowMs, (int)sent);
     }
 
     /// <summary>Sends one message from anywhere, as a frame.</summary>
@@ -132,10 +137,12 @@ internal sealed unsafe partial class StreamConnection
 
         Sys.EpollModify(_epoll, Fd, EPOLLIN, Lanes.LaneEvents.OfStream(Id));
         Interlocked.And(ref _waitingLanes, ~(1UL << lane));
-        Drain(nowMs);
+        Drain(nowMs, moved: 0);
     }
 
-    private void Drain(long nowMs)
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="moved">Bytes that the socket has taken and that are not noted yet.</param>
+    private void Drain(long nowMs, int moved)
     {
         int left = DrainBudget;
         bool isRelieved;
@@ -144,7 +151,7 @@ internal sealed unsafe partial class StreamConnection
             ReadOnlySpan<byte> next;
             lock (_gate)
             {
-                _progressMs = nowMs;
+                NoteMoved(moved, nowMs);
                 if (_queue.Count == 0)
                 {
                     _isSending = false;
@@ -161,10 +168,12 @@ internal sealed unsafe partial class StreamConnection
                 return;
             lock (_gate)
             {
-                _queue.Skip((int)sent);
-                left -= (int)sent;
-                if (sent == next.Length && left > 0)
+                moved = (int)sent;
+                _queue.Skip(moved);
+                left -= moved;
+                if (moved == next.Length && left > 0)
                     continue;
+                NoteMoved(moved, nowMs);
                 _isFull = true;
                 _isSending = false;
                 _isCongested = true;
@@ -177,6 +186,13 @@ internal sealed unsafe partial class StreamConnection
 
         if (isRelieved)
             WakeLanes();
+    }
+
+    /// <summary>The lock is held.</summary>
+    private void NoteMoved(int bytes, long nowMs)
+    {
+        if (bytes > 0)
+            _stillSinceMs = nowMs;
     }
 
     private void WakeLanes()
@@ -198,7 +214,7 @@ internal sealed unsafe partial class StreamConnection
             // Nobody sends on it any more: whoever tries finds it full, and then its queue.
             _isSending = false;
             _isFull = true;
-            _progressMs = long.MaxValue;
+            _stillSinceMs = long.MaxValue;
             _isCongested = false;
         }
 

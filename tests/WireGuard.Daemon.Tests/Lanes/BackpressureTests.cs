@@ -88,7 +88,7 @@ public sealed unsafe class BackpressureTests : IDisposable
             while (connection.IsCongested && _pairs[0].ReadMessages(64_000).Count > 0)
             {
                 connection.OnWritable(Owner, nowMs);
-                if (connection.ProgressMs == nowMs)
+                if (connection.StillSinceMs == nowMs)
                     break;
             }
 

@@ -177,6 +177,30 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         Assert.False(_connection.IsStalled(Now + 1_000_000, 10_000));
     }
 
+    [Fact]
+    public void Try_that_moves_nothing_is_no_progress()
+    {
+        for (int sent = 0; _connection.QueuedBytes == 0; sent++)
+            Send([sent]);
+        Assert.Equal(Now, _connection.StillSinceMs);
+        _connection.OnWritable(0, Now + 5_000); // the far end has read nothing
+        Assert.Equal(Now, _connection.StillSinceMs);
+        Assert.True(_connection.IsStalled(Now + 10_000, 10_000));
+        _pair.ReadMessages();
+        _connection.OnWritable(0, Now + 10_000);
+        Assert.Equal(Now + 10_000, _connection.StillSinceMs);
+    }
+
+    [Fact]
+    public void Idle_connection_stands_still_only_from_when_something_waits()
+    {
+        Send([1]);
+        _pair.ReadMessages();
+        for (int sent = 0; _connection.QueuedBytes == 0; sent++)
+            Send(Frame(sent, 500), Now + 1_000_000);
+        Assert.False(_connection.IsStalled(Now + 1_009_999, 10_000));
+    }
+
     // ---- receiving ------------------------------------------------------------------------------------------------
 
     [Fact]
@@ -359,12 +383,12 @@ public sealed unsafe class StreamConnectionTests : IDisposable
     }
 
     /// <summary>Without an allocation of its own.</summary>
-    private void Send(byte[] frames)
+    private void Send(byte[] frames, long nowMs = Now)
     {
         fixed (byte* p = frames)
         {
             var piece = new iovec { iov_base = p, iov_len = (nuint)frames.Length };
-            _connection.Send(&piece, 1, Now);
+            _connection.Send(&piece, 1, nowMs);
         }
     }
 
