@@ -68,7 +68,9 @@ internal sealed class Daemon : IDisposable
             OnComplete = peer => _sessions!.OnComplete(peer),
             OnAnswered = peer => _sessions!.Schedule(peer),
         };
-        _sessions = new SessionDriver(_device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets, log);
+        _sessions = new SessionDriver(
+            _device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets,
+            (lane, peer) => _lanes[lane].SendStaged(peer), log);
         _configurator = new Configurator(
             _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
@@ -86,7 +88,7 @@ internal sealed class Daemon : IDisposable
     {
         foreach (Lane lane in _lanes)
             lane.Start();
-        _device.SetMtu(_link.Mtu);
+        SetMtu(_link.Mtu);
         if (_link.IsUp)
             BringUp();
         _loop.At(_loop.NowMs + TickMs, Tick);
@@ -194,7 +196,7 @@ internal sealed class Daemon : IDisposable
         StopUnless((events & LinkEvents.Deleted) == 0, "the interface was removed");
         if ((events & LinkEvents.MtuChanged) != 0)
         {
-            _device.SetMtu(_link.Mtu);
+            SetMtu(_link.Mtu);
             Log.MtuChanged(_log, _link.Mtu);
         }
 
@@ -204,6 +206,13 @@ internal sealed class Daemon : IDisposable
             BringDown();
         if ((events & LinkEvents.Up) != 0)
             BringUp();
+    }
+
+    private void SetMtu(int mtu)
+    {
+        _device.SetMtu(mtu);
+        if (mtu > _kind.LargestPacket)
+            Log.MtuTooLarge(_log, mtu, _kind.LargestPacket);
     }
 
     private void BringUp()

@@ -33,6 +33,10 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "MTU is {Mtu}")]
     public static partial void MtuChanged(ILogger log, int mtu);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "MTU {Mtu} is too large: packets above {Largest} bytes are dropped; "
+        + "set {Largest} or less (ip link set mtu {Largest} dev NAME)")]
+    public static partial void MtuTooLarge(ILogger log, int mtu, int largest);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen on port {Port}: {Reason}")]
     public static partial void ListenFailed(ILogger log, int port, string reason);
 

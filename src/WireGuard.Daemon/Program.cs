@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Interop;
+using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Startup;
 using WireGuard.Daemon.Transport;
 using WireGuard.Daemon.Tun;
@@ -14,11 +15,8 @@ namespace WireGuard.Daemon;
 /// </summary>
 internal static class Program
 {
-    /// <summary>More lanes than this only share the same few flows.</summary>
-    private const int MaxLanes = 16;
-
     /// <summary>One a processor.</summary>
-    private static int Lanes => Math.Min(Environment.ProcessorCount, MaxLanes);
+    private static int Lanes => Math.Min(Environment.ProcessorCount, Lane.MaxCount);
 
     private static int Main(string[] arguments) => CommandLine.Invoke(arguments, Say.Output, Say.Error, Start);
 

@@ -365,11 +365,30 @@ trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or option
     wait_for 5 listens "$2" 7001 -u || fail "no listener for the datagrams"
     at "$1" "$e2e/datagrams.pl" "${7:-send}" "${6:-${inner[$2]}}" 7001 "$3" "$4" "$5"
     wait "$receiver"
-    read -r came damaged <"$work/datagrams"
+    read -r came damaged _ <"$work/datagrams"
     equal "damaged datagrams from $1 to $2" 0 "$damaged"
     ((came < count * 99 / 100)) || return 0
   done
   fail "datagrams from $1 to $2: expected at least $((count * 99 / 100)), got $came"
+}
+
+# New one-way flows, each over a session of its own: what waits for the session must not be overtaken by what comes behind it.
+new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
+  local receiver came damaged late i
+  at "$2" "$e2e/datagrams.pl" receive 7001 1000000000 3 >"$work/datagrams" &
+  receiver=$!
+  wait_for 5 listens "$2" 7001 -u || fail "no listener for the datagrams"
+  for ((i = 0; i < $4; i++)); do
+    at "$1" wg set wg0 peer "${public[$2]}" remove
+    introduce "$1" "$2" "$3"
+    at "$1" "$e2e/datagrams.pl" flow "${inner[$2]}" 7001 300 30 100 $((i * 300))
+  done
+  wait "$receiver"
+  read -r came damaged late <"$work/datagrams"
+  note "$came datagrams of $(($4 * 300)) in $4 flows, $late late"
+  at_least "datagrams that came" $(($4 * 150)) "$came"
+  equal "damaged datagrams" 0 "$damaged"
+  equal "datagrams that came behind a later one of their flow" 0 "$late"
 }
 
 # What goes through an interface, into $work/capture, until end_capture. In immediate mode each packet is in the file at once; else

@@ -135,6 +135,7 @@ internal sealed class Configurator
     {
         DropReason.NotAnIpPacket => "not_an_ip_packet",
         DropReason.NoPeerForPacket => "no_peer_for_packet",
+        DropReason.TooLong => "too_long",
         DropReason.NotSent => "not_sent",
         DropReason.NotAMessage => "not_a_message",
         DropReason.UnknownReceiver => "unknown_receiver",

@@ -14,8 +14,12 @@ internal sealed class Peer
     /// <summary>In the place of a lane's index: the control thread.</summary>
     public const int NoLane = -1;
 
+    /// <summary>For so long a lane has sent nothing to the peer before it moves to another of its connections.</summary>
+    public const int QuietMs = 250;
+
     private volatile Destination? _destination;
     private volatile StreamConnection[] _streamByLane = [];
+    private LastSent[]? _lastSent; // each element is its lane's
     private UdpDestination? _roamedTo;
     private int _signals;
     private long _sentBytes;
@@ -49,8 +53,8 @@ internal sealed class Peer
     public KeypairRotation Keypairs => Session.Keypairs;
 
     /// <summary>
-    /// The connection that a lane sends on: always the same while the set of them is, so that the order of a flow, which stays on
-    /// its lane, is kept. Null when there is none.
+    /// The connection that is a lane's: always the same while the set of them is, so that the order of a flow, which stays on its lane,
+    /// is kept. Null when there is none.
     /// </summary>
     /// <param name="lane">
     /// The lane's index, or <see cref="NoLane"/> for the control thread, which sends where handshakes go.
@@ -59,6 +63,28 @@ internal sealed class Peer
     {
         StreamConnection[] byLane = _streamByLane;
         return (uint)lane < (uint)byLane.Length && !byLane[lane].IsFailed ? byLane[lane] : _destination as StreamConnection;
+    }
+
+    /// <summary>
+    /// The connection that a lane sends on now. When the set has changed, it moves to the one that is its own only after a pause of
+    /// <see cref="QuietMs"/>: what it sends there must not overtake what is still under way.
+    /// </summary>
+    public StreamConnection? StreamToSendOn(int lane, long nowMs)
+    {
+        StreamConnection? own = StreamFor(lane);
+        if (lane == NoLane || own is null)
+            return own;
+        ref LastSent last = ref LastSentBy(lane);
+        bool isUnderWay = nowMs - last.Ms < QuietMs;
+        // Once a millisecond: the lanes' words lie side by side.
+        if (last.Ms != nowMs)
+            last.Ms = nowMs;
+        if (ReferenceEquals(last.Connection, own))
+            return own;
+        if (isUnderWay && last.Connection is { IsFailed: false, IsYielding: false } before)
+            return before;
+        last.Connection = own;
+        return own;
     }
 
     public Activity Activity => Session.Timers.Activity;
@@ -78,8 +104,8 @@ internal sealed class Peer
 
     public void CountDropped(long packets) => Interlocked.Add(ref _droppedPackets, packets);
 
-    /// <summary>Keeps a packet until it can be sent.</summary>
-    public void Stage(ReadOnlySpan<byte> packet) => CountDropped(Staged.Add(packet));
+    /// <summary>Keeps a packet that a lane has read until it can be sent.</summary>
+    public void Stage(ReadOnlySpan<byte> packet, int lane = NoLane) => CountDropped(Staged.Add(lane, packet));
 
     /// <summary>An authentic datagram came from there: tells control.</summary>
     public void RoamTo(UdpDestination destination, ControlInbox inbox)
@@ -122,4 +148,23 @@ internal sealed class Peer
     public UdpDestination? TakeRoaming() => Interlocked.Exchange(ref _roamedTo, null);
 
     public override string ToString() => PublicKey.ToString();
+
+    /// <summary>Made when something is first sent over a stream: most of a great many peers may be silent.</summary>
+    private ref LastSent LastSentBy(int lane)
+    {
+        if (Volatile.Read(ref _lastSent) is not { } all)
+        {
+            var made = new LastSent[Lanes.Lane.MaxCount];
+            all = Interlocked.CompareExchange(ref _lastSent, made, null) ?? made;
+        }
+
+        return ref all[lane];
+    }
+
+    /// <summary>On which connection a lane last sent to the peer, and when (ms of boot time).</summary>
+    private struct LastSent
+    {
+        public StreamConnection? Connection;
+        public long Ms;
+    }
 }

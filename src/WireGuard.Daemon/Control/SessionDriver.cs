@@ -1,3 +1,4 @@
+using System.Numerics;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Lanes;
 using WireGuard.Protocol.Noise;
@@ -6,8 +7,8 @@ using WireGuard.Protocol.Session;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It also sends what had to wait:
-/// staged packets and keepalives. Control only.
+/// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It sends keepalives, and has lanes
+/// send the packets that they staged. Control only.
 /// </summary>
 internal sealed class SessionDriver
 {
@@ -18,6 +19,7 @@ internal sealed class SessionDriver
     private readonly Hellos _hellos;
     private readonly OutboundBatch _batch;
     private readonly Func<UdpSockets?> _sockets;
+    private readonly Action<int, Peer> _askLane;
     private readonly ILogger _log;
 
     /// <param name="device">The device.</param>
@@ -27,6 +29,7 @@ internal sealed class SessionDriver
     /// <param name="loop">The control loop.</param>
     /// <param name="batch">The control thread's own.</param>
     /// <param name="sockets">The UDP sockets to send with.</param>
+    /// <param name="askLane">Has a lane, by its index, send what it has staged for a peer.</param>
     /// <param name="log">Of the daemon.</param>
     public SessionDriver(
         Device device,
@@ -36,6 +39,7 @@ internal sealed class SessionDriver
         ControlLoop loop,
         OutboundBatch batch,
         Func<UdpSockets?> sockets,
+        Action<int, Peer> askLane,
         ILogger log)
     {
         _device = device;
@@ -45,6 +49,7 @@ internal sealed class SessionDriver
         _loop = loop;
         _batch = batch;
         _sockets = sockets;
+        _askLane = askLane;
         _log = log;
     }
 
@@ -92,41 +97,28 @@ internal sealed class SessionDriver
         _loop.At(deadline, () => Wake(peer, deadline));
     }
 
-    /// <summary>Sends what is staged for the peer; begins what is missing for that.</summary>
+    /// <summary>Has lanes send what they have staged for the peer; begins what is missing for that.</summary>
     public void SendStaged(Peer peer)
     {
         if (peer.Staged.IsEmpty)
             return;
+        if (CanSend(peer, out _))
+            TryAskLanes(peer);
+        else
+            _handshakes.Begin(peer, isRetry: false);
+    }
+
+    /// <summary>Has what is staged sent, or sends an empty message; begins a handshake if there is no session.</summary>
+    public void SendKeepalive(Peer peer)
+    {
         if (!CanSend(peer, out Keypair? keypair))
         {
             _handshakes.Begin(peer, isRetry: false);
-            return;
         }
-
-        // Lanes stage behind what is staged, so order is kept. But a flood stages as fast as it is sent: after so many the rest
-        // is taken at once, and lanes go on past it. Else control would carry that flood for ever, and do nothing more.
-        for (int i = 0; i < StagedPackets.MaxPackets && peer.Staged.TryTake(out byte[]? packet); i++)
-            Seal(peer, keypair!, packet);
-        foreach (byte[] packet in peer.Staged.TakeAll())
-            Seal(peer, keypair!, packet);
-        _batch.Flush(_sockets(), _loop.NowMs);
-    }
-
-    /// <summary>Sends what is staged, or an empty message; begins a handshake if there is no session.</summary>
-    public void SendKeepalive(Peer peer)
-    {
-        if (!peer.Staged.IsEmpty)
-        {
-            SendStaged(peer);
-        }
-        else if (CanSend(peer, out Keypair? keypair) && _batch.TrySeal(peer, keypair!, default, 0, _device.Mtu, _loop.NowMs))
+        else if (!TryAskLanes(peer) && _batch.TrySeal(peer, keypair!, default, 0, _device.Mtu, _loop.NowMs))
         {
             Log.KeepaliveSent(_log, peer);
             _batch.Flush(_sockets(), _loop.NowMs);
-        }
-        else
-        {
-            _handshakes.Begin(peer, isRetry: false);
         }
     }
 
@@ -151,13 +143,13 @@ internal sealed class SessionDriver
         Schedule(peer);
     }
 
-    private void Seal(Peer peer, Keypair keypair, byte[] packet)
+    /// <returns>False when nothing is staged.</returns>
+    private bool TryAskLanes(Peer peer)
     {
-        packet.CopyTo(_batch.Room);
-        if (!_batch.TrySeal(peer, keypair, _batch.Room, packet.Length, _device.Mtu, _loop.NowMs))
-            peer.CountDropped(1);
-        if (_batch.IsFull)
-            _batch.Flush(_sockets(), _loop.NowMs);
+        bool isStaged = peer.Staged.TryAsk(out uint lanes);
+        for (; lanes != 0; lanes &= lanes - 1)
+            _askLane(BitOperations.TrailingZeroCount(lanes), peer);
+        return isStaged;
     }
 
     private bool CanSend(Peer peer, out Keypair? keypair)

@@ -1,10 +1,12 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
 /// Packets of one peer that wait for a session or a connection: the newest 128 (as in wireguard-go and the kernel), and at most
-/// 256 KB. Lanes add, control takes. What is too much costs the oldest.
+/// 256 KB. What is too much costs the oldest.
+/// <para>
+/// Each lane adds what it has read, and alone takes it again, when control has asked it to: so a flow, which stays on its lane,
+/// is not overtaken by what the lane reads next.
+/// </para>
 /// </summary>
 internal sealed class StagedPackets
 {
@@ -12,60 +14,100 @@ internal sealed class StagedPackets
     public const int MaxBytes = 256 * 1024;
 
     private readonly Lock _gate = new();
-    private readonly Queue<byte[]> _packets = new();
+    private readonly Queue<(int Lane, byte[] Bytes)> _packets = new();
     private int _bytes;
-    private volatile bool _isEmpty = true;
 
-    /// <summary>Without the lock: lanes look at it for each packet.</summary>
-    public bool IsEmpty => _isEmpty;
+    // A bit a lane: those that have something here. Written under the lock.
+    private volatile uint _lanes;
 
-    /// <summary>Adds a copy of a packet.</summary>
+    // Those of them that were asked to send it. Guarded by the lock.
+    private uint _asked;
+
+    /// <summary>Whether no lane has anything here.</summary>
+    public bool IsEmpty => _lanes == 0;
+
+    /// <summary>Whether that lane has nothing here. Without the lock: lanes look at it for each packet.</summary>
+    public bool IsEmptyOf(int lane) => (_lanes & Bit(lane)) == 0;
+
+    /// <summary>Adds a copy of a packet that the lane has read.</summary>
     /// <returns>How many older ones were dropped for it.</returns>
-    public int Add(ReadOnlySpan<byte> packet)
+    public int Add(int lane, ReadOnlySpan<byte> packet)
     {
         byte[] copy = packet.ToArray();
         int dropped = 0;
         lock (_gate)
         {
-            while (_packets.Count > 0 && (_packets.Count >= MaxPackets || _bytes + copy.Length > MaxBytes))
-            {
-                _bytes -= _packets.Dequeue().Length;
-                dropped++;
-            }
-
-            _packets.Enqueue(copy);
+            for (; _packets.Count > 0 && (_packets.Count >= MaxPackets || _bytes + copy.Length > MaxBytes); dropped++)
+                DropOldest();
+            _packets.Enqueue((lane, copy));
             _bytes += copy.Length;
-            _isEmpty = false;
+            _lanes |= Bit(lane);
         }
 
         return dropped;
     }
 
-    public bool TryTake([MaybeNullWhen(false)] out byte[] packet)
+    /// <summary>Which lanes must be told to send what they have here: those that were not told yet.</summary>
+    /// <param name="lanes">A bit a lane.</param>
+    /// <returns>False when nothing is staged.</returns>
+    public bool TryAsk(out uint lanes)
     {
         lock (_gate)
         {
-            bool taken = _packets.TryDequeue(out packet);
-            _bytes -= packet?.Length ?? 0;
-            _isEmpty = _packets.Count == 0;
-            return taken;
+            lanes = _lanes & ~_asked;
+            _asked = _lanes;
+            return _lanes != 0;
         }
     }
 
-    /// <summary>Takes everything at once: whoever looks next finds nothing staged.</summary>
-    public byte[][] TakeAll()
+    /// <summary>Takes all that the lane has here, in its order.</summary>
+    public byte[][] TakeAll(int lane)
     {
         lock (_gate)
         {
-            byte[][] all = [.. _packets];
-            _packets.Clear();
-            _bytes = 0;
-            _isEmpty = true;
-            return all;
+            byte[][] taken = [.. _packets.Where(packet => packet.Lane == lane).Select(packet => packet.Bytes)];
+            for (int left = _packets.Count; left > 0; left--)
+            {
+                (int Lane, byte[] Bytes) packet = _packets.Dequeue();
+                if (packet.Lane == lane)
+                    _bytes -= packet.Bytes.Length;
+                else
+                    _packets.Enqueue(packet);
+            }
+
+            Forget(lane);
+            return taken;
         }
     }
 
     /// <summary>Drops everything.</summary>
     /// <returns>How many that were.</returns>
-    public int Clear() => TakeAll().Length;
+    public int Clear()
+    {
+        lock (_gate)
+        {
+            int count = _packets.Count;
+            _packets.Clear();
+            _bytes = 0;
+            _asked = 0;
+            _lanes = 0;
+            return count;
+        }
+    }
+
+    private static uint Bit(int lane) => 1u << lane;
+
+    private void DropOldest()
+    {
+        (int lane, byte[] bytes) = _packets.Dequeue();
+        _bytes -= bytes.Length;
+        if (!_packets.Any(packet => packet.Lane == lane))
+            Forget(lane);
+    }
+
+    private void Forget(int lane)
+    {
+        _asked &= ~Bit(lane);
+        _lanes &= ~Bit(lane);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Transport;
@@ -14,6 +15,9 @@ namespace WireGuard.Daemon.Lanes;
 /// </summary>
 internal sealed class Lane : IDisposable
 {
+    /// <summary>The most there are.</summary>
+    public const int MaxCount = 16;
+
     private readonly EpollEvents _events = new(64);
     private readonly Aead _aead = new();
     private readonly Backpressure _backpressure = new();
@@ -25,6 +29,7 @@ internal sealed class Lane : IDisposable
     private readonly OutboundBatch _batch;
     private readonly Outbound _outbound;
     private readonly Inbound _inbound;
+    private readonly ConcurrentQueue<Peer> _staged = new();
     private readonly Thread _thread;
     private readonly int _wake;
     private volatile UdpSockets? _sockets;
@@ -85,6 +90,15 @@ internal sealed class Lane : IDisposable
     /// <summary>Has the lane let go of the keys it used last: one of them may be at its end.</summary>
     public void ForgetKeys() => Sys.EventFdSignal(_wake);
 
+    /// <summary>
+    /// From control: what the lane has staged for a peer may be sent. A peer waits here once (<see cref="StagedPackets.TryAsk"/>).
+    /// </summary>
+    public void SendStaged(Peer peer)
+    {
+        _staged.Enqueue(peer);
+        Sys.EventFdSignal(_wake);
+    }
+
     /// <summary>Ends the loop and waits for it.</summary>
     public void Stop()
     {
@@ -130,6 +144,8 @@ internal sealed class Lane : IDisposable
             long nowMs = Sys.BootMs();
             if (HasSlept(nowMs))
                 count = 0;
+            else if (!_staged.IsEmpty)
+                SendStaged(nowMs);
             for (int i = 0; i < count; i++)
                 Dispatch(_events.Data(i), _events.Events(i), nowMs);
             PaceTun(nowMs);
@@ -148,6 +164,14 @@ internal sealed class Lane : IDisposable
         _inbox.PostSlept();
         Thread.Yield();
         return true;
+    }
+
+    /// <summary>Before the device is read: there is little room for what is staged.</summary>
+    private void SendStaged(long nowMs)
+    {
+        for (int left = _staged.Count; left > 0 && _staged.TryDequeue(out Peer? peer); left--)
+            _outbound.SendStaged(peer, _sockets, nowMs);
+        _outbound.Flush(_sockets, nowMs);
     }
 
     private void Dispatch(ulong data, uint events, long nowMs)

@@ -9,6 +9,9 @@ internal enum DropReason
     /// <summary>Outbound: no peer has its destination among its allowed IPs.</summary>
     NoPeerForPacket,
 
+    /// <summary>Outbound: no frame, or no datagram, carries a packet of that length.</summary>
+    TooLong,
+
     /// <summary>Outbound: the network did not take a datagram.</summary>
     NotSent,
 

@@ -91,7 +91,31 @@ internal sealed unsafe class Outbound : IDisposable
         return read is >= 0 or -Errno.EAGAIN or -Errno.EIO or -Errno.ENOBUFS;
     }
 
+    /// <summary>
+    /// Control says that what the lane has staged for a peer may be sent: it goes into the batch, behind what the lane has read before
+    /// and in front of what it reads next. What can still not be sent is staged again.
+    /// </summary>
+    public void SendStaged(Peer peer, UdpSockets? sockets, long nowMs)
+    {
+        var turn = new Turn(_published.Snapshot, sockets, nowMs);
+        foreach (byte[] packet in peer.Staged.TakeAll(_batch.Lane))
+        {
+            if (!_batch.HasRoomFor(packet.Length))
+                _batch.Flush(sockets, nowMs);
+            Span<byte> room = _batch.Room;
+            packet.CopyTo(room);
+            Seal(turn, peer, KeypairFor(peer), packet.Length, room);
+        }
+    }
+
+    /// <summary>Sends what <see cref="SendStaged"/> has put into the batch.</summary>
+    public void Flush(UdpSockets? sockets, long nowMs) => _batch.Flush(sockets, nowMs);
+
     public void Dispose() => NativeMemory.Free(_buffer);
+
+    /// <summary>The keypair to send with now; null when what is read must wait, or something that the lane has read before waits.</summary>
+    private Keypair? KeypairFor(Peer peer) =>
+        peer.Destination is not null && peer.Staged.IsEmptyOf(_batch.Lane) ? peer.Keypairs.Current : null;
 
     private void Route(in Turn turn, Span<byte> packet)
     {
@@ -111,7 +135,7 @@ internal sealed unsafe class Outbound : IDisposable
             return;
         }
 
-        Keypair? keypair = peer.Destination is not null && peer.Staged.IsEmpty ? peer.Keypairs.Current : null;
+        Keypair? keypair = KeypairFor(peer);
         if (keypair is not null && TrySealUnsegmented(turn, peer, keypair, packet, offload))
             return;
         if (offload.Kind != SegmentationKind.None)
@@ -134,7 +158,7 @@ internal sealed unsafe class Outbound : IDisposable
             _batch.Flush(turn.Sockets, turn.NowMs);
         if (keypair is not null && _batch.TrySeal(peer, keypair, buffer, length, turn.Snapshot.Mtu, turn.NowMs))
             return;
-        peer.Stage(buffer[..length]);
+        peer.Stage(buffer[..length], _batch.Lane);
         _inbox.Post(peer, PeerSignals.HasStaged);
     }
 

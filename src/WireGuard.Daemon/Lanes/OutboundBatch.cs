@@ -65,8 +65,8 @@ internal sealed unsafe class OutboundBatch : IDisposable
 
     public bool IsEmpty => _count == 0;
 
-    /// <summary>Whether it must be flushed before a packet of any length is sealed.</summary>
-    public bool IsFull => !HasRoomFor(MaxPacket);
+    /// <summary>The index of the lane that uses it; <see cref="Peer.NoLane"/> for the control thread.</summary>
+    public int Lane => _lane;
 
     /// <summary>
     /// Where the next packet may be put: as long as there is room, and at least as long as <see cref="HasRoomFor"/> says.
@@ -79,7 +79,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     public bool HasRoomFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
 
     /// <summary>
-    /// Seals a packet for a peer and makes it part of the batch, which has room for it. A packet too long for a frame is dropped.
+    /// Seals a packet for a peer and makes it part of the batch, which has room for it. A packet too long for a frame is dropped and counted.
     /// </summary>
     /// <param name="peer">The one it goes to.</param>
     /// <param name="keypair">That peer's.</param>
@@ -94,13 +94,14 @@ internal sealed unsafe class OutboundBatch : IDisposable
     public bool TrySeal(Peer peer, Keypair keypair, Span<byte> buffer, int length, int mtu, long nowMs)
     {
         int padded = TransportMessage.PaddedLength(length, mtu);
-        if (padded + TransportMessage.Overhead > FrameCodec.MaxMessageSize)
+        bool isStream = _headroom != 0;
+        if (padded + TransportMessage.Overhead > (isStream ? FrameCodec.MaxMessageSize : UdpDestination.LargestIPv4Payload))
         {
-            // The last few lengths an IP packet can have fit no frame once padded; unpadded they may.
+            // The last few lengths an IP packet can have fit no frame or datagram once padded; unpadded they may.
             padded = length;
-            if (_headroom != 0 && padded + TransportMessage.Overhead > FrameCodec.MaxMessageSize)
+            if (isStream && padded + TransportMessage.Overhead > FrameCodec.MaxMessageSize)
             {
-                peer.CountDropped(1);
+                _counters.Count(DropReason.TooLong);
                 return true;
             }
         }
@@ -144,7 +145,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     /// <summary>Sends all messages of one peer, which begin at <paramref name="first"/>, in their order.</summary>
     private void Send(Peer peer, int first, long nowMs)
     {
-        Destination? destination = peer.StreamFor(_lane) ?? peer.Destination;
+        Destination? destination = peer.StreamToSendOn(_lane, nowMs) ?? peer.Destination;
         bool hasShortChecksums = destination is StreamConnection { TakesShortChecksums: true };
         Keypair keypair = _messages[first].Keypair;
         int pieces = 0, messages = 0;
@@ -155,13 +156,19 @@ internal sealed unsafe class OutboundBatch : IDisposable
             ref Message message = ref _messages[i];
             if (!ReferenceEquals(message.Peer, peer))
                 continue;
+            message.Peer = null;
+            byte* start = _arena + message.Start;
             messages++;
             bytes += message.Length - _headroom;
             hasPacket |= message.HasPacket;
-            message.Peer = null;
-            byte* start = _arena + message.Start;
             if (destination is UdpDestination udp)
             {
+                if (message.Length > udp.LargestPayload)
+                {
+                    _counters.Count(DropReason.TooLong);
+                    continue;
+                }
+
                 (udp.IsIPv6 ? _udpSender6 : _udpSender4).Add(start, message.Length, udp);
                 continue;
             }

@@ -1,3 +1,6 @@
+using WireGuard.Protocol.Framing;
+using WireGuard.Protocol.Noise;
+
 namespace WireGuard.Daemon.Transport;
 
 /// <summary>What carries the datagrams: the word after <c>--network</c>. Without a digit both IP versions are meant.</summary>
@@ -23,6 +26,15 @@ internal static class NetworkKinds
         internal bool AllowsIPv4 => network is NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Udp or NetworkKind.Udp4;
 
         internal bool AllowsIPv6 => network is NetworkKind.Tcp or NetworkKind.Tcp6 or NetworkKind.Udp or NetworkKind.Udp6;
+
+        /// <summary>The longest message that it carries, to any address.</summary>
+        internal int LargestMessage =>
+            network.IsStream ? FrameCodec.MaxMessageSize
+            : network.AllowsIPv4 ? UdpDestination.LargestIPv4Payload
+            : UdpDestination.LargestIPv6Payload;
+
+        /// <summary>The longest inner packet: the largest MTU that works.</summary>
+        internal int LargestPacket => network.LargestMessage - TransportMessage.Overhead;
 
         /// <summary>The word of the command line.</summary>
         internal string Word => network switch

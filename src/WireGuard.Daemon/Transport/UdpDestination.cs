@@ -17,6 +17,12 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>After how many datagrams segments that were refused are tried again: the path's MTU may have grown.</summary>
     public const int SegmentRetryInterval = 16_384;
 
+    /// <summary>The longest payload of a datagram over IPv4: 65,535 bytes less the headers of IP and UDP.</summary>
+    public const int LargestIPv4Payload = 65_535 - 20 - 8;
+
+    /// <summary>The same over IPv6, whose length leaves its own header out.</summary>
+    public const int LargestIPv6Payload = 65_535 - 8;
+
     private readonly byte[] _address;
     private readonly byte[] _source;
     private volatile bool _isSourceForgotten;
@@ -44,6 +50,9 @@ internal sealed unsafe class UdpDestination : Destination
         EndpointAddress.TryFromSockaddr(_address, out EndpointAddress address) ? address : default;
 
     public bool IsIPv6 => BinaryPrimitives.ReadUInt16LittleEndian(_address) == AF_INET6;
+
+    /// <summary>The longest message that goes there.</summary>
+    public int LargestPayload => IsIPv6 ? LargestIPv6Payload : LargestIPv4Payload;
 
     public bool HasSource => _source.Length != 0 && !_isSourceForgotten;
 

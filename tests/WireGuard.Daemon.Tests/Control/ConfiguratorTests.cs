@@ -33,7 +33,8 @@ public sealed class ConfiguratorTests : IDisposable
             OnAnswered = _ => { },
         };
         var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
-        var sessions = new SessionDriver(_device, _network, handshakes, hellos, _loop, _batch, () => null, NullLogger.Instance);
+        var sessions = new SessionDriver(
+            _device, _network, handshakes, hellos, _loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
         _configurator = new Configurator(_device, _network, sessions, _counters, _loop, NullLogger.Instance);
     }
 

@@ -16,7 +16,7 @@ public sealed class SessionDriverTests : IDisposable
     private readonly OutboundBatch _batch;
     private readonly Device _device;
     private readonly SessionDriver _driver;
-    private Action _onFlush = () => { };
+    private readonly List<int> _asked = [];
 
     public SessionDriverTests()
     {
@@ -32,7 +32,7 @@ public sealed class SessionDriverTests : IDisposable
             OnAnswered = _ => { },
         };
         var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
-        _driver = new SessionDriver(_device, network, handshakes, hellos, _loop, _batch, OnFlush, NullLogger.Instance);
+        _driver = new SessionDriver(_device, network, handshakes, hellos, _loop, _batch, () => null, (lane, _) => _asked.Add(lane), NullLogger.Instance);
     }
 
     public void Dispose()
@@ -48,31 +48,37 @@ public sealed class SessionDriverTests : IDisposable
     }
 
     [Fact]
-    public void Staged_packets_are_sent_in_their_order()
+    public void Lanes_send_what_they_have_staged_and_are_asked_once()
     {
-        for (int i = 1; i <= StagedPackets.MaxPackets; i++)
-            _tunnel.Peer.Stage([(byte)i]);
-        _driver.SendStaged(_tunnel.Peer);
-        Assert.Equal(Enumerable.Range(1, StagedPackets.MaxPackets), Received().Select(packet => (int)packet[0]));
+        Peer peer = _tunnel.Peer;
+        _driver.SendStaged(peer);
+        Assert.Empty(_asked);
+        peer.Stage([1], lane: 2);
+        peer.Stage([2], lane: 5);
+        peer.Stage([3], lane: 2);
+        _driver.SendStaged(peer);
+        Assert.Equal([2, 5], _asked);
+        _driver.SendStaged(peer);
+        Assert.Equal([2, 5], _asked);
+        peer.Staged.TakeAll(5);
+        peer.Stage([4], lane: 5);
+        _driver.SendStaged(peer);
+        Assert.Equal([2, 5, 5], _asked);
+        Assert.Empty(Received());
     }
 
     [Fact]
-    public void Flood_that_is_staged_as_fast_as_it_is_sent_goes_back_to_the_lanes()
+    public void Keepalive_is_what_is_staged_or_an_empty_message()
     {
-        byte[] packet = new byte[2_000]; // so large that the batch is full before all that is staged is in it
-        int flushes = 0;
-        _onFlush = () =>
-        {
-            Assert.True(++flushes < 10, "control carries the flood");
-            // As lanes do: only behind what is staged already.
-            for (int i = 0; i < StagedPackets.MaxPackets && !_tunnel.Peer.Staged.IsEmpty; i++)
-                _tunnel.Peer.Stage(packet);
-        };
-        for (int i = 0; i < StagedPackets.MaxPackets; i++)
-            _tunnel.Peer.Stage(packet);
-        _driver.SendStaged(_tunnel.Peer);
-        Assert.NotEqual(0, _tunnel.Peer.DroppedPackets); // it was a flood
-        Assert.True(_tunnel.Peer.Staged.IsEmpty);
+        Peer peer = _tunnel.Peer;
+        peer.Stage([1], lane: 2);
+        _driver.SendKeepalive(peer);
+        Assert.Equal([2], _asked);
+        Assert.Empty(Received());
+        peer.Staged.TakeAll(2);
+        _driver.SendKeepalive(peer);
+        Assert.Equal([2], _asked);
+        Assert.Empty(Assert.Single(Received()));
     }
 
     [Fact]
@@ -83,12 +89,6 @@ public sealed class SessionDriverTests : IDisposable
         _driver.SendStaged(peer);
         Assert.Equal(_loop.NowMs + 90_000, peer.Session.Timers.NextDeadline(_loop.NowMs));
         peer.Session.Dispose();
-    }
-
-    private UdpSockets? OnFlush()
-    {
-        _onFlush();
-        return null;
     }
 
     private IEnumerable<byte[]> Received() => _pair.ReadMessages().Select(message => _tunnel.Open(message, _loop.NowMs)!);

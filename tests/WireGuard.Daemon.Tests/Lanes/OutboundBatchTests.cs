@@ -17,12 +17,13 @@ public sealed class OutboundBatchTests : IDisposable
     private readonly ControlInbox _inbox = new();
     private readonly Aead _aead = new();
     private readonly OutboundBatch _batch;
+    private readonly LaneCounters _counters = new();
     private readonly Tunnel[] _tunnels = [new(Now, 100), new(Now, 200), new(Now, 300)];
     private readonly SocketPair[] _pairs = [new(), new(), new()];
 
     public OutboundBatchTests()
     {
-        _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
+        _batch = new OutboundBatch(_aead, isStream: true, _inbox, _counters);
         for (int i = 0; i < _tunnels.Length; i++)
         {
             _tunnels[i].Peer.Destination = new StreamConnection(
@@ -44,6 +45,40 @@ public sealed class OutboundBatchTests : IDisposable
         _inbox.Dispose();
     }
 
+    [Fact]
+    public void Lane_moves_to_another_connection_only_after_a_pause()
+    {
+        const int Lane = 1;
+        Tunnel tunnel = _tunnels[0];
+        using var batch = new OutboundBatch(_aead, isStream: true, _inbox, _counters, Lane);
+        var first = (StreamConnection)tunnel.Peer.Destination!;
+        var second = (StreamConnection)_tunnels[1].Peer.Destination!;
+        int Sends(long nowMs)
+        {
+            Assert.True(tunnel.TrySeal(batch, [1], nowMs));
+            batch.Flush(null, nowMs);
+            int[] arrived = [_pairs[0].ReadMessages().Count, _pairs[1].ReadMessages().Count];
+            Assert.Equal(1, arrived.Sum());
+            return arrived[1];
+        }
+
+        Assert.Equal(0, Sends(Now));
+        tunnel.Peer.StreamByLane = [first, second];
+        long lastMs = Now + (3 * (Peer.QuietMs - 1));
+        for (long nowMs = Now; nowMs <= lastMs; nowMs += Peer.QuietMs - 1)
+            Assert.Equal(0, Sends(nowMs));
+        Assert.Equal(1, Sends(lastMs + Peer.QuietMs));
+        Assert.Equal(1, Sends(lastMs + Peer.QuietMs));
+        // It has been lost: there is nothing to wait for.
+        second.Fail();
+        Assert.Equal(0, Sends(lastMs + Peer.QuietMs));
+        tunnel.Peer.StreamByLane = [first, (StreamConnection)_tunnels[2].Peer.Destination!];
+        first.IsYielding = true;
+        Assert.True(tunnel.TrySeal(batch, [1], lastMs + Peer.QuietMs));
+        batch.Flush(null, lastMs + Peer.QuietMs);
+        Assert.Single(_pairs[2].ReadMessages());
+    }
+
     [Theory]
     [InlineData(1, 1_420)]
     [InlineData(2, 100)]
@@ -59,7 +94,7 @@ public sealed class OutboundBatchTests : IDisposable
             int to = random.Next(3);
             Assert.True(_tunnels[to].TrySeal(_batch, packet, Now));
             sent[to].Add(packet);
-            if (_batch.IsFull || random.Next(30) == 0)
+            if (!_batch.HasRoomFor(OutboundBatch.MaxPacket) || random.Next(30) == 0)
             {
                 _batch.Flush(null, Now);
                 Assert.True(_batch.IsEmpty);
@@ -106,7 +141,8 @@ public sealed class OutboundBatchTests : IDisposable
         Assert.True(_tunnels[0].TrySeal(_batch, packet, Now, mtu));
         _batch.Flush(null, Now);
         List<byte[]> arrived = Read(0);
-        Assert.Equal(expected == 0 ? 1 : 0, _tunnels[0].Peer.DroppedPackets);
+        Assert.Equal(expected == 0 ? 1 : 0, _counters[DropReason.TooLong]);
+        Assert.Equal(0, _tunnels[0].Peer.DroppedPackets);
         if (expected == 0)
         {
             Assert.Empty(arrived);
@@ -129,8 +165,8 @@ public sealed class OutboundBatchTests : IDisposable
             for (; rest > 4_000; rest -= 2_000 + Overhead)
                 Assert.True(_tunnels[0].TrySeal(_batch, new byte[2_000], Now, mtu: 2_000));
             Assert.True(_tunnels[0].TrySeal(_batch, new byte[rest - Overhead], Now, mtu: rest - Overhead));
-            Assert.Equal(end > LastEnd, _batch.IsFull);
-            if (!_batch.IsFull)
+            Assert.Equal(end <= LastEnd, _batch.HasRoomFor(OutboundBatch.MaxPacket));
+            if (_batch.HasRoomFor(OutboundBatch.MaxPacket))
                 Assert.True(_batch.Room.Length >= OutboundBatch.MaxPacket + Limits.PaddingMultiple);
             _batch.Flush(null, Now);
             Read(0);
@@ -166,14 +202,14 @@ public sealed class OutboundBatchTests : IDisposable
     {
         for (int i = 0; i < OutboundBatch.MaxMessages; i++)
         {
-            Assert.False(_batch.IsFull);
+            Assert.True(_batch.HasRoomFor(OutboundBatch.MaxPacket));
             Assert.True(_tunnels[0].TrySeal(_batch, [], Now));
         }
 
         Assert.Equal(128, OutboundBatch.MaxMessages);
-        Assert.True(_batch.IsFull);
+        Assert.False(_batch.HasRoomFor(OutboundBatch.MaxPacket));
         _batch.Flush(null, Now);
-        Assert.False(_batch.IsFull);
+        Assert.True(_batch.HasRoomFor(OutboundBatch.MaxPacket));
     }
 
     [Fact]

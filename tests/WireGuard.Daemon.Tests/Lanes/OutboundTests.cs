@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
+using WireGuard.Daemon.Transport;
 using WireGuard.Daemon.Tun;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
@@ -204,7 +205,7 @@ public sealed class OutboundTests : IDisposable
                 break;
             case "something is staged already":
                 peer.Stage([1]);
-                Assert.True(peer.Staged.TryTake(out _));
+                Assert.Single(peer.Staged.TakeAll(Peer.NoLane));
                 peer.Stage([1]);
                 break;
             default:
@@ -217,7 +218,7 @@ public sealed class OutboundTests : IDisposable
         TestPacket single = New(isIPv6: false, isUdp: true, 100);
         _lane.Tun.Give(single, 0);
         Assert.Empty(_lane.Send(nowMs));
-        IEnumerable<byte[]> staged = peer.Staged.TakeAll().Where(bytes => bytes.Length > 1);
+        IEnumerable<byte[]> staged = peer.Staged.TakeAll(Peer.NoLane).Where(bytes => bytes.Length > 1);
         Assert.Equal([.. NaiveSegmenter.Cut(packet, 1_300), single.Build()], staged);
         Assert.True(_lane.Inbox.TryTake(out Peer? told));
         Assert.Equal(PeerSignals.HasStaged, told.TakeSignals());
@@ -339,6 +340,58 @@ public sealed class OutboundTests : IDisposable
             else
                 AssertOrdinary(pair.First.Packet, pair.Second);
         });
+    }
+
+    [Fact]
+    public void What_was_staged_leaves_before_what_is_read_next_whenever_control_says_so()
+    {
+        List<byte[]> expected = [];
+        void Give()
+        {
+            byte[] packet = New(isIPv6: false, isUdp: true, 100 + expected.Count).Build();
+            expected.Add(packet);
+            _lane.Tun.Give(TunPair.NoHeader, packet);
+        }
+
+        void Read() => Assert.True(_lane.Outbound.OnReadable(null, Now));
+
+        Peer peer = _lane.Tunnel.Peer;
+        Destination destination = peer.Destination!;
+        Give();
+        Read();
+        peer.Destination = null;
+        Give();
+        Read();
+        Give();
+        Read();
+        peer.Destination = destination;
+        // The session is there, and control has not yet come to say so.
+        Give();
+        Read();
+        Assert.True(peer.Staged.TryAsk(out _));
+        Give();
+        Read();
+        _lane.Outbound.SendStaged(peer, null, Now);
+        // Staged packets are in the lane's batch, and not sent.
+        Assert.True(peer.Staged.IsEmpty);
+        Give();
+        List<byte[]> sent = _lane.Send();
+        Assert.Equal(expected.Count, sent.Count);
+        Assert.All(expected.Zip(sent), pair => AssertOrdinary(pair.First, pair.Second));
+    }
+
+    [Fact]
+    public void What_still_cannot_be_sent_is_staged_again_in_its_order()
+    {
+        Peer peer = _lane.Tunnel.Peer;
+        for (byte i = 1; i <= 5; i++)
+            peer.Stage([i]);
+        peer.Destination = null;
+        _lane.Outbound.SendStaged(peer, null, Now);
+        Assert.Equal([1, 2, 3, 4, 5], peer.Staged.TakeAll(Peer.NoLane).Select(packet => (int)packet[0]));
+        Assert.True(_lane.Inbox.TryTake(out Peer? told));
+        Assert.Equal(PeerSignals.HasStaged, told.TakeSignals());
+        Assert.Equal(0, _lane.Dropped);
     }
 
     [Fact]

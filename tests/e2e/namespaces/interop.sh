@@ -30,6 +30,12 @@ Wireguard_go_initiates_and_we_answer() {
   equal "learned endpoint" "$(endpoint_of enclave host udp)" "$(field host endpoints)"
 }
 
+New_one_way_flows_to_wireguard_go_keep_their_order() {
+  with_wireguard_go
+  introduce enclave host
+  new_flows_keep_their_order host enclave udp 40
+}
+
 Wireguard_go_and_we_speak_over_IPv6() {
   new_machines host enclave
   wire host enclave

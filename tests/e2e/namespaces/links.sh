@@ -55,6 +55,27 @@ Small_and_large_MTUs_are_honoured() {
   copy_checksummed host enclave 5
 }
 
+Largest_MTU_works_over_tcp() { largest_mtu_works tcp4 65498; }
+Largest_MTU_works_over_udp() { largest_mtu_works udp4 65475; }
+Largest_MTU_works_over_udp6() { largest_mtu_works udp6 65495; }
+
+# One that is larger is said to be, and what no frame or datagram carries is counted.
+largest_mtu_works() { # NETWORK MTU
+  local machine largest=$2
+  tunnel "$1"
+  for machine in host enclave; do ip -n "$machine-$$" link set wg0 mtu "$largest"; done
+  pings host enclave -M do -s $((largest - 28))
+  pings enclave host -M do -s $((largest - 28))
+  equal "packets too long" 0 "$(counter host too_long)"
+  ! grep -q 'too large' "$work/host.log" || fail "complains of an MTU that works: $(grep 'too large' "$work/host.log")"
+  for machine in host enclave; do ip -n "$machine-$$" link set wg0 mtu $((largest + 1)); done
+  wait_for 5 grep -q "ERROR.*MTU $((largest + 1)) is too large.*$largest" "$work/host.log" || fail "no word of the MTU"
+  pings host enclave -M do -s $((largest - 28))
+  if at host ping -q -c 2 -i 0.2 -W 1 -M do -s $((largest + 1 - 28)) "${inner[enclave]}" >/dev/null; then fail "a packet too long came"; fi
+  equal "packets too long" 2 "$(counter host too_long)"
+  equal "packets dropped besides" "0 0" "$(counter host dropped_packets) $(counter host not_sent)"
+}
+
 Interface_moved_to_another_namespace_keeps_working_on_tcp() { moves tcp; }
 Interface_moved_to_another_namespace_keeps_working_on_udp() { moves udp; }
 

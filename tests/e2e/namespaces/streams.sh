@@ -290,3 +290,8 @@ nothing_refused() {
     equal "refused at $machine" 0 "$(counter $machine refused_connections)"
   done
 }
+
+New_one_way_flows_keep_their_order_over_streams() {
+  tunnel tcp4
+  new_flows_keep_their_order host enclave tcp4 40
+}
