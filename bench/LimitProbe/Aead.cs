@@ -53,6 +53,8 @@ public sealed class Aead : IDisposable
     /// <summary>Nothing is held.</summary>
     public void Forget() => _scratch.AsSpan().Clear();
 
+    internal void ForgetShort() => Forget();
+
     /// <summary>Nothing is held.</summary>
     public void Dispose() => Forget();
 

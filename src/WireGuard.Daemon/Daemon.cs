@@ -98,6 +98,7 @@ internal sealed class Daemon : IDisposable
             _loop.RunOnce(_grace.IsEmpty ? -1 : GraceMs);
             _grace.Poll();
             _aead.Forget();
+            DeadFrames.Wipe();
         }
 
         Log.ShuttingDown(_log, _stopReason);

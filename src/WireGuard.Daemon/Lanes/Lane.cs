@@ -202,6 +202,7 @@ internal sealed class Lane : IDisposable
             case LaneEvents.Wake:
                 Sys.EventFdReset(_wake);
                 _aead.Forget();
+                DeadFrames.Wipe();
                 break;
         }
     }

@@ -28,6 +28,9 @@ public sealed unsafe class Aead : IDisposable
     /// <summary>Length in bytes of a nonce.</summary>
     internal const int NonceSize = 12;
 
+    // From this length on libcrypto uses all the registers it knows how to use.
+    private const int WideMessage = 2048;
+
     // One EVP_CIPHER_CTX a direction, as a keypair has one key a direction.
     private void* _sealing;
     private void* _opening;
@@ -86,16 +89,19 @@ public sealed unsafe class Aead : IDisposable
     }
 
     /// <summary>
-    /// Overwrites what is still held of the last keys and messages. The next call would do so too; this is for where there may be
-    /// none for long, so that the end of a keypair is the end of its keys.
+    /// Overwrites what is still held of the last keys and messages, in the contexts and in the processor's registers. The next call
+    /// would do so too; this is for where there may be none for long, so that the end of a keypair is the end of its keys. Does
+    /// nothing if nothing was used since the last time. What is on the stack is <see cref="DeadFrames"/>'s.
     /// </summary>
     public void Forget()
     {
-        Span<byte> zero = stackalloc byte[KeySize];
-        Span<byte> tag = stackalloc byte[TagSize];
-        Seal(zero, 0, default, default, tag);
-        TryOpen(zero, 0, default, tag, default);
+        ReadOnlySpan<byte> zero = stackalloc byte[KeySize];
+        if (IsSame(zero, _sealingKey) && IsSame(zero, _openingKey)) return;
+        Overwrite(stackalloc byte[WideMessage + TagSize]);
     }
+
+    /// <summary>As <see cref="Forget"/>, after messages that were too short for wide registers.</summary>
+    internal void ForgetShort() => Overwrite(stackalloc byte[TagSize]);
 
     /// <summary>Frees the contexts, which libcrypto wipes.</summary>
     public void Dispose()
@@ -168,6 +174,13 @@ public sealed unsafe class Aead : IDisposable
         GC.KeepAlive(this);
         if (!authentic) CryptographicOperations.ZeroMemory(plaintext);
         return authentic;
+    }
+
+    private void Overwrite(Span<byte> message)
+    {
+        ReadOnlySpan<byte> zero = stackalloc byte[KeySize];
+        Seal(zero, 0, default, message[..^TagSize], message);
+        TryOpen(zero, 0, default, message, message[..^TagSize]);
     }
 
     // In constant time. CryptographicOperations.FixedTimeEquals, which goes byte by byte and is never optimised, takes longer

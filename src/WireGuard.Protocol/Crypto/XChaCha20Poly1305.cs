@@ -35,7 +35,7 @@ public static class XChaCha20Poly1305
         {
             Derive(key, nonce, subkey, rest);
             aead.Seal(subkey, rest, aad, plaintext, ciphertext);
-            aead.Forget();
+            aead.ForgetShort();
         }
         finally
         {
@@ -65,7 +65,7 @@ public static class XChaCha20Poly1305
         {
             Derive(key, nonce, subkey, rest);
             bool authentic = aead.TryOpen(subkey, rest, aad, ciphertext, plaintext);
-            aead.Forget();
+            aead.ForgetShort();
             return authentic;
         }
         finally

@@ -29,6 +29,7 @@ public sealed class CookieChecker : IDisposable
         Span<byte> expected = stackalloc byte[MacKeys.MacSize];
         Blake2s.Mac(_secret, source, cookie);
         Blake2s.Mac(cookie, message[..^MacKeys.MacSize], expected);
+        CryptographicOperations.ZeroMemory(cookie);
         return CryptographicOperations.FixedTimeEquals(expected, MacKeys.Mac2(message));
     }
 
@@ -53,6 +54,7 @@ public sealed class CookieChecker : IDisposable
         reply.ReceiverIndex = senderIndex;
         SecureRandom.Fill(reply.Nonce);
         XChaCha20Poly1305.Seal(_keys.CookieKey, reply.Nonce, MacKeys.Mac1(message), cookie, reply.EncryptedCookie);
+        CryptographicOperations.ZeroMemory(cookie);
     }
 
     public void Dispose() => CryptographicOperations.ZeroMemory(_secret);

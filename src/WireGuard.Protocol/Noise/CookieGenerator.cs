@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 public sealed class CookieGenerator : IDisposable
 {
-    private readonly byte[] _cookie = new byte[CookieReplyMessage.CookieSize];
+    private readonly byte[] _cookie = GC.AllocateArray<byte>(CookieReplyMessage.CookieSize, pinned: true);
     private readonly byte[] _lastMac1 = new byte[MacKeys.MacSize];
     private readonly MacKeys _keys;
     private long _cookieBornMs = long.MinValue;
@@ -41,10 +41,19 @@ public sealed class CookieGenerator : IDisposable
             || !XChaCha20Poly1305.TryOpen(_keys.CookieKey, reply.Nonce, _lastMac1, reply.EncryptedCookie, cookie))
             return false;
         cookie.CopyTo(_cookie);
+        CryptographicOperations.ZeroMemory(cookie);
         _cookieBornMs = nowMs;
         _sentMac1 = false;
         return true;
     }
 
-    public void Dispose() => CryptographicOperations.ZeroMemory(_cookie);
+    /// <summary>Wipes the peer's cookie. Under load the peer will give another.</summary>
+    public void Forget()
+    {
+        CryptographicOperations.ZeroMemory(_cookie);
+        _cookieBornMs = long.MinValue;
+        _sentMac1 = false;
+    }
+
+    public void Dispose() => Forget();
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using WireGuard.Protocol.Crypto;
 
@@ -17,14 +18,18 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 public sealed class HandshakeInitiator : IDisposable
 {
-    private readonly byte[] _ephemeralPrivate = GC.AllocateArray<byte>(X25519.KeySize, pinned: true);
-    private SymmetricState _state;
+    // The ephemeral private key, then the state. Pinned, so that no collection leaves copies.
+    private readonly byte[] _secrets = GC.AllocateArray<byte>(X25519.KeySize + SymmetricState.Size, pinned: true);
 
     /// <summary>Whether an initiation waits for its response.</summary>
     public bool IsWaiting { get; private set; }
 
     /// <summary>The index by which a response, or a cookie reply, names the initiation that waits.</summary>
     public uint LocalIndex { get; private set; }
+
+    private Span<byte> EphemeralPrivate => _secrets.AsSpan(0, X25519.KeySize);
+
+    private ref SymmetricState State => ref MemoryMarshal.AsRef<SymmetricState>(_secrets.AsSpan(X25519.KeySize));
 
     /// <summary>Writes an initiation without its macs. It replaces one that still waits.</summary>
     /// <returns>False when no handshake is possible with this peer (see <see cref="RemoteIdentity.CanHandshake"/>).</returns>
@@ -64,8 +69,8 @@ public sealed class HandshakeInitiator : IDisposable
         message.SenderIndex = localIndex;
         ephemeralPublic.CopyTo(message.Ephemeral);
 
-        _state = state;
-        ephemeral.Bytes.CopyTo(_ephemeralPrivate);
+        State = state;
+        ephemeral.Bytes.CopyTo(EphemeralPrivate);
         LocalIndex = localIndex;
         IsWaiting = true;
         state.Wipe();
@@ -81,9 +86,9 @@ public sealed class HandshakeInitiator : IDisposable
     {
         if (!IsWaiting || message.ReceiverIndex != LocalIndex)
             return null;
-        SymmetricState state = _state;
+        SymmetricState state = State;
         bool authentic = IKpsk2.TryReadResponse(
-            ref state, aead, _ephemeralPrivate, local.Bytes, message.Ephemeral, remote.PresharedKeyBytes,
+            ref state, aead, EphemeralPrivate, local.Bytes, message.Ephemeral, remote.PresharedKeyBytes,
             message.EncryptedNothing, default);
         Keypair? keypair = authentic
             ? Keypair.Derive(ref state, isInitiator: true, LocalIndex, message.SenderIndex, nowMs)
@@ -99,8 +104,7 @@ public sealed class HandshakeInitiator : IDisposable
     {
         IsWaiting = false;
         LocalIndex = 0;
-        _state.Wipe();
-        CryptographicOperations.ZeroMemory(_ephemeralPrivate);
+        CryptographicOperations.ZeroMemory(_secrets);
     }
 
     public void Dispose() => Reset();

@@ -93,12 +93,17 @@ internal static class IKpsk2
         Span<byte> payload)
     {
         Span<byte> key = stackalloc byte[Aead.KeySize];
-        // ss
-        state.MixKey(staticStatic, key);
-        // payload
-        bool opened = state.TryDecryptAndHash(aead, key, encryptedPayload, payload);
-        CryptographicOperations.ZeroMemory(key);
-        return opened;
+        try
+        {
+            // ss
+            state.MixKey(staticStatic, key);
+            // payload
+            return state.TryDecryptAndHash(aead, key, encryptedPayload, payload);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
     }
 
     /// <summary>The responder: <c>e, ee, se, psk, payload</c>.</summary>

@@ -17,6 +17,9 @@ internal struct SymmetricState
     /// <summary>IDENTIFIER, section 5.4: the prologue.</summary>
     public static ReadOnlySpan<byte> Identifier => "WireGuard v1 zx2c4 Jason@zx2c4.com"u8;
 
+    /// <summary>Bytes of the whole, wherever it is kept.</summary>
+    public const int Size = 2 * Blake2s.HashSize;
+
     private Bytes32 _chainingKey;
     private Bytes32 _hash;
 

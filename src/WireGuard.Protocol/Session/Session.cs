@@ -123,10 +123,11 @@ public sealed class Session : IDisposable
         return true;
     }
 
-    /// <summary>Forgets the handshake in flight and every keypair; what was configured stays.</summary>
+    /// <summary>Forgets the handshake in flight, the peer's cookie and every keypair; what was configured stays.</summary>
     public void WipeKeys()
     {
         _initiator.Reset();
+        _cookies.Forget();
         Keypairs.Clear();
     }
 

@@ -1,0 +1,49 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace WireGuard.KeySearch;
+
+/// <summary>All that another process has mapped and that can be read, by /proc/PID/maps and /proc/PID/mem.</summary>
+internal sealed class ProcessMemory(int pid) : IDisposable
+{
+    private readonly SafeFileHandle _memory = File.OpenHandle($"/proc/{pid}/mem");
+
+    /// <summary>Each region in pieces, which overlap by as many bytes as are asked for.</summary>
+    public IEnumerable<(string Region, ArraySegment<byte> Bytes)> Pieces(int overlap)
+    {
+        byte[] buffer = new byte[1 << 20];
+        foreach (string line in File.ReadAllLines($"/proc/{pid}/maps"))
+        {
+            // 7f0000000000-7f0000021000 rw-p 00000000 00:00 0     [stack]
+            string[] fields = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
+            string path = fields.Length > 5 ? fields[5].Trim() : "anonymous";
+            if (fields[1][0] != 'r' || path is "[vvar]" or "[vvar_vclock]" or "[vsyscall]")
+                continue;
+            string[] ends = fields[0].Split('-');
+            long start = long.Parse(ends[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            long end = long.Parse(ends[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            while (start < end)
+            {
+                int length = Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start)), start);
+                if (length <= 0)
+                    break;
+                yield return ($"{fields[1]} {path} at {start:x}", new ArraySegment<byte>(buffer, 0, length));
+                start += start + length < end ? Math.Max(length - overlap, 1) : length;
+            }
+        }
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    private int Read(Span<byte> buffer, long address)
+    {
+        try
+        {
+            return RandomAccess.Read(_memory, buffer, address);
+        }
+        catch (IOException)
+        {
+            return 0; // gone meanwhile, or not to be read: a device
+        }
+    }
+}
