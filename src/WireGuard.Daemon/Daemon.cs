@@ -42,6 +42,7 @@ internal sealed class Daemon : IDisposable
     private readonly LinkMonitor _link;
     private readonly ControlSocketWatch _socketWatch;
     private readonly GenerationMonitor _generation;
+    private readonly Deadline _tick;
     private string? _stopReason;
 
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
@@ -77,6 +78,7 @@ internal sealed class Daemon : IDisposable
         _link = new LinkMonitor(tun);
         _socketWatch = new ControlSocketWatch(uapi);
         _generation = new GenerationMonitor();
+        _tick = new Deadline(Tick);
         Watch();
     }
 
@@ -91,7 +93,7 @@ internal sealed class Daemon : IDisposable
         SetMtu(_link.Mtu);
         if (_link.IsUp)
             BringUp();
-        _loop.At(_loop.NowMs + TickMs, Tick);
+        _loop.Schedule(_tick, _loop.NowMs + TickMs);
 
         while (_stopReason is null)
         {
@@ -148,6 +150,7 @@ internal sealed class Daemon : IDisposable
             _sessions.Schedule(peer);
         },
         OnUnreachable = peer => peer.CountDropped(peer.Staged.Clear()),
+        OnDeadlineMoved = peer => _sessions.Schedule(peer),
         LocalKey = () => _device.PrivateKey?.PublicKey,
     };
 
@@ -236,13 +239,15 @@ internal sealed class Daemon : IDisposable
         foreach (Peer peer in _device.Peers.Values)
             peer.CountDropped(peer.Staged.Clear());
         _network.Close();
+        foreach (Peer peer in _device.Peers.Values)
+            _sessions.Schedule(peer);
         Log.InterfaceDown(_log);
     }
 
     private void Tick()
     {
         (_network as StreamNetwork)?.Sweep();
-        _loop.At(_loop.NowMs + TickMs, Tick);
+        _loop.Schedule(_tick, _loop.NowMs + TickMs);
     }
 
     private void ExpireIfSlept()

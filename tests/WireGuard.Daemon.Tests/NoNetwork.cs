@@ -10,6 +10,12 @@ internal sealed class NoNetwork : Network
     /// <summary>The errno with which no port can be had; 0 for none.</summary>
     public int Refuses { get; set; }
 
+    /// <summary>What it waits for, for every peer.</summary>
+    public long Deadline { get; set; } = long.MaxValue;
+
+    /// <summary>Called when that may have come.</summary>
+    public Action OnTime { get; set; } = () => { };
+
     public override ushort Port => 0;
 
     public override bool IsOpen => false;
@@ -35,6 +41,10 @@ internal sealed class NoNetwork : Network
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message) { }
 
     public override void Answer(Destination from, ReadOnlySpan<byte> message) { }
+
+    public override long NextDeadline(Peer peer) => Deadline;
+
+    public override void OnDeadline(Peer peer) => OnTime();
 
     public override void OnAuthenticated(Peer peer, Destination from) { }
 }

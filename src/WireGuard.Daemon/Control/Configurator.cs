@@ -295,5 +295,6 @@ internal sealed class Configurator
         Log.PeerRemoved(_log, peer);
         _device.Remove(peer);
         _network.OnRemoved(peer);
+        _sessions.Schedule(peer);
     }
 }

@@ -1,4 +1,5 @@
 using WireGuard.Daemon.Interop;
+using WireGuard.Protocol.Session;
 
 namespace WireGuard.Daemon.Control;
 
@@ -10,12 +11,23 @@ internal sealed class ControlLoop : IDisposable
 {
     private readonly EpollEvents _events = new(64);
     private readonly Dictionary<ulong, Action<uint>> _watches = [];
-    private readonly PriorityQueue<Action, long> _deadlines = new();
+    private readonly Deadline.Heap _deadlines = new();
     private readonly int _epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
+    private readonly Func<long> _clock;
     private ulong _lastWatch;
 
+    /// <param name="clock">Boot time in ms; a test may set one by hand.</param>
+    public ControlLoop(Func<long>? clock = null)
+    {
+        _clock = clock ?? Sys.BootMs;
+        NowMs = _clock();
+    }
+
     /// <summary>Boot time in ms, as of this turn of the loop.</summary>
-    public long NowMs { get; private set; } = Sys.BootMs();
+    public long NowMs { get; private set; }
+
+    /// <summary>How many deadlines are scheduled.</summary>
+    public int DeadlineCount => _deadlines.Count;
 
     /// <summary>Called at each turn before anything that was waited for: <see cref="NowMs"/> is new.</summary>
     public Action OnWake { get; set; } = () => { };
@@ -48,17 +60,19 @@ internal sealed class ControlLoop : IDisposable
             Sys.EpollDelete(_epoll, fd);
     }
 
-    /// <summary>
-    /// Calls back once, at that time or soon after. It cannot be revoked: whoever comes too late finds nothing to do.
-    /// </summary>
-    public void At(long timeMs, Action onTime) => _deadlines.Enqueue(onTime, timeMs);
+    /// <summary>Has a deadline come at that time or soon after, and not when it was to come before.</summary>
+    /// <param name="deadline">It comes once; it may be scheduled again, also when it comes.</param>
+    /// <param name="atMs">Boot time in ms; <see cref="PeerTimers.Never"/> cancels it.</param>
+    public void Schedule(Deadline deadline, long atMs) => _deadlines.Set(deadline, atMs);
+
+    public void Cancel(Deadline deadline) => _deadlines.Set(deadline, PeerTimers.Never);
 
     /// <summary>Waits until something is ready or due, and deals with it.</summary>
     /// <param name="atMostMs">How long to wait; -1 for as long as it takes.</param>
     public void RunOnce(int atMostMs)
     {
         int count = Sys.EpollWait(_epoll, _events, Timeout(atMostMs));
-        NowMs = Sys.BootMs();
+        NowMs = _clock();
         OnWake();
         for (int i = 0; i < count; i++)
         {
@@ -66,21 +80,19 @@ internal sealed class ControlLoop : IDisposable
                 onReady(_events.Events(i));
         }
 
-        while (_deadlines.TryPeek(out Action? onTime, out long timeMs) && timeMs <= NowMs)
-        {
-            _deadlines.Dequeue();
-            onTime();
-        }
+        // No more than there are: one that is set anew for now, again and again, must not keep the loop from its descriptors.
+        for (int left = _deadlines.Count; left > 0 && _deadlines.TakeDue(NowMs) is { } due; left--)
+            due.OnTime();
     }
 
     public void Dispose() => Sys.Close(_epoll);
 
     private int Timeout(int atMostMs)
     {
-        if (!_deadlines.TryPeek(out _, out long timeMs))
+        if (_deadlines.Count == 0)
             return atMostMs;
         // epoll_wait(2) waits on a clock that stops while the machine is suspended; a deadline that passed then is met on waking.
-        int untilDeadline = (int)Math.Clamp(timeMs - Sys.BootMs(), 0, int.MaxValue);
+        int untilDeadline = (int)Math.Clamp(_deadlines.FirstMs - _clock(), 0, int.MaxValue);
         return atMostMs < 0 ? untilDeadline : Math.Min(atMostMs, untilDeadline);
     }
 }

@@ -1,4 +1,5 @@
 using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Session;
 
 namespace WireGuard.Daemon.Control;
 
@@ -39,13 +40,18 @@ internal sealed class DialState
     /// <summary>Before this time it is not dialled again; 0 for at once.</summary>
     public long NotBeforeMs { get; set; }
 
-    /// <summary>Whether a retry is on the control loop's list.</summary>
-    public bool IsRetryScheduled { get; set; }
-
-    /// <summary>When somebody last wanted to send.</summary>
+    /// <summary>When somebody last wanted to send; 0 if nobody waits for a connection.</summary>
     public long WantedMs { get; set; }
 
     public bool IsConnecting => ConnectingFd >= 0;
+
+    /// <summary>
+    /// When the attempt under way has taken too long, or the next one is due; <see cref="PeerTimers.Never"/> if neither is.
+    /// </summary>
+    public long NextDeadline =>
+        IsConnecting ? StartedMs + ConnectTimeoutMs
+        : WantedMs != 0 && Connection is null ? NotBeforeMs
+        : PeerTimers.Never;
 
     /// <summary>
     /// Takes the next delay: 0.5 s to 30 s, doubling, give or take a quarter so that peers do not dial in step.

@@ -25,14 +25,21 @@ internal sealed class ExtraStreams
     /// <param name="hellos">To say that a connection joins.</param>
     /// <param name="limit">Connections of a peer, with the first.</param>
     /// <param name="add">Makes a connection of a peer and of a socket that was dialled for it.</param>
+    /// <param name="onDeadlineMoved">Is given a peer whose <see cref="Peer.ExtraDial"/> may have another deadline now.</param>
     /// <param name="log">Of the daemon.</param>
-    public ExtraStreams(ControlLoop loop, Hellos hellos, int limit, Func<Peer, int, StreamConnection> add, ILogger log)
+    public ExtraStreams(
+        ControlLoop loop,
+        Hellos hellos,
+        int limit,
+        Func<Peer, int, StreamConnection> add,
+        Action<Peer> onDeadlineMoved,
+        ILogger log)
     {
         _loop = loop;
         _hellos = hellos;
         _limit = limit;
         _add = add;
-        _dialer = new StreamDialer(loop, peer => peer.ExtraDial, IsWanted, OnDialed, _ => { }, log);
+        _dialer = new StreamDialer(loop, peer => peer.ExtraDial, IsWanted, OnDialed, _ => { }, onDeadlineMoved, log);
     }
 
     /// <summary>SO_MARK of new sockets.</summary>
@@ -59,6 +66,9 @@ internal sealed class ExtraStreams
             _dialer.Failed(peer, reason);
         _dialer.Want(peer);
     }
+
+    /// <summary>Does what is due for the peer.</summary>
+    public void OnDeadline(Peer peer) => _dialer.OnDeadline(peer);
 
     /// <summary>The peer has authenticated on a connection.</summary>
     public void Succeeded(StreamConnection connection) => _dialer.Succeeded(connection, resetsBackoff: false);

@@ -1,4 +1,5 @@
 using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Session;
 
 namespace WireGuard.Daemon.Control;
 
@@ -59,6 +60,16 @@ internal abstract class Network
 
     /// <summary>An authentic handshake message of the peer came from there.</summary>
     public abstract void OnAuthenticated(Peer peer, Destination from);
+
+    /// <summary>
+    /// When <see cref="OnDeadline"/> is next to be called for the peer; <see cref="PeerTimers.Never"/> if nothing waits.
+    /// </summary>
+    public virtual long NextDeadline(Peer peer) => PeerTimers.Never;
+
+    /// <summary>Does what is due for the peer.</summary>
+    public virtual void OnDeadline(Peer peer)
+    {
+    }
 
     /// <summary>The peer has said HELLO under a keypair in use.</summary>
     public virtual void OnHello(Peer peer)

@@ -23,7 +23,7 @@ internal sealed class OpenConnections
     private readonly int[] _laneWakes;
     private readonly LaneShares _shares;
     private readonly Strangers _strangers = new();
-    private uint _lastId;
+    private ulong _nextId = LaneEvents.FirstStream;
 
     public OpenConnections(ControlLoop loop, ControlInbox inbox, IReadOnlyList<Lane> lanes, Published published, ILogger log)
     {
@@ -99,7 +99,7 @@ internal sealed class OpenConnections
 
     private StreamConnection Begin(int fd, EndpointAddress address, int lane, Peer? dialedFor)
     {
-        var connection = new StreamConnection(fd, ++_lastId, address, dialedFor is not null, _inbox)
+        var connection = new StreamConnection(fd, _nextId++, address, dialedFor is not null, _inbox)
         {
             SinceMs = _loop.NowMs,
             LaneWakes = _laneWakes,

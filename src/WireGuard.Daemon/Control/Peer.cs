@@ -53,8 +53,8 @@ internal sealed class Peer
     public KeypairRotation Keypairs => Session.Keypairs;
 
     /// <summary>
-    /// The connection that is a lane's: always the same while the set of them is, so that the order of a flow, which stays on its lane,
-    /// is kept. Null when there is none.
+    /// The connection that is a lane's: always the same while the set of them is, so that the order of a flow, which stays on its
+    /// lane, is kept. Null when there is none.
     /// </summary>
     /// <param name="lane">
     /// The lane's index, or <see cref="NoLane"/> for the control thread, which sends where handshakes go.
@@ -66,7 +66,8 @@ internal sealed class Peer
     }
 
     /// <summary>
-    /// The connection that a lane sends on now. When the set has changed, it moves to the one that is its own only after a pause of
+    /// The connection that a lane sends on now. When the set has changed, it moves to the one that is its own only after a pause
+    /// of
     /// <see cref="QuietMs"/>: what it sends there must not overtake what is still under way.
     /// </summary>
     public StreamConnection? StreamToSendOn(int lane, long nowMs)
@@ -137,8 +138,8 @@ internal sealed class Peer
     /// <summary>When the last handshake was completed, in seconds and nanoseconds since 1970; 0 for never.</summary>
     public (long Seconds, int Nanoseconds) LastHandshake { get; set; }
 
-    /// <summary>When its timers are to be looked at; <see cref="PeerTimers.Never"/> if not by themselves.</summary>
-    public long WakeAt { get; set; } = PeerTimers.Never;
+    /// <summary>The one time at which something of it is to be looked at; null before it is scheduled first.</summary>
+    public Deadline? Deadline { get; set; }
 
     /// <summary>Whether it was removed: what still refers to it must let go.</summary>
     public bool IsRemoved { get; set; }

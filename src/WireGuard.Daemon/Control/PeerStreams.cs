@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Session;
 
 namespace WireGuard.Daemon.Control;
 
@@ -105,10 +106,31 @@ internal sealed class PeerStreams
             StreamConnection? other = Used(peer).FirstOrDefault() ?? peer.Connections.FindLast(candidate => !candidate.IsFailed);
             peer.Destination = other;
             if (other is not null)
-                other.IsYielding = false;
+                (other.IsYielding, other.SettledMs) = (false, PeerTimers.Never);
         }
 
         Publish(peer);
+    }
+
+    /// <summary>
+    /// When the first of a peer's connections that yield is to be closed; <see cref="PeerTimers.Never"/> if none is.
+    /// </summary>
+    public static long NextDeadline(Peer peer)
+    {
+        long first = PeerTimers.Never;
+        foreach (StreamConnection connection in peer.Connections)
+            first = Math.Min(first, connection.SettledMs);
+        return first;
+    }
+
+    /// <summary>Closes those that have yielded for long enough.</summary>
+    public void OnDeadline(Peer peer)
+    {
+        foreach (StreamConnection connection in peer.Connections.ToArray())
+        {
+            if (_loop.NowMs >= connection.SettledMs)
+                _close(connection, "another has taken its place");
+        }
     }
 
     /// <summary>The one that a peer with too many can best do without.</summary>
@@ -142,14 +164,8 @@ internal sealed class PeerStreams
     {
         loser.IsYielding = true;
         Log.ConnectionSuperseded(_log, peer, loser.Address);
-        if (!loser.IsDialed && haveCrossed)
-            return;
-        _loop.At(_loop.NowMs + SettleMs, () =>
-        {
-            // If the winner was lost meanwhile, it may be in use again.
-            if (loser.IsYielding)
-                _close(loser, "another has taken its place");
-        });
+        if (loser.IsDialed || !haveCrossed)
+            loser.SettledMs = _loop.NowMs + SettleMs;
     }
 
     private void Publish(Peer peer) => peer.StreamByLane = ByLane([.. Used(peer)], _lanes);

@@ -79,22 +79,21 @@ internal sealed class SessionDriver
     /// <summary>A connection to the peer was made: a handshake begins on it, as soon as one may.</summary>
     public void OnReached(Peer peer)
     {
-        long fromMs = peer.Session.Timers.AllowInitiation(_loop.NowMs);
-        if (fromMs <= _loop.NowMs)
-            Initiate(peer);
-        else
-            _loop.At(fromMs, () => Initiate(peer));
+        if (peer.Session.Timers.AllowInitiation(_loop.NowMs))
+            _handshakes.Begin(peer, isRetry: true);
+        Schedule(peer);
     }
 
-    /// <summary>Looks at the peer's timers again, after anything that may have moved one.</summary>
+    /// <summary>
+    /// Sets the peer's one deadline anew, after anything that may have moved one of its parts: the first of what its session and
+    /// its connections wait for. A peer that was removed, or one of an interface that is down, has none.
+    /// </summary>
     public void Schedule(Peer peer)
     {
-        long deadline = _device.IsUp && !peer.IsRemoved ? peer.Session.Timers.NextDeadline(_loop.NowMs) : PeerTimers.Never;
-        // An earlier wake-up that is on the list already will come here again; a later one is left to find nothing to do.
-        if (deadline >= peer.WakeAt)
-            return;
-        peer.WakeAt = deadline;
-        _loop.At(deadline, () => Wake(peer, deadline));
+        peer.Deadline ??= new Deadline(() => OnDeadline(peer));
+        _loop.Schedule(peer.Deadline, _device.IsUp && !peer.IsRemoved
+            ? Math.Min(peer.Session.Timers.NextDeadline(_loop.NowMs), _network.NextDeadline(peer))
+            : PeerTimers.Never);
     }
 
     /// <summary>Has lanes send what they have staged for the peer; begins what is missing for that.</summary>
@@ -135,14 +134,6 @@ internal sealed class SessionDriver
         Schedule(peer);
     }
 
-    private void Initiate(Peer peer)
-    {
-        if (peer.IsRemoved)
-            return;
-        _handshakes.Begin(peer, isRetry: true);
-        Schedule(peer);
-    }
-
     /// <returns>False when nothing is staged.</returns>
     private bool TryAskLanes(Peer peer)
     {
@@ -168,16 +159,12 @@ internal sealed class SessionDriver
         SendStaged(peer);
     }
 
-    private void Wake(Peer peer, long deadline)
+    private void OnDeadline(Peer peer)
     {
-        if (peer.WakeAt != deadline)
-            return;
-        peer.WakeAt = PeerTimers.Never;
-        if (peer.IsRemoved || !_device.IsUp)
-            return;
         SessionAction action;
         while ((action = peer.Session.Timers.Poll(_loop.NowMs)) != SessionAction.None)
             Do(peer, action);
+        _network.OnDeadline(peer);
         Schedule(peer);
     }
 
@@ -185,6 +172,9 @@ internal sealed class SessionDriver
     {
         switch (action)
         {
+            case SessionAction.Initiate:
+                _handshakes.Begin(peer, isRetry: true);
+                break;
             case SessionAction.BeginHandshake:
                 Log.NoReply(_log, peer);
                 _network.OnSilence(peer, isHandshake: false);

@@ -19,6 +19,7 @@ internal sealed class StreamDialer
     private readonly Func<Peer, bool> _isNeeded;
     private readonly Action<Peer, int> _onConnected;
     private readonly Action<Peer> _onAbandoned;
+    private readonly Action<Peer> _onDeadlineMoved;
     private uint _mark;
 
     /// <param name="loop">The control loop.</param>
@@ -26,6 +27,7 @@ internal sealed class StreamDialer
     /// <param name="isNeeded">Whether a connection to the peer would be of use.</param>
     /// <param name="onConnected">Is given a peer and the socket that is connected to its endpoint.</param>
     /// <param name="onAbandoned">Is given a peer that nobody has wanted for long, and that is dialled no more.</param>
+    /// <param name="onDeadlineMoved">Is given a peer whose <see cref="DialState.NextDeadline"/> may be another now.</param>
     /// <param name="log">Of the daemon.</param>
     public StreamDialer(
         ControlLoop loop,
@@ -33,6 +35,7 @@ internal sealed class StreamDialer
         Func<Peer, bool> isNeeded,
         Action<Peer, int> onConnected,
         Action<Peer> onAbandoned,
+        Action<Peer> onDeadlineMoved,
         ILogger log)
     {
         _loop = loop;
@@ -40,6 +43,7 @@ internal sealed class StreamDialer
         _isNeeded = isNeeded;
         _onConnected = onConnected;
         _onAbandoned = onAbandoned;
+        _onDeadlineMoved = onDeadlineMoved;
         _log = log;
     }
 
@@ -64,6 +68,23 @@ internal sealed class StreamDialer
         _stateOf(peer).WantedMs = _loop.NowMs;
         _wanted.Add(peer);
         Proceed(peer);
+        _onDeadlineMoved(peer);
+    }
+
+    /// <summary>Does what is due by the peer's <see cref="DialState.NextDeadline"/>.</summary>
+    public void OnDeadline(Peer peer)
+    {
+        DialState dial = _stateOf(peer);
+        if (_loop.NowMs < dial.NextDeadline)
+            return;
+        if (!dial.IsConnecting)
+        {
+            Proceed(peer);
+            return;
+        }
+
+        Abort(dial);
+        Failed(peer, Errno.Text(Errno.ETIMEDOUT));
     }
 
     /// <summary>The connection that was dialled is of no use: the next attempt comes after the backoff.</summary>
@@ -74,7 +95,7 @@ internal sealed class StreamDialer
         dial.NotBeforeMs = _loop.NowMs + delayMs;
         dial.Connection = null;
         Log.DialFailed(_log, peer, peer.Endpoint, reason, delayMs);
-        ScheduleRetry(peer);
+        _onDeadlineMoved(peer);
     }
 
     /// <summary>A peer has authenticated on a connection: if it was this dialler's, the attempt is over.</summary>
@@ -84,7 +105,7 @@ internal sealed class StreamDialer
     {
         if (connection.DialedFor is not { } peer || _stateOf(peer).Connection != connection)
             return;
-        _stateOf(peer).Connection = null;
+        Forget(peer);
         if (resetsBackoff)
             _stateOf(peer).ResetBackoff();
     }
@@ -104,10 +125,8 @@ internal sealed class StreamDialer
         DialState dial = _stateOf(peer);
         if (dial.IsConnecting)
             Abort(dial);
-        dial.Connection = null;
-        dial.WantedMs = 0;
         dial.ResetBackoff();
-        _wanted.Remove(peer);
+        Forget(peer);
     }
 
     /// <summary>Stops all attempts: the network closes.</summary>
@@ -117,13 +136,28 @@ internal sealed class StreamDialer
             Cancel(peer);
     }
 
+    /// <summary>Nobody waits for a connection any more.</summary>
+    private void Forget(Peer peer)
+    {
+        DialState dial = _stateOf(peer);
+        dial.Connection = null;
+        dial.WantedMs = 0;
+        _wanted.Remove(peer);
+        _onDeadlineMoved(peer);
+    }
+
     private void Proceed(Peer peer)
     {
         DialState dial = _stateOf(peer);
-        // Nobody listens on port 0: `get` shows it for a peer that called us, and it may come back with a saved configuration.
-        if (dial.IsConnecting || dial.Connection is not null || peer.IsRemoved || dial.WantedMs == 0
-            || !_isNeeded(peer) || peer.Endpoint is not { Port: not 0 } endpoint)
+        if (dial.IsConnecting || dial.Connection is not null || dial.WantedMs == 0)
             return;
+        // Nobody listens on port 0: `get` shows it for a peer that called us, and it may come back with a saved configuration.
+        if (peer.IsRemoved || !_isNeeded(peer) || peer.Endpoint is not { Port: not 0 } endpoint)
+        {
+            Forget(peer);
+            return;
+        }
+
         if (_loop.NowMs - dial.WantedMs >= Limits.RekeyAttemptTimeMs)
         {
             Cancel(peer);
@@ -132,10 +166,7 @@ internal sealed class StreamDialer
         }
 
         if (_loop.NowMs < dial.NotBeforeMs)
-        {
-            ScheduleRetry(peer);
             return;
-        }
 
         int fd = StreamSocket.Connect(endpoint, Mark);
         if (fd < 0)
@@ -156,7 +187,6 @@ internal sealed class StreamDialer
         dial.ConnectingFd = fd;
         dial.StartedMs = _loop.NowMs;
         dial.Watch = watch;
-        _loop.At(_loop.NowMs + DialState.ConnectTimeoutMs, () => TimedOut(peer, fd));
     }
 
     private void Connected(Peer peer, int fd)
@@ -173,16 +203,7 @@ internal sealed class StreamDialer
         }
 
         _onConnected(peer, fd);
-    }
-
-    private void TimedOut(Peer peer, int fd)
-    {
-        DialState dial = _stateOf(peer);
-        // The number may stand for a later attempt: that one has its own time.
-        if (dial.ConnectingFd != fd || _loop.NowMs - dial.StartedMs < DialState.ConnectTimeoutMs)
-            return;
-        Abort(dial);
-        Failed(peer, Errno.Text(Errno.ETIMEDOUT));
+        _onDeadlineMoved(peer);
     }
 
     private void Abort(DialState dial)
@@ -190,18 +211,5 @@ internal sealed class StreamDialer
         _loop.Unwatch(dial.Watch, dial.ConnectingFd);
         Sys.Close(dial.ConnectingFd);
         dial.ConnectingFd = -1;
-    }
-
-    private void ScheduleRetry(Peer peer)
-    {
-        DialState dial = _stateOf(peer);
-        if (dial.IsRetryScheduled)
-            return;
-        dial.IsRetryScheduled = true;
-        _loop.At(dial.NotBeforeMs, () =>
-        {
-            dial.IsRetryScheduled = false;
-            Proceed(peer);
-        });
     }
 }

@@ -21,6 +21,7 @@ internal sealed class StreamListener
     private readonly ControlLoop _loop;
     private readonly Action<int, EndpointAddress> _onAccepted;
     private readonly List<(int Fd, ulong Watch)> _sockets = [];
+    private readonly Deadline _resume;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="onAccepted">Is given each connection and its far end.</param>
@@ -28,6 +29,7 @@ internal sealed class StreamListener
     {
         _loop = loop;
         _onAccepted = onAccepted;
+        _resume = new Deadline(Resume);
     }
 
     /// <summary>The port all are bound to; 0 while closed.</summary>
@@ -50,6 +52,7 @@ internal sealed class StreamListener
 
     public void Close()
     {
+        _loop.Cancel(_resume);
         foreach ((int fd, ulong watch) in _sockets)
         {
             _loop.Unwatch(watch, fd);
@@ -155,12 +158,14 @@ internal sealed class StreamListener
 
     private void Pause(int listener)
     {
-        ulong watch = _sockets.Find(socket => socket.Fd == listener).Watch;
-        _loop.Change(watch, listener, 0);
-        _loop.At(_loop.NowMs + PauseMs, () =>
-        {
-            if (_sockets.Contains((listener, watch)))
-                _loop.Change(watch, listener, EPOLLIN);
-        });
+        _loop.Change(_sockets.Find(socket => socket.Fd == listener).Watch, listener, 0);
+        // With two that pause, the later one resumes both.
+        _loop.Schedule(_resume, _loop.NowMs + PauseMs);
+    }
+
+    private void Resume()
+    {
+        foreach ((int fd, ulong watch) in _sockets)
+            _loop.Change(watch, fd, EPOLLIN);
     }
 }

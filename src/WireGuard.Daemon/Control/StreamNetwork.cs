@@ -48,8 +48,14 @@ internal sealed class StreamNetwork : Network
         _hellos = hellos;
         _streams = new PeerStreams(loop, lanes.Count, Close, log) { LocalKey = () => LocalKey!() };
         _dialer = new StreamDialer(
-            loop, peer => peer.Dial, peer => peer.Destination is null, OnDialed, peer => OnUnreachable!(peer), log);
-        _extras = new ExtraStreams(loop, hellos, streams, _connections.Dialed, log);
+            loop,
+            peer => peer.Dial,
+            peer => peer.Destination is null,
+            OnDialed,
+            peer => OnUnreachable!(peer),
+            peer => OnDeadlineMoved!(peer),
+            log);
+        _extras = new ExtraStreams(loop, hellos, streams, _connections.Dialed, peer => OnDeadlineMoved!(peer), log);
     }
 
     /// <summary>A connection to the peer was made: a handshake is to be sent on it.</summary>
@@ -60,6 +66,9 @@ internal sealed class StreamNetwork : Network
 
     /// <summary>The peer's endpoint was dialled in vain for too long.</summary>
     public required Action<Peer> OnUnreachable { get; init; }
+
+    /// <summary>What <see cref="NextDeadline"/> says of the peer may be another time now.</summary>
+    public required Action<Peer> OnDeadlineMoved { get; init; }
 
     /// <summary>Our static public key, by which crossing connections are chosen from; null while there is none.</summary>
     public required Func<Protocol.Crypto.PublicKey?> LocalKey { get; init; }
@@ -107,6 +116,16 @@ internal sealed class StreamNetwork : Network
         CloseDialing(peer, "the peer was removed");
         foreach (StreamConnection connection in peer.Connections.ToArray())
             Close(connection, "the peer was removed");
+    }
+
+    public override long NextDeadline(Peer peer) => Math.Min(
+        Math.Min(peer.Dial.NextDeadline, peer.ExtraDial.NextDeadline), PeerStreams.NextDeadline(peer));
+
+    public override void OnDeadline(Peer peer)
+    {
+        _dialer.OnDeadline(peer);
+        _extras.OnDeadline(peer);
+        _streams.OnDeadline(peer);
     }
 
     public override void OnHello(Peer peer) => _extras.Want(peer);
@@ -216,6 +235,7 @@ internal sealed class StreamNetwork : Network
             OnReachable(peer);
         }
 
+        OnDeadlineMoved(peer);
         if (!isNew)
             return;
         if (connection.IsJoined)

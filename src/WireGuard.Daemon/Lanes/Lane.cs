@@ -91,7 +91,8 @@ internal sealed class Lane : IDisposable
     public void ForgetKeys() => Sys.EventFdSignal(_wake);
 
     /// <summary>
-    /// From control: what the lane has staged for a peer may be sent. A peer waits here once (<see cref="StagedPackets.TryAsk"/>).
+    /// From control: what the lane has staged for a peer may be sent. A peer waits here once (<see
+    /// cref="StagedPackets.TryAsk"/>).
     /// </summary>
     public void SendStaged(Peer peer)
     {
@@ -178,7 +179,7 @@ internal sealed class Lane : IDisposable
     {
         if (LaneEvents.IsStream(data))
         {
-            if (!_published.Connections.TryGetValue(LaneEvents.StreamId(data), out StreamConnection? connection))
+            if (!_published.Connections.TryGetValue(data, out StreamConnection? connection))
                 return;
             if ((events & EPOLLOUT) != 0)
                 connection.OnWritable(_index, nowMs);

@@ -39,7 +39,7 @@ internal sealed class Published
     public IndexTable<Peer> Indices { get; } = new();
 
     /// <summary>The open stream connections, by id.</summary>
-    public ConcurrentDictionary<uint, StreamConnection> Connections { get; } = new();
+    public ConcurrentDictionary<ulong, StreamConnection> Connections { get; } = new();
 }
 
 /// <param name="Routes">Which peer a packet goes to, and may come from.</param>

@@ -135,7 +135,7 @@ internal sealed unsafe partial class StreamConnection
             _isFull = false;
         }
 
-        Sys.EpollModify(_epoll, Fd, EPOLLIN, Lanes.LaneEvents.OfStream(Id));
+        Sys.EpollModify(_epoll, Fd, EPOLLIN, Id);
         Interlocked.And(ref _waitingLanes, ~(1UL << lane));
         Drain(nowMs, moved: 0);
     }
@@ -180,7 +180,7 @@ internal sealed unsafe partial class StreamConnection
             }
 
             // Level-triggered: if the socket takes more already, this says so at once, to the owner.
-            Sys.EpollModify(_epoll, Fd, EPOLLIN | EPOLLOUT, Lanes.LaneEvents.OfStream(Id));
+            Sys.EpollModify(_epoll, Fd, EPOLLIN | EPOLLOUT, Id);
             return;
         }
 

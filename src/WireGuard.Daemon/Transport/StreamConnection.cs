@@ -24,11 +24,11 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     private long _heardMs;
 
     /// <param name="fd">A connected, non-blocking socket; owned from now on.</param>
-    /// <param name="id">Never used twice.</param>
+    /// <param name="id">Never used twice; what its lane's epoll calls it (<see cref="Lanes.LaneEvents"/>).</param>
     /// <param name="address">The far end's.</param>
     /// <param name="isDialed">Whether we connected it, rather than accepted.</param>
     /// <param name="inbox">Where news of it goes.</param>
-    public StreamConnection(int fd, uint id, EndpointAddress address, bool isDialed, ControlInbox inbox)
+    public StreamConnection(int fd, ulong id, EndpointAddress address, bool isDialed, ControlInbox inbox)
     {
         Fd = fd;
         Id = id;
@@ -39,7 +39,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     public int Fd { get; }
 
-    public uint Id { get; }
+    public ulong Id { get; }
 
     public override EndpointAddress Address { get; }
 
@@ -82,6 +82,11 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     /// <summary>The peer that control has given it to. Control only.</summary>
     public Peer? Owner { get; set; }
 
+    /// <summary>
+    /// When it has yielded for long enough; <see cref="Protocol.Session.PeerTimers.Never"/> while it does not. Control only.
+    /// </summary>
+    public long SettledMs { get; set; } = Protocol.Session.PeerTimers.Never;
+
     /// <summary>The peer whose endpoint was dialled for it; null if it was accepted. Control only.</summary>
     public Peer? DialedFor { get; init; }
 
@@ -94,7 +99,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     public void AttachTo(int epoll)
     {
         _epoll = epoll;
-        int added = Sys.EpollAdd(epoll, Fd, EPOLLIN, Lanes.LaneEvents.OfStream(Id));
+        int added = Sys.EpollAdd(epoll, Fd, EPOLLIN, Id);
         if (added < 0)
             Fail();
     }

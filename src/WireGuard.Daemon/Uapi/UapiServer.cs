@@ -25,6 +25,7 @@ internal sealed class UapiServer : IDisposable
     private readonly ILogger _log;
     private readonly HashSet<UapiConnection> _connections = [];
     private readonly ulong _watch;
+    private readonly Deadline _resume;
 
     public UapiServer(UapiListener listener, ControlLoop loop, Configurator configurator, NetworkKind network, ILogger log)
     {
@@ -34,10 +35,12 @@ internal sealed class UapiServer : IDisposable
         _network = network;
         _log = log;
         _watch = loop.Watch(listener.Fd, EPOLLIN, _ => Accept());
+        _resume = new Deadline(() => _loop.Change(_watch, _listener.Fd, EPOLLIN));
     }
 
     public void Dispose()
     {
+        _loop.Cancel(_resume);
         _loop.Unwatch(_watch, _listener.Fd);
         foreach (UapiConnection connection in _connections.ToArray())
             connection.Dispose();
@@ -60,7 +63,7 @@ internal sealed class UapiServer : IDisposable
     private void Pause()
     {
         _loop.Change(_watch, _listener.Fd, 0);
-        _loop.At(_loop.NowMs + PauseMs, () => _loop.Change(_watch, _listener.Fd, EPOLLIN));
+        _loop.Schedule(_resume, _loop.NowMs + PauseMs);
     }
 
     private bool TryServe(int fd)

@@ -6,6 +6,7 @@ namespace WireGuard.Protocol.Session;
 /// The timers of one peer (section 6 of the paper), as deadlines that somebody asks about:
 /// <code>
 /// timer                started by                    stopped by                due after                      asks for
+/// initiate             a connection made, too soon   initiation sent, complete what is left of 50 ms          Initiate
 /// retransmit           an initiation sent            handshake complete        REKEY_TIMEOUT + jitter         RetryHandshake*
 /// staged               packets wait, no path to peer an initiation sent        REKEY_ATTEMPT_TIME             DropStaged
 /// new handshake        data sent (first unanswered)  anything received         KEEPALIVE + REKEY_TIMEOUT + j. BeginHandshake
@@ -14,13 +15,14 @@ namespace WireGuard.Protocol.Session;
 /// zero keys            keypair derived; given up     a newer one (starts anew) 3 * REJECT_AFTER_TIME          WipeKeys
 /// * at last AbandonHandshake
 /// </code>
-/// The second and third are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
+/// "New handshake" and "passive keepalive" are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
 /// </summary>
 public sealed class PeerTimers
 {
     /// <summary>The deadline of what is not to happen.</summary>
     public const long Never = long.MaxValue;
 
+    private long _initiateAt = Never;
     private long _retransmitAt = Never;
     private long _dropStagedAt = Never;
     private long _zeroKeysAt = Never;
@@ -78,6 +80,7 @@ public sealed class PeerTimers
     /// <summary>An initiation was sent.</summary>
     public void InitiationSent(long nowMs)
     {
+        _initiateAt = Never;
         _dropStagedAt = Never;
         HandshakeSent(nowMs);
         _initiationSentAt = nowMs;
@@ -98,6 +101,7 @@ public sealed class PeerTimers
     /// <summary>The handshake is complete: we may send, and know the peer is there.</summary>
     public void HandshakeComplete()
     {
+        _initiateAt = Never;
         _retransmitAt = Never;
         _dropStagedAt = Never;
         _attempts = 0;
@@ -107,19 +111,21 @@ public sealed class PeerTimers
     /// The way to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, but only until
     /// the responder no longer takes it for a flood.
     /// </summary>
-    /// <returns>When it may be sent, in ms of boot time: now, or soon.</returns>
-    public long AllowInitiation(long nowMs)
+    /// <returns>Whether it may be sent now; else it is asked for when it may.</returns>
+    public bool AllowInitiation(long nowMs)
     {
         IsInitiationUnanswered = false;
         _initiateFrom = _initiationSentAt == long.MinValue
             ? nowMs
             : Math.Max(nowMs, _initiationSentAt + Limits.InitiationSpacingMs);
-        return _initiateFrom;
+        _initiateAt = _initiateFrom > nowMs ? _initiateFrom : Never;
+        return _initiateAt == Never;
     }
 
     /// <summary>Stops every timer but the persistent keepalive: the interface went down or the peer's keys are gone.</summary>
     public void Stop()
     {
+        _initiateAt = Never;
         _retransmitAt = Never;
         _dropStagedAt = Never;
         _zeroKeysAt = Never;
@@ -132,6 +138,12 @@ public sealed class PeerTimers
     /// <summary>What is due now. To be called until it says <see cref="SessionAction.None"/>.</summary>
     public SessionAction Poll(long nowMs)
     {
+        if (nowMs >= _initiateAt)
+        {
+            _initiateAt = Never;
+            return SessionAction.Initiate;
+        }
+
         if (nowMs >= _retransmitAt)
             return Retransmit(nowMs);
         if (nowMs >= _dropStagedAt)
@@ -172,7 +184,8 @@ public sealed class PeerTimers
     /// </summary>
     public long NextDeadline(long nowMs)
     {
-        long ofControl = Math.Min(Math.Min(_retransmitAt, _dropStagedAt), Math.Min(_zeroKeysAt, PersistentKeepaliveAt));
+        long ofControl = Math.Min(
+            _initiateAt, Math.Min(Math.Min(_retransmitAt, _dropStagedAt), Math.Min(_zeroKeysAt, PersistentKeepaliveAt)));
         Activity.Watch();
         long ofLanes = Math.Min(NewHandshakeAt, PassiveKeepaliveAt);
         if (ofLanes == Never && Activity.TryStopWatching())

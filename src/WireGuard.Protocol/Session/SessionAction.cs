@@ -5,6 +5,9 @@ public enum SessionAction
 {
     None,
 
+    /// <summary>Send an initiation: a connection to the peer was made a moment ago, and by now one may be sent.</summary>
+    Initiate,
+
     /// <summary>Begin a handshake: what we sent was not answered for too long.</summary>
     BeginHandshake,
 

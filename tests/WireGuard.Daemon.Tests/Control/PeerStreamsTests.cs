@@ -109,7 +109,7 @@ public sealed class PeerStreamsTests : IDisposable
         Assert.Equal([newer], PeerStreams.Used(_peer));
         Assert.All(Enumerable.Range(0, 4), lane => Assert.Same(newer, _peer.StreamFor(lane)));
         Assert.Empty(_closed);
-        _loop.RunOnce(0);
+        _streams.OnDeadline(_peer);
         Assert.Equivalent(old.Select(connection => connection.Id), _closed.Select(connection => connection.Id), strict: true);
     }
 
@@ -164,7 +164,7 @@ public sealed class PeerStreamsTests : IDisposable
         Assert.True(old.IsYielding);
         _streams.Release(newer);
         Assert.Same(old, _peer.Destination);
-        _loop.RunOnce(0);
+        _streams.OnDeadline(_peer);
         Assert.Empty(_closed);
     }
 

@@ -8,7 +8,7 @@ namespace WireGuard.Daemon.Tests.Control;
 
 public sealed class SessionDriverTests : IDisposable
 {
-    private readonly ControlLoop _loop = new();
+    private readonly ControlLoop _loop;
     private readonly ControlInbox _inbox = new();
     private readonly Aead _aead = new();
     private readonly SocketPair _pair = new();
@@ -17,22 +17,25 @@ public sealed class SessionDriverTests : IDisposable
     private readonly Device _device;
     private readonly SessionDriver _driver;
     private readonly List<int> _asked = [];
+    private readonly NoNetwork _network = new();
+    private long _nowMs = 1_000_000;
 
     public SessionDriverTests()
     {
+        _loop = new ControlLoop(() => _nowMs);
         _tunnel = new Tunnel(_loop.NowMs);
         _tunnel.Peer.Destination = new StreamConnection(
             _pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
         _device = new Device(new Published(), new GracePeriod([]), () => { });
-        var network = new NoNetwork();
-        var handshakes = new Handshakes(_device, network, _loop, _inbox, _aead, NullLogger.Instance)
+        var handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, NullLogger.Instance)
         {
             OnComplete = _ => { },
             OnAnswered = _ => { },
         };
         var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
-        _driver = new SessionDriver(_device, network, handshakes, hellos, _loop, _batch, () => null, (lane, _) => _asked.Add(lane), NullLogger.Instance);
+        _driver = new SessionDriver(
+            _device, _network, handshakes, hellos, _loop, _batch, () => null, (lane, _) => _asked.Add(lane), NullLogger.Instance);
     }
 
     public void Dispose()
@@ -89,6 +92,55 @@ public sealed class SessionDriverTests : IDisposable
         _driver.SendStaged(peer);
         Assert.Equal(_loop.NowMs + 90_000, peer.Session.Timers.NextDeadline(_loop.NowMs));
         peer.Session.Dispose();
+    }
+
+    [Fact]
+    public void Peer_has_one_deadline_however_often_it_moves_and_none_once_it_is_removed()
+    {
+        _device.IsUp = true;
+        Peer[] peers = [.. Enumerable.Range(0, 10).Select(_ => _device.Add(PrivateKey.Generate().PublicKey))];
+        for (int i = 0; i < 1_000; i++)
+        {
+            Peer peer = peers[i % peers.Length];
+            _nowMs += 200;
+            _loop.RunOnce(0);
+            peer.Activity.DataSent(_nowMs);
+            peer.Session.Timers.SetPersistentKeepalive(1_000 + i, _nowMs);
+            _driver.Schedule(peer);
+            Assert.Equal(Math.Min(i + 1, peers.Length), _loop.DeadlineCount);
+        }
+
+        foreach (Peer peer in peers)
+        {
+            _device.Remove(peer);
+            _driver.Schedule(peer);
+        }
+
+        Assert.Equal(0, _loop.DeadlineCount);
+    }
+
+    [Fact]
+    public void Deadline_of_a_peer_comes_with_the_first_of_its_parts()
+    {
+        _device.IsUp = true;
+        Peer peer = _device.Add(PrivateKey.Generate().PublicKey);
+        peer.Session.Timers.SetPersistentKeepalive(60_000, _nowMs);
+        _driver.Schedule(peer);
+        Assert.Equal(_nowMs + 60_000, peer.Deadline!.AtMs);
+        peer.Session.Timers.InitiationSent(_nowMs);
+        _driver.Schedule(peer);
+        Assert.InRange(peer.Deadline.AtMs, _nowMs + 5_000, _nowMs + 5_333);
+        peer.Session.Timers.HandshakeComplete();
+        _network.Deadline = _nowMs + 9_000;
+        _driver.Schedule(peer);
+        Assert.Equal(_nowMs + 9_000, peer.Deadline.AtMs);
+        _nowMs += 9_000;
+        _network.OnTime = () => _network.Deadline = _nowMs + 7;
+        _loop.RunOnce(-1);
+        Assert.Equal(_nowMs + 7, peer.Deadline.AtMs);
+        _device.IsUp = false;
+        _driver.Schedule(peer);
+        Assert.Equal(0, _loop.DeadlineCount);
     }
 
     private IEnumerable<byte[]> Received() => _pair.ReadMessages().Select(message => _tunnel.Open(message, _loop.NowMs)!);

@@ -429,6 +429,6 @@ public sealed unsafe class StreamConnectionTests : IDisposable
     /// </summary>
     private bool IsWritable(int timeoutMs = 0) =>
         Sys.EpollWait(_epoll, _events, timeoutMs) == 1
-        && _events.Data(0) == LaneEvents.OfStream(7)
+        && _events.Data(0) == 7
         && (_events.Events(0) & EPOLLOUT) != 0;
 }

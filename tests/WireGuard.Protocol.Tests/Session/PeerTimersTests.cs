@@ -46,17 +46,21 @@ public sealed class PeerTimersTests
     public void New_connection_waits_only_until_the_responder_takes_it_for_no_flood()
     {
         _timers.InitiationSent(Now);
-        Assert.Equal(Now + 50, _timers.AllowInitiation(Now + 10));
+        Assert.False(_timers.AllowInitiation(Now + 10));
         Assert.False(_timers.MayInitiate(Now + 49));
         Assert.True(_timers.MayInitiate(Now + 50));
+        Assert.Equal(Now + 50, _timers.NextDeadline(Now + 10));
+        Assert.Equal(SessionAction.None, _timers.Poll(Now + 49));
+        Assert.Equal(SessionAction.Initiate, _timers.Poll(Now + 50));
+        Assert.Equal(SessionAction.None, _timers.Poll(Now + 50));
     }
 
     [Fact]
     public void New_connection_need_not_wait_when_the_last_initiation_was_a_while_ago()
     {
-        Assert.Equal(Now, _timers.AllowInitiation(Now));
+        Assert.True(_timers.AllowInitiation(Now));
         _timers.InitiationSent(Now);
-        Assert.Equal(Now + 60, _timers.AllowInitiation(Now + 60));
+        Assert.True(_timers.AllowInitiation(Now + 60));
         Assert.True(_timers.MayInitiate(Now + 60));
     }
 
@@ -64,8 +68,20 @@ public sealed class PeerTimersTests
     public void New_connection_need_not_wait_after_a_response()
     {
         _timers.ResponseSent(Now);
-        Assert.Equal(Now, _timers.AllowInitiation(Now));
+        Assert.True(_timers.AllowInitiation(Now));
         Assert.True(_timers.MayInitiate(Now));
+    }
+
+    [Fact]
+    public void Initiation_that_a_new_connection_waits_for_is_not_asked_for_once_the_handshake_is_complete_or_stopped()
+    {
+        foreach (Action ends in (Action[])[() => _timers.InitiationSent(Now + 20), _timers.HandshakeComplete, _timers.Stop])
+        {
+            _timers.InitiationSent(Now);
+            Assert.False(_timers.AllowInitiation(Now + 10));
+            ends();
+            Assert.Equal(SessionAction.None, _timers.Poll(Now + 50));
+        }
     }
 
     // ---- section 6.2: a new handshake when data is not answered ---------------------------------------------------
