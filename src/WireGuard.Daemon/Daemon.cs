@@ -63,7 +63,9 @@ internal sealed class Daemon : IDisposable
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
         _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log);
-        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads);
+        _network = _kind.IsStream
+            ? NewStreamNetwork(options.Streams)
+            : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
             OnComplete = peer => _sessions!.OnComplete(peer),
@@ -135,9 +137,10 @@ internal sealed class Daemon : IDisposable
         if (!options.Superpackets || !options.Network.IsStream)
             return null;
         if (!tun.HasHeader)
-            return new Hello(0, HelloFeatures.ShortChecksums);
+            return new Hello(0, HelloFeatures.ShortChecksums | HelloFeatures.Answers);
         HelloFeatures udp = tun.Offloads.HasFlag(TunOffloads.Udp) ? HelloFeatures.Udp : HelloFeatures.None;
-        return new Hello(Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Tcp | udp);
+        return new Hello(
+            Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Answers | HelloFeatures.Tcp | udp);
     }
 
     private StreamNetwork NewStreamNetwork(int streams) => new(

@@ -135,6 +135,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - The connection with {Address} is superseded")]
     public static partial void ConnectionSuperseded(ILogger log, Peer peer, EndpointAddress address);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - The connection with {Address} does not answer, others are used")]
+    public static partial void ConnectionSilent(ILogger log, Peer peer, EndpointAddress address);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Closed the connection with {Address}: {Reason}")]
     public static partial void ConnectionClosed(ILogger log, EndpointAddress address, string reason);
 }

@@ -6,11 +6,12 @@ namespace WireGuard.Daemon.Control;
 /// <summary>
 /// How the dialling of one peer's endpoint stands. Control only.
 /// <code>
-/// Idle --wanted--> Connecting --connected--> Connected (its handshake is under way) --authenticated--> Idle, backoff reset
+/// Idle --wanted--> Connecting --connected--> Connected (its handshake is under way) --authenticated--> Idle
 ///  ^                   |                         |
 ///  |                   `--------failed-----------'--> Waiting --its time has come--> Connecting
 ///  `----- nobody has wanted it for REKEY_ATTEMPT_TIME ---'
 /// </code>
+/// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner has failed, whoever authenticated on it.
 /// </summary>
 internal sealed class DialState
 {
@@ -19,6 +20,9 @@ internal sealed class DialState
 
     /// <summary>How long a connection may take to come about.</summary>
     public const int ConnectTimeoutMs = 10_000;
+
+    /// <summary>A connection that breaks sooner counts as a failed attempt.</summary>
+    public const int ProvenMs = 10_000;
 
     private int _backoffMs = MinBackoffMs;
 

@@ -12,9 +12,6 @@ namespace WireGuard.Daemon.Control;
 /// </summary>
 internal sealed class ExtraStreams
 {
-    /// <summary>One that ends sooner than this counts as a failed attempt: the next comes after a longer while.</summary>
-    private const int ProvenMs = 10_000;
-
     private readonly ControlLoop _loop;
     private readonly Hellos _hellos;
     private readonly int _limit;
@@ -56,14 +53,11 @@ internal sealed class ExtraStreams
     }
 
     /// <summary>One that was used has ended.</summary>
-    public void Replace(Peer peer, StreamConnection lost, string reason)
+    public void Replace(Peer peer, StreamConnection lost, string reason, bool isBroken)
     {
         if (!IsWanted(peer))
             return;
-        if (_loop.NowMs - lost.SinceMs >= ProvenMs)
-            peer.ExtraDial.ResetBackoff();
-        if (_loop.NowMs >= peer.ExtraDial.NotBeforeMs && !peer.ExtraDial.IsConnecting && peer.ExtraDial.Connection is null)
-            _dialer.Failed(peer, reason);
+        _dialer.Ended(peer, lost, reason, isBroken);
         _dialer.Want(peer);
     }
 
@@ -71,7 +65,7 @@ internal sealed class ExtraStreams
     public void OnDeadline(Peer peer) => _dialer.OnDeadline(peer);
 
     /// <summary>The peer has authenticated on a connection.</summary>
-    public void Succeeded(StreamConnection connection) => _dialer.Succeeded(connection, resetsBackoff: false);
+    public void Succeeded(StreamConnection connection) => _dialer.Succeeded(connection);
 
     /// <summary>A connection has ended; if nobody has authenticated on it, the attempt has failed.</summary>
     public void Lost(StreamConnection connection, string reason) => _dialer.Lost(connection, reason);

@@ -57,6 +57,12 @@ internal sealed class Hellos
         Local is { } hello
         && TrySend(peer, connection, peer.Keypairs.Current, hello with { Features = hello.Features | HelloFeatures.Joins });
 
+    /// <summary>Asks for an answer on this connection, if the peer gives any.</summary>
+    public bool TryAsk(Peer peer, StreamConnection connection) =>
+        Local is { } hello && peer.Keypairs.Current is { RemoteHello.Answers: true } keypair
+        && TrySend(
+            peer, connection, keypair, hello with { Features = hello.Features | HelloFeatures.Joins | HelloFeatures.Asks });
+
     private bool TrySend(Peer peer, StreamConnection connection, Keypair? keypair, Hello hello)
     {
         if (keypair is null || !keypair.CanSend(_loop.NowMs))

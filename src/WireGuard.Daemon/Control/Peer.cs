@@ -82,7 +82,7 @@ internal sealed class Peer
             last.Ms = nowMs;
         if (ReferenceEquals(last.Connection, own))
             return own;
-        if (isUnderWay && last.Connection is { IsFailed: false, IsYielding: false } before)
+        if (isUnderWay && last.Connection is { IsFailed: false, IsInUse: true } before)
             return before;
         last.Connection = own;
         return own;

@@ -99,15 +99,27 @@ internal sealed class StreamDialer
     }
 
     /// <summary>A peer has authenticated on a connection: if it was this dialler's, the attempt is over.</summary>
-    /// <param name="connection">The connection.</param>
-    /// <param name="resetsBackoff">Whether the next attempt, whenever it is, may be made at once.</param>
-    public void Succeeded(StreamConnection connection, bool resetsBackoff)
+    public void Succeeded(StreamConnection connection)
     {
-        if (connection.DialedFor is not { } peer || _stateOf(peer).Connection != connection)
-            return;
-        Forget(peer);
-        if (resetsBackoff)
-            _stateOf(peer).ResetBackoff();
+        if (connection.DialedFor is { } peer && _stateOf(peer).Connection == connection)
+            Forget(peer);
+    }
+
+    /// <summary>
+    /// A connection has ended on which the peer had authenticated. If it was in use for long, the next attempt may be made at
+    /// once; if it broke before, it has failed like one that did not come about.
+    /// </summary>
+    /// <param name="peer">The peer.</param>
+    /// <param name="connection">One that we dialled.</param>
+    /// <param name="reason">Why it ended.</param>
+    /// <param name="isBroken">False when we have closed it because we want it no more.</param>
+    public void Ended(Peer peer, StreamConnection connection, string reason, bool isBroken)
+    {
+        DialState dial = _stateOf(peer);
+        if (_loop.NowMs - connection.SinceMs >= DialState.ProvenMs)
+            dial.ResetBackoff();
+        else if (isBroken && !dial.IsConnecting && dial.Connection is null && _loop.NowMs >= dial.NotBeforeMs)
+            Failed(peer, reason);
     }
 
     /// <summary>
@@ -119,21 +131,30 @@ internal sealed class StreamDialer
             Failed(peer, reason);
     }
 
-    /// <summary>Stops the attempt under way: the endpoint has changed, or the peer or the network is gone.</summary>
+    /// <summary>Stops the attempt under way. The delay before the next one stays.</summary>
     public void Cancel(Peer peer)
     {
         DialState dial = _stateOf(peer);
         if (dial.IsConnecting)
             Abort(dial);
-        dial.ResetBackoff();
         Forget(peer);
+    }
+
+    /// <summary>
+    /// Stops the attempt under way, and lets the next one begin at once: the endpoint has changed, or the peer or the network is
+    /// gone.
+    /// </summary>
+    public void Reset(Peer peer)
+    {
+        Cancel(peer);
+        _stateOf(peer).ResetBackoff();
     }
 
     /// <summary>Stops all attempts: the network closes.</summary>
     public void CancelAll()
     {
         foreach (Peer peer in _wanted.ToArray())
-            Cancel(peer);
+            Reset(peer);
     }
 
     /// <summary>Nobody waits for a connection any more.</summary>
@@ -160,7 +181,7 @@ internal sealed class StreamDialer
 
         if (_loop.NowMs - dial.WantedMs >= Limits.RekeyAttemptTimeMs)
         {
-            Cancel(peer);
+            Reset(peer);
             _onAbandoned(peer);
             return;
         }

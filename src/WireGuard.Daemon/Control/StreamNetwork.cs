@@ -7,9 +7,9 @@ namespace WireGuard.Daemon.Control;
 
 /// <summary>
 /// The tunnel over streams (VSOCK or TCP). A connection begins as a stranger's; the first authentic message on it makes it a
-/// peer's. Where a peer last authenticated is where we send; its configured endpoint is where we dial when there is no such
-/// connection and something to send. Which of a peer's connections are used is in <see cref="PeerStreams"/>, how a peer of our
-/// kind comes by several in <see cref="ExtraStreams"/>. Control only.
+/// peer's. Where the peer's newest message came in is where we send; its configured endpoint is where we dial when there is no
+/// such connection and something to send. Which of a peer's connections are used is in <see cref="PeerStreams"/>, how a peer of
+/// our kind comes by several in <see cref="ExtraStreams"/>. Control only.
 /// <code>
 /// accepted / dialled --> stranger --authentic message--> the peer's --superseded--> closed
 ///                           `--10 s--> closed               `--broken, stalled, silent--> closed, dialled again on demand
@@ -46,7 +46,7 @@ internal sealed class StreamNetwork : Network
         _connections = new OpenConnections(loop, inbox, lanes, published, log);
         _listener = new StreamListener(loop, _connections.Accept);
         _hellos = hellos;
-        _streams = new PeerStreams(loop, lanes.Count, Close, log) { LocalKey = () => LocalKey!() };
+        _streams = new PeerStreams(lanes.Count, log) { LocalKey = () => LocalKey!() };
         _dialer = new StreamDialer(
             loop,
             peer => peer.Dial,
@@ -103,7 +103,7 @@ internal sealed class StreamNetwork : Network
     {
         if (previous is null || previous == peer.Endpoint)
             return;
-        CloseDialing(peer, "the endpoint has changed");
+        ResetDialing(peer, "the endpoint has changed");
         if (peer.Destination is not StreamConnection { IsDialed: true } current)
             return;
         // The others first: none of them is to take its place.
@@ -113,22 +113,34 @@ internal sealed class StreamNetwork : Network
 
     public override void OnRemoved(Peer peer)
     {
-        CloseDialing(peer, "the peer was removed");
+        ResetDialing(peer, "the peer was removed");
         foreach (StreamConnection connection in peer.Connections.ToArray())
             Close(connection, "the peer was removed");
     }
 
     public override long NextDeadline(Peer peer) => Math.Min(
-        Math.Min(peer.Dial.NextDeadline, peer.ExtraDial.NextDeadline), PeerStreams.NextDeadline(peer));
+        Math.Min(peer.Dial.NextDeadline, peer.ExtraDial.NextDeadline), PeerStreams.NextDeadline(peer, _loop.NowMs));
 
     public override void OnDeadline(Peer peer)
     {
         _dialer.OnDeadline(peer);
         _extras.OnDeadline(peer);
-        _streams.OnDeadline(peer);
+        while (_streams.Poll(peer, _loop.NowMs) is { Connection: { } connection, Task: var task })
+        {
+            if (task == StreamTask.Ask)
+                _hellos.TryAsk(peer, connection);
+            else if (task == StreamTask.CloseSilent)
+                Close(connection, "the peer does not answer on it", isBroken: true);
+            else
+                Close(connection, "another has taken its place");
+        }
     }
 
-    public override void OnHello(Peer peer) => _extras.Want(peer);
+    public override void OnHello(Peer peer)
+    {
+        _extras.Want(peer);
+        OnDeadlineMoved(peer);
+    }
 
     public override void OnPrivateKeySet(IEnumerable<Peer> peers)
     {
@@ -153,17 +165,18 @@ internal sealed class StreamNetwork : Network
     public override void OnSilence(Peer peer, bool isHandshake)
     {
         // Unanswered data may mean that the peer has lost the session; an unanswered initiation, that the connection is dead. Not
-        // one that is younger than the initiation, nor one on which a cookie came back (to which only this source is entitled).
+        // one that is younger than the initiation or has carried something since, nor one on which a cookie came back (to which
+        // only this source is entitled).
         long sentMs = peer.Session.Timers.HandshakeSentMs;
         if (!isHandshake || !peer.Session.Timers.IsInitiationUnanswered
-            || WayTo(peer) is not { } connection || connection.SinceMs > sentMs)
+            || WayTo(peer) is not { } connection || connection.SinceMs > sentMs || connection.HeardMs > sentMs)
             return;
         // If nothing has come on the others either, they are as dead; they would cost a try each.
         CloseOthers(peer, other => other.HeardMs <= sentMs, "the peer is silent");
-        Close(connection, "the peer is silent");
+        Close(connection, "the peer is silent", isBroken: true);
     }
 
-    public override void OnAbandoned(Peer peer) => CloseDialing(peer, "the peer does not answer");
+    public override void OnAbandoned(Peer peer) => ResetDialing(peer, "the peer does not answer");
 
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
     {
@@ -177,27 +190,38 @@ internal sealed class StreamNetwork : Network
     public override void Answer(Destination from, ReadOnlySpan<byte> message) =>
         ((StreamConnection)from).Send(message, _loop.NowMs);
 
-    public override void OnAuthenticated(Peer peer, Destination from) => OnAuthenticated((StreamConnection)from, peer);
+    public override void OnAuthenticated(Peer peer, Destination from)
+    {
+        var connection = (StreamConnection)from;
+        connection.HandshakeReceived(peer, _loop.NowMs);
+        // It has no counter: where messages go is decided by the first one in the new session.
+        OnAuthenticated(connection, peer, isNewest: false);
+    }
 
     /// <summary>Lanes have news of a connection.</summary>
     public void OnSignals(StreamConnection connection)
     {
         ConnectionSignals signals = connection.TakeSignals();
         if ((signals & ConnectionSignals.Failed) != 0)
-            Close(connection, "the connection has ended");
+            Close(connection, "the connection has ended", isBroken: true);
         else if ((signals & ConnectionSignals.Authenticated) != 0 && connection.Peer is { } peer)
-            OnAuthenticated(connection, peer);
+            OnAuthenticated(connection, peer, (signals & ConnectionSignals.Newest) != 0);
+        if ((signals & ConnectionSignals.Asked) != 0 && connection is { IsFailed: false, Owner: { } owner })
+            _hellos.TryJoin(owner, connection);
     }
 
     /// <summary>
     /// Once a second: closes connections on which nobody has authenticated in time, and those whose far end has stopped reading.
+    /// Looks for those that are to prove themselves.
     /// </summary>
     public void Sweep()
     {
         foreach (StreamConnection connection in _connections.All)
         {
             if (_connections.Overdue(connection) is { } reason)
-                Close(connection, reason);
+                Close(connection, reason, isBroken: true);
+            else if (StreamProof.MayBeSilent(connection, _loop.NowMs))
+                OnDeadlineMoved(connection.Owner!);
         }
     }
 
@@ -213,7 +237,7 @@ internal sealed class StreamNetwork : Network
         OnReached(peer);
     }
 
-    private void OnAuthenticated(StreamConnection connection, Peer peer)
+    private void OnAuthenticated(StreamConnection connection, Peer peer, bool isNewest)
     {
         if (connection.IsFailed || !_connections.Contains(connection))
             return;
@@ -223,11 +247,10 @@ internal sealed class StreamNetwork : Network
             return;
         }
 
-        connection.Authenticated(peer);
-        bool isNew = _streams.TryAdopt(connection, peer);
+        bool isNew = _streams.TryAdopt(connection, peer, _loop.NowMs);
         if (isNew)
             Welcome(connection, peer);
-        if (_streams.TryUse(connection, peer))
+        if (_streams.TryUse(connection, peer, isNewest, _loop.NowMs))
         {
             CloseUncalled(peer);
             if (peer.Destination is not StreamConnection { IsDialed: true })
@@ -240,6 +263,8 @@ internal sealed class StreamNetwork : Network
             return;
         if (connection.IsJoined)
             Log.ConnectionJoined(_log, peer, connection.Address, peer.Connections.Count);
+        if (PeerStreams.Surplus(peer, connection) is { } surplus)
+            Close(surplus, "the peer has too many");
         _extras.Want(peer);
     }
 
@@ -247,23 +272,25 @@ internal sealed class StreamNetwork : Network
     private void Welcome(StreamConnection connection, Peer peer)
     {
         _connections.ForgetStranger(connection);
-        _dialer.Succeeded(connection, resetsBackoff: true);
+        _dialer.Succeeded(connection);
         _extras.Succeeded(connection);
         // Its dialler sends nothing more on it before it has an answer; which is to be the first that comes.
         if (connection is { IsJoined: true, IsDialed: false })
             _hellos.TryJoin(peer, connection);
-        if (peer.Connections.Count > DaemonOptions.MaxStreams)
-            Close(PeerStreams.Surplus(peer, connection), "the peer has too many");
     }
 
-    private void Close(StreamConnection connection, string reason)
+    /// <param name="connection">Is found by nobody from now on.</param>
+    /// <param name="reason">For the log.</param>
+    /// <param name="isBroken">Whether it was of use no more; else we want it no more.</param>
+    private void Close(StreamConnection connection, string reason, bool isBroken = false)
     {
         if (!_connections.TryEnd(connection, reason))
             return;
         Peer? peer = connection.Owner;
         peer?.CountDropped(connection.DroppedFrames);
-        bool wasInUse = ReferenceEquals(peer?.Destination, connection);
-        _streams.Release(connection);
+        bool wasDestination = ReferenceEquals(peer?.Destination, connection);
+        bool wasUsed = connection.IsInUse || connection.Standing.IsSilent;
+        _streams.Release(connection, _loop.NowMs);
         // Now that nobody finds it any more.
         _grace.Retire(connection);
         _dialer.Lost(connection, reason);
@@ -272,10 +299,17 @@ internal sealed class StreamNetwork : Network
             return;
         if (peer.Destination is null)
             CloseDialingExtra(peer, reason);
-        else if (!connection.IsYielding)
-            _extras.Replace(peer, connection, reason);
-        if (peer.Destination is null && wasInUse && MustReplace(connection, peer))
-            TryReach(peer);
+        else if (wasUsed)
+            _extras.Replace(peer, connection, reason, isBroken);
+        if (peer.Destination is null && wasDestination)
+        {
+            if (connection.IsDialed)
+                _dialer.Ended(peer, connection, reason, isBroken);
+            if (MustReplace(connection, peer))
+                TryReach(peer);
+        }
+
+        OnDeadlineMoved(peer);
     }
 
     /// <summary>
@@ -287,21 +321,22 @@ internal sealed class StreamNetwork : Network
         || (connection.IsDialed && peer.Keypairs.Current?.CanSend(_loop.NowMs) == true
             && _loop.NowMs - peer.Activity.LastTraversal < Limits.RejectAfterTimeMs);
 
-    /// <summary>Closes those that are used beside the peer's destination, if they are such.</summary>
+    /// <summary>Closes those of the peer's that are not its destination, if they are such.</summary>
     private void CloseOthers(Peer peer, Predicate<StreamConnection> isSuch, string reason)
     {
-        foreach (StreamConnection connection in PeerStreams.Used(peer).ToArray())
+        foreach (StreamConnection connection in peer.Connections.ToArray())
         {
             if (!ReferenceEquals(connection, peer.Destination) && isSuch(connection))
                 Close(connection, reason);
         }
     }
 
-    private void CloseDialing(Peer peer, string reason)
+    private void ResetDialing(Peer peer, string reason)
     {
         CloseDialingExtra(peer, reason);
+        peer.ExtraDial.ResetBackoff();
         StreamConnection? dialed = peer.Dial.Connection;
-        _dialer.Cancel(peer);
+        _dialer.Reset(peer);
         if (dialed is not null)
             Close(dialed, reason);
     }

@@ -59,7 +59,7 @@ internal sealed unsafe class Inbound : IDisposable
     public void OnReadable(StreamConnection connection, long nowMs)
     {
         var buffer = new Span<byte>(_streamBuffer, StreamBufferSize);
-        int received = connection.Receive(buffer, nowMs, out int filled);
+        int received = connection.Receive(buffer, out int filled);
         if (received == -Errno.EAGAIN)
             return;
         if (received <= 0)
@@ -138,7 +138,7 @@ internal sealed unsafe class Inbound : IDisposable
             return;
         }
 
-        if (!keypair.TryOpen(_aead, message, nowMs))
+        if (!keypair.TryOpen(_aead, message, nowMs, out bool isNewest))
         {
             _counters.Count(DropReason.NotAuthentic);
             return;
@@ -147,7 +147,7 @@ internal sealed unsafe class Inbound : IDisposable
         Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
         // What carries no packet asks for no answer.
         bool isBare = payload.IsEmpty || TakeHello(peer, keypair, payload, origin);
-        NoteReceived(peer, keypair, message.Length, origin, isBare, nowMs);
+        NoteReceived(peer, keypair, isNewest, message.Length, origin, isBare, nowMs);
         if (isBare)
             return;
         if (Superpacket.IsSuperpacket(payload))
@@ -166,14 +166,19 @@ internal sealed unsafe class Inbound : IDisposable
             return false;
         if (_published.LocalHello is null)
             return true;
-        keypair.RemoteHello = hello with { Features = hello.Features & ~HelloFeatures.Joins };
+        // The rest is said of the peer, these of the connection.
+        keypair.RemoteHello = hello with { Features = hello.Features & ~(HelloFeatures.Joins | HelloFeatures.Asks) };
         if ((hello.Features & HelloFeatures.Joins) != 0)
+        {
             connection.Join();
+            connection.HelloReceived(asks: (hello.Features & HelloFeatures.Asks) != 0);
+        }
+
         _inbox.Post(peer, PeerSignals.SaidHello);
         return true;
     }
 
-    private void NoteReceived(Peer peer, Keypair keypair, int length, Origin origin, bool isBare, long nowMs)
+    private void NoteReceived(Peer peer, Keypair keypair, bool isNewest, int length, Origin origin, bool isBare, long nowMs)
     {
         peer.CountReceived(length);
         if (isBare)
@@ -183,7 +188,7 @@ internal sealed unsafe class Inbound : IDisposable
 
         if (origin.Connection is { } connection)
         {
-            connection.Authenticated(peer);
+            connection.Received(peer, keypair, isNewest, nowMs);
             if (!connection.TakesShortChecksums && keypair.RemoteHello is { TakesShortChecksums: true })
                 connection.NoteTakesShortChecksums();
         }

@@ -9,6 +9,12 @@ internal enum ConnectionSignals
     /// <summary>A peer authenticated on it that had not before, or whose messages go elsewhere.</summary>
     Authenticated = 1,
 
+    /// <summary>With the newest counter of the newest keypair: messages to it are to go on this connection.</summary>
+    Newest = 4,
+
+    /// <summary>The peer asks for an answer on it.</summary>
+    Asked = 8,
+
     /// <summary>It ended, broke, or carried what is no frame.</summary>
     Failed = 2,
 }

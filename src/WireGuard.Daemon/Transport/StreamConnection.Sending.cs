@@ -31,6 +31,7 @@ internal sealed unsafe partial class StreamConnection
     private long _stillSinceMs;
     private long _droppedFrames;
     private volatile bool _isCongested;
+    private long _unansweredSinceMs;
     private ulong _waitingLanes;
 
     /// <summary>Frames dropped because the queue was full.</summary>
@@ -54,6 +55,18 @@ internal sealed unsafe partial class StreamConnection
     /// began to wait for it. A try that moves nothing does not count.
     /// </summary>
     public long StillSinceMs => Volatile.Read(ref _stillSinceMs);
+
+    /// <summary>
+    /// Since when all that was sent on it has not been answered by anything that came in on it, in ms of boot time; 0 if it has.
+    /// </summary>
+    public long UnansweredSinceMs
+    {
+        get
+        {
+            long sinceMs = Volatile.Read(ref _unansweredSinceMs);
+            return sinceMs > HeardMs ? sinceMs : 0;
+        }
+    }
 
     /// <summary>The lanes' eventfds.</summary>
     public int[] LaneWakes { get; init; } = [];
@@ -80,6 +93,9 @@ internal sealed unsafe partial class StreamConnection
     /// <param name="nowMs">Boot time in ms.</param>
     public void Send(iovec* frames, int count, long nowMs)
     {
+        // Whichever of several senders writes it: they are a batch apart.
+        if (Volatile.Read(ref _unansweredSinceMs) <= HeardMs)
+            Volatile.Write(ref _unansweredSinceMs, nowMs);
         lock (_gate)
         {
             // After its end its descriptor may be another connection's: a handshake message that waited for control still names

@@ -1,6 +1,7 @@
 using System.Buffers;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
+using WireGuard.Protocol.Noise;
 using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Transport;
@@ -18,7 +19,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     private byte[] _partial = [];
     private int _partialLength;
     private volatile Peer? _peer;
-    private volatile bool _isYielding;
+    private volatile bool _isInUse;
     private volatile bool _isJoined;
     private volatile bool _takesShortChecksums;
     private long _heardMs;
@@ -35,6 +36,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         Address = address;
         IsDialed = isDialed;
         _inbox = inbox;
+        Standing = new StreamStanding(this, 0);
     }
 
     public int Fd { get; }
@@ -51,12 +53,12 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     public Peer? Peer => _peer;
 
     /// <summary>
-    /// Another connection of the same peer is preferred: what comes in on this one does not change that. Set by control.
+    /// Whether messages to the peer go on it: what comes in on it is then no news. Set by control (<see cref="PeerStreams"/>).
     /// </summary>
-    public bool IsYielding
+    public bool IsInUse
     {
-        get => _isYielding;
-        set => _isYielding = value;
+        get => _isInUse;
+        set => _isInUse = value;
     }
 
     /// <summary>
@@ -73,7 +75,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     /// <summary>When it came about, in ms of boot time.</summary>
     public long SinceMs { get; init; }
 
-    /// <summary>When anything last came in on it, in ms of boot time. Written by its owner lane.</summary>
+    /// <summary>
+    /// When an authentic message last came in on it, in ms of boot time. Written by its owner lane and by control.
+    /// </summary>
     public long HeardMs => Volatile.Read(ref _heardMs);
 
     /// <summary>The lane that owns it, by its index.</summary>
@@ -82,10 +86,8 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     /// <summary>The peer that control has given it to. Control only.</summary>
     public Peer? Owner { get; set; }
 
-    /// <summary>
-    /// When it has yielded for long enough; <see cref="Protocol.Session.PeerTimers.Never"/> while it does not. Control only.
-    /// </summary>
-    public long SettledMs { get; set; } = Protocol.Session.PeerTimers.Never;
+    /// <summary>How it stands among its peer's connections. Control only.</summary>
+    public StreamStanding Standing { get; set; }
 
     /// <summary>The peer whose endpoint was dialled for it; null if it was accepted. Control only.</summary>
     public Peer? DialedFor { get; init; }
@@ -114,23 +116,44 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
             _isJoined = true;
     }
 
-    /// <summary>Notes who authenticated on it, and tells control when that is news.</summary>
-    public void Authenticated(Peer peer)
+    /// <summary>An authentic message of the peer came in on it: tells control when that is news. Owner lane only.</summary>
+    /// <param name="peer">Whose it is.</param>
+    /// <param name="keypair">Under which it came.</param>
+    /// <param name="isNewest">Whether its counter is the newest of the keypair.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    public void Received(Peer peer, Keypair keypair, bool isNewest, long nowMs)
     {
-        Peer? last = _peer;
-        if (ReferenceEquals(last, peer))
-        {
-            if (_isYielding || _isJoined || ReferenceEquals(peer.Destination, this))
-                return;
-        }
-        else if (last is not null)
-        {
-            // What joined was another's.
-            _isJoined = false;
-        }
+        if (_heardMs != nowMs)
+            Volatile.Write(ref _heardMs, nowMs);
+        bool isNew = !ReferenceEquals(_peer, peer);
+        if (!isNew && (_isInUse || !isNewest))
+            return;
+        bool isCurrent = isNewest && peer.Keypairs.IsSentWith(keypair);
+        if (isNew)
+            BelongTo(peer);
+        else if (!isCurrent)
+            return;
+        Signal(isCurrent ? ConnectionSignals.Authenticated | ConnectionSignals.Newest : ConnectionSignals.Authenticated);
+    }
 
-        _peer = peer;
-        Signal(ConnectionSignals.Authenticated);
+    /// <summary>Control has taken an authentic handshake message of the peer that came in on it. Control only.</summary>
+    public void HandshakeReceived(Peer peer, long nowMs)
+    {
+        Volatile.Write(ref _heardMs, nowMs);
+        if (!ReferenceEquals(_peer, peer))
+            BelongTo(peer);
+    }
+
+    /// <summary>
+    /// A HELLO that joins came in on it, which may be an answer to ours: tells control what there is to do. Owner lane only.
+    /// </summary>
+    /// <param name="asks">Whether it is to be answered on this connection.</param>
+    public void HelloReceived(bool asks)
+    {
+        if (asks)
+            Signal(ConnectionSignals.Asked);
+        if (!_isInUse)
+            Signal(ConnectionSignals.Authenticated);
     }
 
     /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
@@ -140,16 +163,13 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     /// Receives behind what the last call left over. Owner lane only.
     /// </summary>
     /// <param name="buffer">Larger than any frame.</param>
-    /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="filled">Bytes in it now, the left-over ones first.</param>
     /// <returns>What recv(2) said: bytes, 0 at the stream's end, or a negated errno.</returns>
-    public int Receive(Span<byte> buffer, long nowMs, out int filled)
+    public int Receive(Span<byte> buffer, out int filled)
     {
         _partial.AsSpan(0, _partialLength).CopyTo(buffer);
         int received = Sys.Recv(Fd, buffer[_partialLength..], 0);
         filled = _partialLength + Math.Max(received, 0);
-        if (received > 0)
-            Volatile.Write(ref _heardMs, nowMs);
         return received;
     }
 
@@ -199,6 +219,14 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         lock (_gate)
             _queue.Clear();
         ReleasePartial();
+    }
+
+    private void BelongTo(Peer peer)
+    {
+        // What joined was another's.
+        if (_peer is not null)
+            _isJoined = false;
+        _peer = peer;
     }
 
     private void Signal(ConnectionSignals signal)

@@ -105,6 +105,13 @@ public sealed class Keypair : IDisposable
         && nowMs - _createdMs >= Limits.RejectAfterTimeMs - Limits.KeepaliveTimeoutMs - Limits.RekeyTimeoutMs
         && Interlocked.Exchange(ref _askedForLastMinuteHandshake, 1) == 0;
 
+    /// <summary>
+    /// Whether the two come from handshakes that have crossed, each end having begun one: then each may send with the keypair of
+    /// its own.
+    /// </summary>
+    public bool HasCrossed(Keypair other) =>
+        IsInitiator != other.IsInitiator && Math.Abs(_createdMs - other._createdMs) < Limits.RekeyTimeoutMs;
+
     /// <summary>Seals an inner packet into a message: writes the header before it and the tag behind it.</summary>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="packet">The inner packet with its padding. Where it will stand in the message, or elsewhere.</param>
@@ -135,21 +142,29 @@ public sealed class Keypair : IDisposable
     /// Authenticates a transport message and opens it in place; the inner packet, with padding, then stands at
     /// <see cref="TransportMessage.HeaderSize"/>, <see cref="TransportMessage.Overhead"/> bytes shorter than the message.
     /// </summary>
+    /// <param name="aead">The calling thread's.</param>
+    /// <param name="message">Header (16 bytes), sealed packet, tag (16 bytes).</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="isNewest">Whether its counter is higher than that of every message before.</param>
     /// <returns>False when the session has ended, the message is forged, or it is a replay.</returns>
-    public bool TryOpen(Aead aead, Span<byte> message, long nowMs)
+    public bool TryOpen(Aead aead, Span<byte> message, long nowMs, out bool isNewest)
     {
+        isNewest = false;
         if (message.Length < TransportMessage.MinSize || !IsAlive(nowMs))
             return false;
         ulong counter = TransportMessage.Counter(message);
         Span<byte> ciphertext = message[TransportMessage.HeaderSize..];
         if (!aead.TryOpen(ReceiveKey, counter, default, ciphertext, ciphertext[..^Aead.TagSize])
-            || !_window.TryAccept(counter))
+            || !_window.TryAccept(counter, out isNewest))
             return false;
         // Written once a millisecond, as all lanes read it.
         if (_heardMs != nowMs)
             Volatile.Write(ref _heardMs, nowMs);
         return true;
     }
+
+    /// <summary>As the other, for who need not know whether the counter is the newest.</summary>
+    public bool TryOpen(Aead aead, Span<byte> message, long nowMs) => TryOpen(aead, message, nowMs, out _);
 
     /// <summary>Ends the session before its time, at once and for all lanes.</summary>
     public void Expire() => Volatile.Write(ref _isExpired, 1);

@@ -59,6 +59,19 @@ public sealed class KeypairRotation
     /// <summary>Whether this is the next keypair, which a first message received under it confirms.</summary>
     public bool IsUnconfirmed(Keypair keypair) => ReferenceEquals(Volatile.Read(ref _next), keypair);
 
+    /// <summary>
+    /// Whether the peer may still be sending with this keypair, under which something has come in: it sends with the newest that
+    /// both have, so once something has come in under a newer one, what comes under this one was late. A newer one under which
+    /// nothing has come in proves nothing: whoever carries messages may have kept it from the peer. Nor does one of a handshake
+    /// that has crossed this one's: the peer may send with either. Any thread may ask.
+    /// </summary>
+    public bool IsSentWith(Keypair keypair)
+    {
+        Keypair? next = Volatile.Read(ref _next), current = _current;
+        return ReferenceEquals(keypair, next)
+            || (!IsOutdatedBy(next, keypair) && (ReferenceEquals(keypair, current) || !IsOutdatedBy(current, keypair)));
+    }
+
     /// <summary>If the initiator has sent with the next keypair, we do too from now on.</summary>
     /// <returns>Whether that is news.</returns>
     public bool TryConfirm()
@@ -81,6 +94,9 @@ public sealed class KeypairRotation
         Volatile.Write(ref _next, null);
         RetireAllBut(null, previous, current, next);
     }
+
+    private static bool IsOutdatedBy(Keypair? newer, Keypair keypair) =>
+        newer is { HasReceived: true } && !newer.HasCrossed(keypair);
 
     private Keypair? LastHeard => _previous?.HeardMs > (_current?.HeardMs ?? long.MinValue) ? _previous : _current;
 

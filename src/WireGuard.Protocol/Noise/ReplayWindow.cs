@@ -47,8 +47,11 @@ public sealed class ReplayWindow
     /// Takes a counter that no message had before; false when it is a repeat, too old, or at or past
     /// <see cref="Limits.RejectAfterMessages"/>. Call it only for a message whose tag was right, or a forger moves the window.
     /// </summary>
-    public bool TryAccept(ulong counter)
+    /// <param name="counter">The message's.</param>
+    /// <param name="isNewest">Whether none as high was taken before.</param>
+    public bool TryAccept(ulong counter, out bool isNewest)
     {
+        isNewest = false;
         if (counter >= Limits.RejectAfterMessages)
             return false;
         lock (_lock)
@@ -64,6 +67,7 @@ public sealed class ReplayWindow
             if ((word & bit) != 0)
                 return false;
             word |= bit;
+            isNewest = counter == _newest;
             return true;
         }
     }

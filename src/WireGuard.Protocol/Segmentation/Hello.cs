@@ -19,6 +19,15 @@ public enum HelloFeatures : uint
 
     /// <summary>Transport messages in frames with short checksums (<see cref="Framing.FrameCodec"/>).</summary>
     ShortChecksums = 8,
+
+    /// <summary>It answers a HELLO that <see cref="Asks"/>.</summary>
+    Answers = 16,
+
+    /// <summary>
+    /// An answer is to come on the same connection: a HELLO that joins, and does not ask. Said of one message, as <see
+    /// cref="Joins"/> is.
+    /// </summary>
+    Asks = 32,
 }
 
 /// <summary>
@@ -42,6 +51,9 @@ public readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Fea
 
     /// <summary>Whether it takes transport messages in frames with short checksums.</summary>
     public bool TakesShortChecksums => (Features & HelloFeatures.ShortChecksums) != 0;
+
+    /// <summary>Whether it answers a HELLO that asks.</summary>
+    public bool Answers => (Features & HelloFeatures.Answers) != 0;
 
     /// <summary>Whether it takes superpackets of this kind.</summary>
     public bool Takes(SegmentationKind kind) =>

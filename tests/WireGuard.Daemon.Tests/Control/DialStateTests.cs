@@ -42,6 +42,17 @@ public sealed class DialStateTests
     }
 
     [Fact]
+    public void Deadline_is_that_of_the_attempt_under_way_or_of_the_next_one()
+    {
+        var dial = new DialState { NotBeforeMs = 7_000, StartedMs = 6_000 };
+        Assert.Equal(long.MaxValue, dial.NextDeadline);
+        dial.WantedMs = 5_000;
+        Assert.Equal(7_000, dial.NextDeadline);
+        dial.ConnectingFd = 3;
+        Assert.Equal(6_000 + DialState.ConnectTimeoutMs, dial.NextDeadline);
+    }
+
+    [Fact]
     public void Nothing_is_dialled_at_first()
     {
         var dial = new DialState();

@@ -77,6 +77,18 @@ public sealed class HellosTests : IDisposable
         Assert.Equal([s_ours with { Features = HelloFeatures.Tcp | HelloFeatures.Joins }], Heard());
     }
 
+    [Fact]
+    public void Answer_is_asked_for_of_a_peer_that_gives_one()
+    {
+        Hellos hellos = New(s_ours);
+        Assert.False(hellos.TryAsk(_tunnel.Peer, _connection));
+        _tunnel.Keypair.RemoteHello = s_theirs;
+        Assert.False(hellos.TryAsk(_tunnel.Peer, _connection));
+        _tunnel.Keypair.RemoteHello = s_theirs with { Features = HelloFeatures.Answers };
+        Assert.True(hellos.TryAsk(_tunnel.Peer, _connection));
+        Assert.Equal([s_ours with { Features = HelloFeatures.Tcp | HelloFeatures.Joins | HelloFeatures.Asks }], Heard());
+    }
+
     private Hellos New(Hello? local) => new(_loop, _aead, local, NullLogger.Instance);
 
     private List<Hello> Heard() =>

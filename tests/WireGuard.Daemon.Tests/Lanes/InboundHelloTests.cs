@@ -63,7 +63,30 @@ public sealed class InboundHelloTests : IDisposable
         Assert.True(_connection.IsJoined);
         Assert.Equal(s_hello, _tunnel.Keypair.RemoteHello);
         Assert.True(_inbox.TryTake(out StreamConnection? connection));
-        Assert.Equal(ConnectionSignals.Authenticated, connection.TakeSignals());
+        Assert.Equal(ConnectionSignals.Authenticated | ConnectionSignals.Newest, connection.TakeSignals());
+    }
+
+    [Fact]
+    public void Hello_that_asks_for_an_answer_says_so_of_the_connection_alone()
+    {
+        Receive(Message(s_hello with { Features = s_hello.Features | HelloFeatures.Joins | HelloFeatures.Asks }));
+        Assert.Equal(s_hello, _tunnel.Keypair.RemoteHello);
+        Assert.True(_inbox.TryTake(out StreamConnection? connection));
+        Assert.True(connection.TakeSignals().HasFlag(ConnectionSignals.Asked));
+    }
+
+    [Fact]
+    public void Message_that_a_later_one_has_overtaken_is_not_the_newest()
+    {
+        byte[] first = _tunnel.SealFar([], Now), second = _tunnel.SealFar([], Now), third = _tunnel.SealFar([], Now);
+        Receive(second);
+        Assert.True(_inbox.TryTake(out StreamConnection? connection));
+        Assert.True(connection.TakeSignals().HasFlag(ConnectionSignals.Newest));
+        Receive(first);
+        Assert.False(_inbox.TryTake(out connection));
+        Receive(third);
+        Assert.True(_inbox.TryTake(out connection));
+        Assert.True(connection.TakeSignals().HasFlag(ConnectionSignals.Newest));
     }
 
     [Theory]

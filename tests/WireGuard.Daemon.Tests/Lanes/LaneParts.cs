@@ -41,7 +41,7 @@ internal sealed class LaneParts : IDisposable
                 Mtu),
         };
         Published.Indices.Bind(Tunnel.Peer, Tunnel.Keypair);
-        Connection = new StreamConnection(Pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, Inbox);
+        Connection = new StreamConnection(Pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, Inbox) { IsInUse = true };
         Tunnel.Peer.Destination = Connection;
         _batch = new OutboundBatch(_aead, isStream: true, Inbox, Counters);
         Outbound = new Outbound(Tun.Queue, _batch, Published, Inbox, Counters);

@@ -27,7 +27,7 @@ public sealed class OutboundBatchTests : IDisposable
         for (int i = 0; i < _tunnels.Length; i++)
         {
             _tunnels[i].Peer.Destination = new StreamConnection(
-                _pairs[i].Near, (uint)i, EndpointAddress.IPv4((uint)i, 1), isDialed: false, _inbox);
+                _pairs[i].Near, (uint)i, EndpointAddress.IPv4((uint)i, 1), isDialed: false, _inbox) { IsInUse = true };
         }
     }
 
@@ -73,7 +73,7 @@ public sealed class OutboundBatchTests : IDisposable
         second.Fail();
         Assert.Equal(0, Sends(lastMs + Peer.QuietMs));
         tunnel.Peer.StreamByLane = [first, (StreamConnection)_tunnels[2].Peer.Destination!];
-        first.IsYielding = true;
+        first.IsInUse = false;
         Assert.True(tunnel.TrySeal(batch, [1], lastMs + Peer.QuietMs));
         batch.Flush(null, lastMs + Peer.QuietMs);
         Assert.Single(_pairs[2].ReadMessages());

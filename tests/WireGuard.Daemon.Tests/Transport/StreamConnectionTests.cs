@@ -237,7 +237,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         byte[] stream = Frame(1, 100), buffer = new byte[70_000];
         List<int> ids = [];
         Deliver(stream.AsSpan(0, 50), buffer, ids);
-        Assert.Equal(-Errno.EAGAIN, _connection.Receive(buffer, Now, out _));
+        Assert.Equal(-Errno.EAGAIN, _connection.Receive(buffer, out _));
         Deliver(stream.AsSpan(50), buffer, ids);
         Assert.Equal([1], ids);
     }
@@ -246,7 +246,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
     public void End_of_the_stream_is_zero_bytes()
     {
         _pair.CloseFar();
-        Assert.Equal(0, _connection.Receive(new byte[100], Now, out int filled));
+        Assert.Equal(0, _connection.Receive(new byte[100], out int filled));
         Assert.Equal(0, filled);
     }
 
@@ -316,49 +316,104 @@ public sealed unsafe class StreamConnectionTests : IDisposable
     public void Closed_connection_is_at_its_end_for_both()
     {
         _connection.Shutdown();
-        Assert.Equal(0, _connection.Receive(new byte[100], Now, out _));
+        Assert.Equal(0, _connection.Receive(new byte[100], out _));
         Assert.Equal(0, Sys.Recv(_pair.Far, new byte[100], 0));
     }
 
     // ---- who it is ------------------------------------------------------------------------------------------------
 
     [Fact]
-    public void First_authentic_message_is_news_and_the_next_is_not()
+    public void First_authentic_message_is_news_and_the_next_is_not_once_the_connection_is_used()
     {
-        Peer peer = Tunnel.NewPeer(), other = Tunnel.NewPeer();
+        using Tunnel tunnel = new(Now), other = new(Now);
         Assert.Null(_connection.Peer);
-        _connection.Authenticated(peer);
-        Assert.Equal(ConnectionSignals.Authenticated, TakeNews());
-        Assert.Same(peer, _connection.Peer);
-        peer.Destination = _connection;
-        _connection.Authenticated(peer);
+        Receive(tunnel);
+        Assert.Equal(ConnectionSignals.Authenticated | ConnectionSignals.Newest, TakeNews());
+        Assert.Same(tunnel.Peer, _connection.Peer);
+        _connection.IsInUse = true;
+        Receive(tunnel);
         Assert.Null(TakeNews());
-        _connection.Authenticated(other);
-        Assert.Equal(ConnectionSignals.Authenticated, TakeNews());
+        Receive(other);
+        Assert.Equal(ConnectionSignals.Authenticated | ConnectionSignals.Newest, TakeNews());
     }
 
     [Fact]
-    public void Message_on_another_connection_than_we_send_on_is_news_unless_it_yields()
+    public void Newest_counter_is_news_on_a_connection_that_is_not_used_and_a_late_one_is_not()
     {
-        Peer peer = Tunnel.NewPeer();
-        _connection.Authenticated(peer);
-        TakeNews();
-        _connection.Authenticated(peer);
+        using Tunnel tunnel = new(Now);
+        Receive(tunnel, isNewest: false);
         Assert.Equal(ConnectionSignals.Authenticated, TakeNews());
-        _connection.IsYielding = true;
-        _connection.Authenticated(peer);
+        Receive(tunnel, isNewest: false);
         Assert.Null(TakeNews());
+        Receive(tunnel);
+        Assert.Equal(ConnectionSignals.Authenticated | ConnectionSignals.Newest, TakeNews());
+    }
+
+    [Fact]
+    public void Connection_that_joined_one_peer_does_not_join_another_that_authenticates_on_it()
+    {
+        using Tunnel tunnel = new(Now), other = new(Now);
+        _connection.Join();
+        Receive(tunnel);
+        Assert.True(_connection.IsJoined);
+        Receive(other);
+        Assert.False(_connection.IsJoined);
+        Assert.Same(other.Peer, _connection.Peer);
+    }
+
+    [Fact]
+    public void Only_the_first_message_can_join()
+    {
+        using Tunnel tunnel = new(Now);
+        Receive(tunnel);
+        _connection.Join();
+        Assert.False(_connection.IsJoined);
     }
 
     [Fact]
     public void Connection_stands_in_the_inbox_once_whatever_it_signals()
     {
-        _connection.Authenticated(Tunnel.NewPeer());
-        _connection.Authenticated(Tunnel.NewPeer());
+        using Tunnel tunnel = new(Now), other = new(Now);
+        Receive(tunnel, isNewest: false);
+        Receive(other, isNewest: false);
         _connection.Fail();
         Assert.Equal(ConnectionSignals.Authenticated | ConnectionSignals.Failed, TakeNews());
         Assert.Null(TakeNews());
     }
+
+    [Fact]
+    public void Hello_that_joins_is_news_where_the_connection_is_not_used_or_an_answer_is_asked_for()
+    {
+        _connection.HelloReceived(asks: false);
+        Assert.Equal(ConnectionSignals.Authenticated, TakeNews());
+        _connection.IsInUse = true;
+        _connection.HelloReceived(asks: false);
+        Assert.Null(TakeNews());
+        _connection.HelloReceived(asks: true);
+        Assert.Equal(ConnectionSignals.Asked, TakeNews());
+    }
+
+    [Fact]
+    public void What_is_sent_is_unanswered_until_something_authentic_comes_in()
+    {
+        using Tunnel tunnel = new(Now);
+        Assert.Equal(0, _connection.UnansweredSinceMs);
+        _connection.Send(Message(1, 92), Now);
+        _connection.Send(Message(2, 92), Now + 5);
+        Assert.Equal(Now, _connection.UnansweredSinceMs);
+        _pair.Write(Frame(1, 100));
+        Assert.True(_connection.Receive(new byte[1_000], out _) > 0);
+        Assert.Equal(Now, _connection.UnansweredSinceMs);
+        Receive(tunnel, nowMs: Now + 6);
+        Assert.Equal(0, _connection.UnansweredSinceMs);
+        _connection.Send(Message(3, 92), Now + 9);
+        Assert.Equal(Now + 9, _connection.UnansweredSinceMs);
+        _connection.HandshakeReceived(tunnel.Peer, Now + 10);
+        Assert.Equal(0, _connection.UnansweredSinceMs);
+    }
+
+    private void Receive(Tunnel tunnel, bool isNewest = true, long nowMs = Now) =>
+        _connection.Received(tunnel.Peer, tunnel.Keypair, isNewest, nowMs);
 
     private ConnectionSignals? TakeNews() =>
         _inbox.TryTake(out StreamConnection? connection) ? connection.TakeSignals() : null;
@@ -410,7 +465,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         if (bytes.IsEmpty)
             return;
         _pair.Write(bytes);
-        Assert.Equal(bytes.Length, _connection.Receive(buffer, Now, out int filled));
+        Assert.Equal(bytes.Length, _connection.Receive(buffer, out int filled));
         Span<byte> rest = buffer[..filled];
         FrameStatus status;
         while ((status = FrameCodec.TryRead(rest, out int length)) == FrameStatus.Complete)

@@ -161,6 +161,50 @@ public sealed class KeypairRotationTests
         Assert.Equal([theirs, renewed], rotation.All);
     }
 
+    [Fact]
+    public void Older_keypair_is_sent_with_until_something_has_come_in_under_a_newer_one()
+    {
+        var rotation = new KeypairRotation(_ => { });
+        (Keypair first, Keypair sendsToFirst) = KeypairTests.Pair(Now);
+        (Keypair sendsToSecond, Keypair second) = KeypairTests.Pair(Now + 60_000);
+        (Keypair third, Keypair sendsToThird) = KeypairTests.Pair(Now + 120_000);
+        rotation.BeginAsInitiator(first);
+        Receive(sendsToFirst, first);
+        Assert.True(rotation.IsSentWith(first));
+
+        // As responder: an initiation that was kept back leads to a keypair that the peer does not have.
+        rotation.BeginAsResponder(second);
+        Receive(sendsToFirst, first);
+        Assert.True(rotation.IsSentWith(first));
+        Receive(sendsToSecond, second, Now + 60_000);
+        Assert.False(rotation.IsSentWith(first));
+        Assert.True(rotation.IsSentWith(second));
+        rotation.TryConfirm();
+        Assert.False(rotation.IsSentWith(first));
+        Assert.True(rotation.IsSentWith(second));
+
+        // As initiator: the peer has not heard from us yet.
+        rotation.BeginAsInitiator(third);
+        Assert.True(rotation.IsSentWith(second));
+        Receive(sendsToThird, third, Now + 120_000);
+        Assert.False(rotation.IsSentWith(second));
+        Assert.True(rotation.IsSentWith(third));
+    }
+
+    [Fact]
+    public void Either_keypair_is_sent_with_after_crossed_handshakes_until_the_next_one()
+    {
+        (KeypairRotation rotation, _, Keypair ours, Keypair theirs) = Cross();
+        Assert.True(rotation.IsSentWith(ours));
+        Assert.True(rotation.IsSentWith(theirs));
+
+        (Keypair renewed, Keypair sendsToRenewed) = KeypairTests.Pair(Now + 120_000);
+        rotation.BeginAsInitiator(renewed);
+        Assert.True(rotation.IsSentWith(theirs));
+        Receive(sendsToRenewed, renewed, Now + 120_000);
+        Assert.False(rotation.IsSentWith(theirs));
+    }
+
     /// <summary>Both ends have begun, and each sends with the keypair of its own. HELLO has come under both.</summary>
     private static (KeypairRotation Rotation, List<Keypair> Retired, Keypair Ours, Keypair Theirs) Cross()
     {

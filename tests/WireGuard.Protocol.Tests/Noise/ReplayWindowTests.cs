@@ -10,6 +10,23 @@ public sealed class ReplayWindowTests
     private const ulong Limit = Limits.RejectAfterMessages;
 
     [Fact]
+    public void Counter_is_the_newest_if_none_as_high_was_taken_before()
+    {
+        var window = new ReplayWindow();
+        (ulong, bool)[] taken = [(0, true), (3, true), (1, false), (4, true), (2, false), (70_000, true)];
+        foreach ((ulong counter, bool isNewest) in taken)
+        {
+            Assert.True(window.TryAccept(counter, out bool said));
+            Assert.Equal(isNewest, said);
+        }
+
+        Assert.False(window.TryAccept(70_000, out bool ofReplay));
+        Assert.False(ofReplay);
+        Assert.False(window.TryAccept(5, out bool ofLate));
+        Assert.False(ofLate);
+    }
+
+    [Fact]
     public void Window_is_the_kernels()
     {
         Assert.Equal(8_128, ReplayWindow.Size);
@@ -33,7 +50,7 @@ public sealed class ReplayWindowTests
         ];
         var window = new ReplayWindow();
         for (int row = 0; row < table.Length; row++)
-            Assert.True(window.TryAccept(table[row].Counter) == table[row].Accepted, $"row {row + 1}");
+            Assert.True(window.TryAccept(table[row].Counter, out _) == table[row].Accepted, $"row {row + 1}");
     }
 
     [Fact]
@@ -41,8 +58,8 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow();
         AssertAllAccepted(window, Ascending(1, Window));
-        Assert.True(window.TryAccept(0));
-        Assert.False(window.TryAccept(0));
+        Assert.True(window.TryAccept(0, out _));
+        Assert.False(window.TryAccept(0, out _));
     }
 
     [Fact]
@@ -50,8 +67,8 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow();
         AssertAllAccepted(window, Ascending(2, Window + 1));
-        Assert.True(window.TryAccept(1));
-        Assert.False(window.TryAccept(0));
+        Assert.True(window.TryAccept(1, out _));
+        Assert.False(window.TryAccept(0, out _));
     }
 
     [Fact]
@@ -63,7 +80,7 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow();
         AssertAllAccepted(window, Ascending(1, Window + 1).Reverse());
-        Assert.False(window.TryAccept(0));
+        Assert.False(window.TryAccept(0, out _));
     }
 
     [Fact]
@@ -71,8 +88,8 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow();
         AssertAllAccepted(window, Ascending(1, Window).Reverse());
-        Assert.True(window.TryAccept(Window + 1));
-        Assert.False(window.TryAccept(0));
+        Assert.True(window.TryAccept(Window + 1, out _));
+        Assert.False(window.TryAccept(0, out _));
     }
 
     [Fact]
@@ -80,8 +97,8 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow();
         AssertAllAccepted(window, Ascending(1, Window).Reverse());
-        Assert.True(window.TryAccept(0));
-        Assert.True(window.TryAccept(Window + 1));
+        Assert.True(window.TryAccept(0, out _));
+        Assert.True(window.TryAccept(Window + 1, out _));
     }
 
     [Fact]
@@ -90,9 +107,9 @@ public sealed class ReplayWindowTests
         for (ulong jump = 1; jump <= Window; jump++)
         {
             var window = new ReplayWindow();
-            Assert.True(window.TryAccept(5));
-            Assert.True(window.TryAccept(5 + jump));
-            Assert.False(window.TryAccept(5));
+            Assert.True(window.TryAccept(5, out _));
+            Assert.True(window.TryAccept(5 + jump, out _));
+            Assert.False(window.TryAccept(5, out _));
         }
     }
 
@@ -120,7 +137,7 @@ public sealed class ReplayWindowTests
             bool isTooLate = counter + size < newest;
             bool expected = !isTooLate && counter >= oldest && seen.Add(counter);
             newest = Math.Max(newest, counter);
-            Assert.True(window.TryAccept(counter) == expected, $"counter {counter}, newest {newest}, message {i}");
+            Assert.True(window.TryAccept(counter, out _) == expected, $"counter {counter}, newest {newest}, message {i}");
             if (mayGrow && isTooLate && counter + ReplayWindow.LargestSize >= newest)
             {
                 // Whole words are told apart: those of the ring as it was.
@@ -139,23 +156,23 @@ public sealed class ReplayWindowTests
     {
         var window = new ReplayWindow { MayGrow = true };
         ulong newest = 1_000_000;
-        Assert.True(window.TryAccept(newest));
+        Assert.True(window.TryAccept(newest, out _));
         // The first of each distance is lost, and what the window did not tell apart is not accepted afterwards.
         for (ulong size = Window; size < ReplayWindow.LargestSize; size = (size * 2) + 64)
         {
-            Assert.False(window.TryAccept(newest - size - 1));
-            Assert.False(window.TryAccept(newest - size - 1));
+            Assert.False(window.TryAccept(newest - size - 1, out _));
+            Assert.False(window.TryAccept(newest - size - 1, out _));
         }
 
         // From now on others may be ahead by as much.
         newest += ReplayWindow.LargestSize;
-        Assert.True(window.TryAccept(newest));
+        Assert.True(window.TryAccept(newest, out _));
         AssertAllAccepted(window, Ascending(1_000_001, newest - 1));
-        Assert.False(window.TryAccept(1_000_000));
-        Assert.True(window.TryAccept(newest + 1));
-        Assert.False(window.TryAccept(newest + 1 - ReplayWindow.LargestSize));
-        Assert.False(window.TryAccept(newest - ReplayWindow.LargestSize));
-        Assert.All(Ascending(1_000_001, newest), counter => Assert.False(window.TryAccept(counter)));
+        Assert.False(window.TryAccept(1_000_000, out _));
+        Assert.True(window.TryAccept(newest + 1, out _));
+        Assert.False(window.TryAccept(newest + 1 - ReplayWindow.LargestSize, out _));
+        Assert.False(window.TryAccept(newest - ReplayWindow.LargestSize, out _));
+        Assert.All(Ascending(1_000_001, newest), counter => Assert.False(window.TryAccept(counter, out _)));
     }
 
     [Fact]
@@ -168,7 +185,7 @@ public sealed class ReplayWindowTests
         {
             for (int i = 0; i < Count; i++)
             {
-                if (window.TryAccept((ulong)i))
+                if (window.TryAccept((ulong)i, out bool _))
                     Interlocked.Increment(ref accepted[i]);
             }
         });
@@ -184,8 +201,8 @@ public sealed class ReplayWindowTests
         {
             for (int i = 0; i < 1_000; i++)
             {
-                window.TryAccept(counter);
-                window.TryAccept(counter++);
+                window.TryAccept(counter, out _);
+                window.TryAccept(counter++, out _);
             }
         }));
     }
@@ -199,6 +216,6 @@ public sealed class ReplayWindowTests
     private static void AssertAllAccepted(ReplayWindow window, IEnumerable<ulong> counters)
     {
         foreach (ulong counter in counters)
-            Assert.True(window.TryAccept(counter), $"counter {counter}");
+            Assert.True(window.TryAccept(counter, out _), $"counter {counter}");
     }
 }

@@ -200,6 +200,52 @@ Streams_that_lead_nowhere_carry_nothing() {
   equal "streams in use" 0 "$(grep -c 'One more connection' "$work/host.log" || :)"
 }
 
+# Neither end hears of it, and the other connection keeps the session alive.
+Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
+  local victim worst
+  (($(nproc) > 1)) || return 0
+  with=(--streams 2)
+  tunnel tcp4
+  pings host enclave
+  wait_for 15 connections 2 || fail "$(count) connections"
+  enter enclave "$e2e/echo_flows.pl" serve 7000 &
+  wait_for 5 listens enclave 7000 -u || fail "no echo"
+  enter host "$e2e/echo_flows.pl" flows "${inner[enclave]}" 7000 24 16 >"$work/worst" &
+  worst=$!
+  sleep 3
+  equal "connections that carry flows" 2 "$(busy_connections 5000)"
+  victim=$(ports | shuf -n 1)
+  swallow "$victim"
+  wait_for 8 eval '! ports | grep -qxF "'"$victim"'"' || fail "$victim is still there"
+  wait $worst
+  at_most "tenths of a second without an answer, the worst of 24 flows" 80 "$(tr -d . <"$work/worst")"
+  wait_for 15 connections 2 || fail "$(count) connections afterwards"
+  note "the worst of 24 flows was silent for $(cat "$work/worst") s"
+}
+
+# The pings hear on one of the two; on the other only the answers that are asked for show that it works.
+Flows_that_go_one_way_keep_their_streams() {
+  local before
+  (($(nproc) > 1)) || return 0
+  with=(--streams 2)
+  tunnel tcp4
+  pings host enclave
+  wait_for 15 connections 2 || fail "$(count) connections"
+  ports >"$work/before"
+  before=$(grep -c 'Sending HELLO' "$work/enclave.log")
+  at enclave nft 'table inet sink {
+    chain in { type filter hook input priority 0; iifname wg0 udp dport 7000-7015 drop
+    }
+  }'
+  # shellcheck disable=SC2016 # the shell at the host expands it
+  enter host bash -c 'while :; do for port in {7000..7015}; do echo x >"/dev/udp/$0/$port"; done; sleep 0.2; done' "${inner[enclave]}" &
+  at host ping -q -i 0.2 -c 75 -W 2 "${inner[enclave]}" >"$work/ping" || fail "ping: $(cat "$work/ping")"
+  grep -q ' 0% packet loss' "$work/ping" || fail "lost: $(cat "$work/ping")"
+  equal "the connections" "$(cat "$work/before")" "$(ports)"
+  at_least "answers on the one" $((before + 2)) "$(grep -c 'Sending HELLO' "$work/enclave.log")"
+  if grep -q 'does not answer' "$work/host.log"; then fail "a connection was given up"; fi
+}
+
 Streams_go_with_the_endpoint_the_peer_and_the_link() {
   local before
   with=(--streams 4)
@@ -271,6 +317,17 @@ kill_connection() { # "PORT OF THE HOST'S PORT OF THE ENCLAVE'S"
   # shellcheck disable=SC2086 # two words
   set -- $1
   at host ss -K "sport = :$1 and dport = :$2" >/dev/null
+}
+
+swallow() { # "PORT OF THE HOST'S PORT OF THE ENCLAVE'S"
+  # shellcheck disable=SC2086 # two words
+  set -- $1
+  at enclave nft "table inet swallow {
+    chain in { type filter hook input priority 0; tcp sport $1 tcp dport $2 drop
+    }
+    chain out { type filter hook output priority 0; tcp sport $2 tcp dport $1 drop
+    }
+  }"
 }
 
 eight_flows() { # FROM TO
