@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Session;
 /// retransmit           an initiation sent            handshake complete        REKEY_TIMEOUT + jitter         RetryHandshake*
 /// staged               packets wait, no path to peer an initiation sent        REKEY_ATTEMPT_TIME             DropStaged
 /// new handshake        data sent (first unanswered)  anything received         KEEPALIVE + REKEY_TIMEOUT + j. BeginHandshake
-/// passive keepalive    data received (unanswered)     anything sent             KEEPALIVE_TIMEOUT              SendKeepalive
+/// passive keepalive    data received (unanswered)    anything sent            KEEPALIVE_TIMEOUT              SendKeepalive
 /// persistent keepalive its setting; sent, received   its setting, 0            the setting                    SendKeepalive
 /// zero keys            keypair derived; given up     a newer one (starts anew) 3 * REJECT_AFTER_TIME          WipeKeys
 /// * at last AbandonHandshake

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 
@@ -10,25 +9,27 @@ namespace WireGuard.Protocol.Tests.Noise;
 /// </summary>
 public sealed class IKpsk2VectorTests
 {
-    private const string File = "cacophony_IKpsk2_25519_ChaChaPoly_BLAKE2s.json";
+    private readonly ILookup<string, string[]> _values =
+        VectorTable.Lines("cacophony_IKpsk2").Select(line => line.Split(' ')).ToLookup(words => words[0], words => words[1..]);
 
-    [SharedVectorsFact(File)]
+    [Fact]
     public void Handshake_and_transport_agree_with_cacophony()
     {
-        using JsonDocument document = SharedVectors.Read(File);
-        JsonElement vector = Assert.Single(document.RootElement.GetProperty("vectors").EnumerateArray());
-        JsonElement[] messages = [.. vector.GetProperty("messages").EnumerateArray()];
-        using PrivateKey initiatorStatic = Key(vector, "init_static"), initiatorEphemeral = Key(vector, "init_ephemeral");
-        using PrivateKey responderStatic = Key(vector, "resp_static"), responderEphemeral = Key(vector, "resp_ephemeral");
-        byte[] prologue = Bytes(vector, "init_prologue");
-        byte[] presharedKey = Convert.FromHexString(vector.GetProperty("init_psks")[0].GetString()!);
-        Assert.Equal(Bytes(vector, "init_remote_static"), responderStatic.PublicKey.Bytes.ToArray());
+        (byte[] Payload, byte[] Ciphertext)[] messages =
+            [.. _values["message"].Select(words => (VectorTable.Bytes(words[0]), VectorTable.Bytes(words[1])))];
+        Assert.Equal(6, messages.Length);
+        using PrivateKey initiatorStatic = new(Bytes("init_static")), initiatorEphemeral = new(Bytes("init_ephemeral"));
+        using PrivateKey responderStatic = new(Bytes("resp_static")), responderEphemeral = new(Bytes("resp_ephemeral"));
+        byte[] prologue = Bytes("init_prologue"), presharedKey = Bytes("init_psk");
+        Assert.Equal(prologue, Bytes("resp_prologue"));
+        Assert.Equal(presharedKey, Bytes("resp_psk"));
+        Assert.Equal(Bytes("init_remote_static"), responderStatic.PublicKey.Bytes.ToArray());
         using var aead = new Aead();
         byte[] staticStatic = new byte[32];
         Assert.True(X25519.TrySharedSecret(initiatorStatic.Bytes, responderStatic.PublicKey.Bytes, staticStatic));
 
         // The initiation: ephemeral 32 | static 32 + 16 | payload n + 16
-        byte[] expected = Bytes(messages[0], "ciphertext"), payload = Bytes(messages[0], "payload");
+        (byte[] payload, byte[] expected) = messages[0];
         byte[] encryptedStatic = new byte[48], encryptedPayload = new byte[payload.Length + 16];
         var initiator = SymmetricState.Create(prologue, responderStatic.PublicKey.Bytes);
         Assert.True(IKpsk2.TryWriteInitiation(
@@ -45,8 +46,7 @@ public sealed class IKpsk2VectorTests
         Assert.Equal(payload, openedPayload);
 
         // The response: ephemeral 32 | payload n + 16
-        expected = Bytes(messages[1], "ciphertext");
-        payload = Bytes(messages[1], "payload");
+        (payload, expected) = messages[1];
         encryptedPayload = new byte[payload.Length + 16];
         Assert.True(IKpsk2.TryWriteResponse(
             ref responder, aead, responderEphemeral.Bytes, responderEphemeral.PublicKey.Bytes, openedStatic,
@@ -58,28 +58,26 @@ public sealed class IKpsk2VectorTests
             ref initiator, aead, initiatorEphemeral.Bytes, initiatorStatic.Bytes, expected.AsSpan(0, 32), presharedKey,
             expected.AsSpan(32), openedPayload));
         Assert.Equal(payload, openedPayload);
-        Assert.Equal(Bytes(vector, "handshake_hash"), initiator.Hash.ToArray());
-        Assert.Equal(Bytes(vector, "handshake_hash"), responder.Hash.ToArray());
+        Assert.Equal(Bytes("handshake_hash"), initiator.Hash.ToArray());
+        Assert.Equal(Bytes("handshake_hash"), responder.Hash.ToArray());
 
         AssertTransport(ref initiator, messages[2..], aead);
         AssertTransport(ref responder, messages[2..], aead);
     }
 
     /// <summary>From the third message on the two take turns, the initiator first, each counting its own.</summary>
-    private static void AssertTransport(ref SymmetricState state, JsonElement[] messages, Aead aead)
+    private static void AssertTransport(
+        ref SymmetricState state, (byte[] Payload, byte[] Ciphertext)[] messages, Aead aead)
     {
         byte[][] keys = [new byte[32], new byte[32]];
         state.Split(keys[0], keys[1]);
         for (int i = 0; i < messages.Length; i++)
         {
-            byte[] payload = Bytes(messages[i], "payload"), ciphertext = new byte[payload.Length + 16];
-            aead.Seal(keys[i % 2], (ulong)i / 2, default, payload, ciphertext);
-            Assert.Equal(Bytes(messages[i], "ciphertext"), ciphertext);
+            byte[] ciphertext = new byte[messages[i].Payload.Length + 16];
+            aead.Seal(keys[i % 2], (ulong)i / 2, default, messages[i].Payload, ciphertext);
+            Assert.Equal(messages[i].Ciphertext, ciphertext);
         }
     }
 
-    private static byte[] Bytes(JsonElement element, string name) =>
-        Convert.FromHexString(element.GetProperty(name).GetString()!);
-
-    private static PrivateKey Key(JsonElement vector, string name) => new(Bytes(vector, name));
+    private byte[] Bytes(string name) => VectorTable.Bytes(Assert.Single(Assert.Single(_values[name])));
 }
