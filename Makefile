@@ -1,11 +1,11 @@
 # make             builds out/wireguard-vsock: Native AOT, stripped, one file
 # make install     to $(DESTDIR)$(PREFIX)/bin
 # make demo        a tunnel between two network namespaces of this machine
-# make test        everything; or one of: test-unit test-e2e test-uml test-vm
+# make test        everything; or one of: test-unit test-e2e test-vsock test-vm
 # make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
 #                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found;
 #                  BASE=FILE compares with another build of wireguard-vsock, and fails if this one is slower
-# make bench-vsock the same over AF_VSOCK, inside user-mode Linux
+# make bench-vsock the same over AF_VSOCK, inside an emulated guest
 # make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
 # make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=4
 # make bench-micro the protocol's pieces one by one, with BenchmarkDotNet: FILTER='*Aead*'
@@ -38,7 +38,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-uml test-vm bench bench-vsock bench-scale bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm bench bench-vsock bench-scale bench-profile bench-micro lint clean
 
 all: $(BINARY)
 
@@ -60,7 +60,7 @@ demo: $(BINARY)
 
 test: $(BINARY)
 	scripts/setup.sh build test vm
-	scripts/test.sh unit namespaces uml vm
+	scripts/test.sh unit namespaces vsock vm
 
 test-unit:
 	scripts/setup.sh build
@@ -70,9 +70,9 @@ test-e2e: $(BINARY)
 	scripts/setup.sh test
 	scripts/test.sh namespaces $(PATTERN)
 
-test-uml: $(BINARY)
-	scripts/setup.sh test
-	scripts/test.sh uml $(PATTERN)
+test-vsock: $(BINARY)
+	scripts/setup.sh test vm
+	scripts/test.sh vsock $(PATTERN)
 
 test-vm: $(BINARY)
 	scripts/setup.sh test vm
@@ -90,7 +90,7 @@ bench: $(BINARY) $(LIMIT_PROBE)
 	bench/run --rounds $(ROUNDS) --seconds $(SECONDS) --rows "$(ROWS)" --measures "$(MEASURES)" $(if $(BASE),--base $(BASE),$(if $(ROWS)$(MEASURES),,--docs))
 
 bench-vsock: $(BINARY)
-	scripts/setup.sh test
+	scripts/setup.sh test vm
 	bench/vsock/run --rounds $(ROUNDS) --seconds $(SECONDS) --docs
 
 bench-scale: $(BINARY)
@@ -109,7 +109,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/*init \
+	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/vsock/init tests/e2e/vm/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

@@ -40,8 +40,6 @@ ethtool              ethtool
 insmod               kmod
 perl                 perl-base
 END
-      # Debian has user-mode Linux for these processors only.
-      case $(uname -m) in x86_64 | i686) echo "linux.uml user-mode-linux" ;; esac
       ;;
     vm)
       needs run

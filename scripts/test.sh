@@ -1,17 +1,19 @@
 #!/bin/bash
-# Runs the suites named and adds their results up: scripts/test.sh unit|namespaces|uml|vm... [pattern of e2e tests]
-# The last line is "N passed, M failed", and the exit code says the same.
+# Runs the suites named and adds their results up: scripts/test.sh unit|namespaces|vsock|vm... [pattern of e2e tests]
+# The last line is "N passed, M failed", with ", K skipped" when some did not run, and the exit code says the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 passed=0
 failed=0
+skipped=0
 
 heading() { printf '\n== %s\n' "$*"; }
 
-count() { # PASSED FAILED
+count() { # PASSED FAILED SKIPPED
   passed=$((passed + $1))
   failed=$((failed + $2))
+  skipped=$((skipped + $3))
 }
 
 # Sums the numbers that stand behind a word in the test runner's summaries.
@@ -29,7 +31,7 @@ unit_tests() {
     bad=$(summed Failed "$log")
     # A project that does not build, or a runner that dies, has no summary; it counts as one failure.
     [ $status = 0 ] || [ "$bad" != 0 ] || bad=1
-    count "$(summed Passed "$log")" "$bad"
+    count "$(summed Passed "$log")" "$bad" "$(summed Skipped "$log")"
   done
   rm -f "$log"
 }
@@ -39,13 +41,13 @@ end_to_end() { # SUITE
   log=$(mktemp)
   heading "end to end: $1"
   tests/e2e/run "^$1/.*${pattern:-}" 2>&1 </dev/null | tee "$log" || status=$?
-  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+  line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1) || :
   rm -f "$log"
-  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+) ]]; then
-    count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
-    [ $status = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || count 0 1
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+))? ]]; then
+    count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]:-0}"
+    [ $status = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || count 0 1 0
   else
-    count 0 1
+    count 0 1 0
   fi
 }
 
@@ -53,7 +55,7 @@ suites=()
 pattern=
 for word; do
   case $word in
-    unit | namespaces | uml | vm) suites+=("$word") ;;
+    unit | namespaces | vsock | vm) suites+=("$word") ;;
     *) pattern=$word ;;
   esac
 done
@@ -63,5 +65,7 @@ for suite in "${suites[@]}"; do
 done
 
 heading "all together"
-echo "$passed passed, $failed failed"
-[ $failed = 0 ] && [ $passed -gt 0 ]
+result="$passed passed, $failed failed"
+[ $skipped = 0 ] || result+=", $skipped skipped"
+echo "$result"
+[ $failed = 0 ] && [ $((passed + skipped)) -gt 0 ]

@@ -1,10 +1,16 @@
 # Prints the table of AF_VSOCK. After statistics.awk.
 END {
-  print "| in user-mode Linux, one processor | median of " rounds " | smallest to largest |"
+  print "| in an emulated guest, two processors | median of " rounds " | smallest to largest |"
   print "|---|--:|--:|"
+  for (r = 1; r <= rounds; r++) {
+    value[r, "vsock", "share-one"] = 100 * value[r, "vsock", "one"] / value[r, "vsock", "bare"]
+    value[r, "vsock", "share-reverse"] = 100 * value[r, "vsock", "reverse"] / value[r, "vsock", "bare"]
+  }
   line("AF_VSOCK itself, no tunnel, Mbit/s", "bare")
   line("wireguard-vsock, one stream, Mbit/s", "one")
   line("reverse, Mbit/s", "reverse")
+  line("one stream, % of AF_VSOCK itself in the same round", "share-one")
+  line("reverse, % of AF_VSOCK itself in the same round", "share-reverse")
   line("idle round trip, us", "idle")
 }
 

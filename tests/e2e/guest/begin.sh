@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What both guests do first. Dash, with the rest of the tools from busybox.
+# What every guest does first. In dash or bash, with the rest of the tools from busybox.
 
 umask 077
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/busybox HOME=/root

@@ -1,0 +1,224 @@
+# shellcheck shell=bash
+# How a guest is made and booted, for the suites that need one: Debian's cloud kernel under QEMU's software emulation, with an
+# initramfs made here. It needs neither KVM nor a processor of a certain make. Sourced by */boot, which names itself in $suite.
+#
+# The kernel's package is downloaded once and unpacked in out/guest. No AF_VSOCK socket is opened on this machine.
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
+
+guest=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$guest/../../.." && pwd)
+daemon=${WIREGUARD_VSOCK:-$root/out/wireguard-vsock}
+cache=${GUEST_CACHE:-$root/out/guest}
+# Seconds until a guest that was started is to say that it is up: it takes 4 on an idle machine, and a start that hangs is tried anew.
+up_limit=${GUEST_UP_LIMIT:-300}
+work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-guest.XXXXXX")
+emulator=
+
+give_up() {
+  echo "FAIL $suite: $*"
+  exit 1
+}
+
+end_emulator() {
+  [ -n "$emulator" ] || return 0
+  kill "$emulator" 2>/dev/null || :
+  wait "$emulator" 2>/dev/null || :
+  emulator=
+}
+
+clean_up() {
+  trap '' INT TERM
+  end_emulator
+  rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 124' INT TERM
+
+# Exit code 77 is for what cannot run here, and is counted as skipped.
+if [ "$(uname -m)" != x86_64 ]; then
+  echo "the guest is x86-64, this machine is not"
+  exit 77
+fi
+[ -x "$daemon" ] || give_up "no $daemon: run make first"
+
+# ---- the kernel ------------------------------------------------------------------------------------------------------
+
+cloud_kernel() {
+  apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
+}
+
+fetch_kernel() {
+  local package
+  [ ! -e "$cache/vmlinux" ] || return 0
+  package=$(cloud_kernel)
+  if [ -z "$package" ]; then
+    apt-get update -qq >/dev/null 2>&1 || :
+    package=$(cloud_kernel)
+  fi
+  [ -n "$package" ] || give_up "no package linux-image-cloud-amd64 to take a kernel from"
+  rm -rf "$cache"
+  mkdir -p "$cache/download"
+  download "$package" || {
+    # The list of packages may be older than the packages.
+    apt-get update -qq >/dev/null 2>&1 || :
+    package=$(cloud_kernel)
+    download "$package"
+  } || give_up "could not download $package"
+  dpkg -x "$cache"/download/*.deb "$cache/files"
+  rm -r "$cache/download"
+  depmod -b "$cache/files" "$(ls "$cache/files/lib/modules")"
+  uncompress_kernel "$cache"/files/boot/vmlinuz-* "$cache/vmlinux"
+}
+
+download() { (cd "$cache/download" && apt-get download -qq "$1" >/dev/null 2>&1); } # PACKAGE
+
+# QEMU enters an uncompressed kernel directly (by its PVH note), which saves the emulated decompression.
+uncompress_kernel() { # VMLINUZ VMLINUX
+  local magic program offset
+  while read -r magic program; do
+    for offset in $(grep -abo -P "$magic" "$1" | head -n 3 | cut -d : -f 1); do
+      tail -c +$((offset + 1)) "$1" | $program -dqc >"$work/vmlinux" 2>/dev/null || :
+      if [ "$(head -c 4 "$work/vmlinux" | tail -c 3)" = ELF ]; then
+        mv "$work/vmlinux" "$2"
+        return
+      fi
+    done
+  done <<'END'
+\x02\x21\x4c\x18 lz4
+\x28\xb5\x2f\xfd zstd
+\xfd7zXZ\x00 xz
+END
+  give_up "could not uncompress $1"
+}
+
+# ---- what a guest holds ----------------------------------------------------------------------------------------------
+
+# Files at their own paths, and the libraries they are linked to.
+put() { # ROOT FILE...
+  local to=$1
+  shift
+  cp -nL --parents "$@" "$to"
+  put_libraries_of "$to" "$@"
+}
+
+put_libraries_of() { # ROOT FILE...: a script has none, which is no error
+  local to=$1 file
+  shift
+  for file; do
+    { ldd "$file" 2>/dev/null || :; } | { grep -o '/[^ ]*' || :; } | xargs -r -I{} cp -nL --parents {} "$to"
+  done
+}
+
+# Programs by their names, wherever this machine has them.
+put_programs() { # ROOT NAME...
+  local to=$1 name path
+  shift
+  for name; do
+    path=$(type -P "$name") || give_up "no $name; run scripts/setup.sh test vm"
+    put "$to" "$path"
+  done
+}
+
+# Modules, uncompressed, with those they need before them.
+put_modules() { # ROOT MODULE...
+  local to=$1 module path release
+  release=$(ls "$cache/files/lib/modules")
+  shift
+  for module; do modprobe -d "$cache/files" -S "$release" --show-depends "$module"; done | awk '$1 == "insmod" && !seen[$2]++ {print $2}' | while read -r path; do
+    module=$(basename "$path" .xz)
+    case $path in
+      *.xz) xz -dc "$path" ;;
+      *) cat "$path" ;;
+    esac >"$to/modules/$module"
+    echo "$module" >>"$to/modules/order"
+  done
+}
+
+# The library is opened by name at run time, so ldd does not list it.
+libcrypto() { ldconfig -p | awk '$1 == "libcrypto.so.3" && !n++ {print $NF}'; }
+
+# The daemon, the programs that every guest needs, and INIT as its first process.
+make_root() { # ROOT INIT MODULE...
+  local to=$1 init=$2
+  shift 2
+  mkdir -p "$to"/{bin,modules,proc,sys,dev,tmp,run,etc,var,root,usr/bin}
+  ln -s ../run "$to/var/run"
+  cp "$(command -v busybox)" "$to/bin/busybox"
+  # Busybox's own shell would take its applets for ip and ping, whatever PATH says.
+  put "$to" /usr/bin/dash
+  ln -s ../usr/bin/dash "$to/bin/sh"
+  ln -s /proc/mounts "$to/etc/mtab"
+  put_programs "$to" ip wg ping iperf3 socat
+  put "$to" "$(libcrypto)"
+  install -m 755 "$daemon" "$to/usr/bin/wireguard-vsock"
+  put_libraries_of "$to" "$daemon"
+  # A script that stands for the daemon may call another program.
+  [ -z "${GUEST_EXTRA:-}" ] || put "$to" "$GUEST_EXTRA"
+  put_modules "$to" "$@"
+  cp "$guest/begin.sh" "$to/"
+  install -m 755 "$init" "$to/init"
+}
+
+pack() { # ROOT ARCHIVE
+  (cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
+}
+
+# ---- the run -----------------------------------------------------------------------------------------------------------
+
+# The word on the kernel's command line is what tells a test that this is our guest: lib.sh's in_guest.
+emulate() { # ARCHIVE MEGABYTES SECONDS
+  timeout -k 5 "$3" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -M pc -cpu max,la57=off -smp 2 -m "$2" \
+    -nodefaults -no-user-config -display none -no-reboot -kernel "$cache/vmlinux" -initrd "$1" \
+    -append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on no_timer_check tsc=reliable wireguard_vsock_guest" \
+    -serial "file:$work/console" </dev/null >"$work/emulator" 2>&1 &
+  emulator=$!
+}
+
+# Without this, a start that hangs would take all of the time that the tests have.
+watch_start() { # EMULATOR
+  local i
+  for ((i = 0; i < up_limit; i++)); do
+    ! grep -q '^guest: up' "$work/console" || return 0
+    sleep 1
+  done
+  kill "$1" 2>/dev/null || :
+}
+
+# Prints results as they come. Returns 0 when the guest came to its end, 2 when it did not come up.
+run_guest() { # ARCHIVE MEGABYTES SECONDS
+  local status=0 follower watch
+  : >"$work/console"
+  emulate "$@"
+  watch_start "$emulator" &
+  watch=$!
+  tail -n +1 -f --pid=$emulator "$work/console" |
+    sed -un 's/\r//g; /^\(PASS\|FAIL\|SKIP\|note:\|failed:\|  |\) /p; /^guest: /s/^guest: /  (guest) /p' | tee "$work/results" &
+  follower=$!
+  wait "$emulator" || status=$?
+  emulator=
+  kill $watch 2>/dev/null || :
+  wait $watch 2>/dev/null || :
+  wait $follower || :
+  grep -q '^guest: done' "$work/console" && return 0
+  # Before the first test has run, it is the laboratory that failed.
+  if grep -qE '^(PASS|FAIL|SKIP) ' "$work/results"; then
+    show_console 30
+    give_up "the guest did not finish (status $status, $3 s allowed)"
+  fi
+  return 2
+}
+
+show_console() { # LINES
+  tail -q -n "$1" "$work/console" "$work/emulator" | tr -d '\r' | sed 's/^/  | /'
+}
+
+# All of it, a second time if the guest does not come up.
+boot() { # ARCHIVE MEGABYTES SECONDS
+  echo "  (image built, $(du -m "$1" | cut -f 1) MB)"
+  run_guest "$@" && return
+  echo "  (the guest did not come up; once more)"
+  show_console 5
+  run_guest "$@" && return
+  show_console 30
+  give_up "the guest did not come up"
+}
