@@ -112,7 +112,7 @@ public sealed class LinkMonitorTests
         link.Read();
         Namespace.Sh($"ip netns del {other}");
         // Namespaces are taken down by a worker of the kernel's.
-        for (int i = 0; tun.Exists && i < 500; i++) Thread.Sleep(10);
+        for (int i = 0; tun.Exists && i < 6_000; i++) Thread.Sleep(10);
         Assert.False(tun.Exists);
     });
 
