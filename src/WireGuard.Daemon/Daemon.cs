@@ -40,6 +40,8 @@ internal sealed class Daemon : IDisposable
     private readonly Configurator _configurator;
     private readonly UapiServer _uapi;
     private readonly LinkMonitor _link;
+    private readonly RouteQuery _routes = new();
+    private readonly RouteMonitor? _routeMonitor;
     private readonly ControlSocketWatch _socketWatch;
     private readonly GenerationMonitor _generation;
     private readonly Deadline _tick;
@@ -63,9 +65,7 @@ internal sealed class Daemon : IDisposable
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
         _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log);
-        _network = _kind.IsStream
-            ? NewStreamNetwork(options.Streams)
-            : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads);
+        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : NewUdpNetwork(options.UdpOffloads);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
             OnComplete = peer => _sessions!.OnComplete(peer),
@@ -78,6 +78,8 @@ internal sealed class Daemon : IDisposable
             _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
+        if (_kind != NetworkKind.Vsock)
+            _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
         _socketWatch = new ControlSocketWatch(uapi);
         _generation = new GenerationMonitor();
         _tick = new Deadline(Tick);
@@ -125,6 +127,8 @@ internal sealed class Daemon : IDisposable
         _batch.Dispose();
         _aead.Dispose();
         _link.Dispose();
+        _routeMonitor?.Dispose();
+        _routes.Dispose();
         _socketWatch.Dispose();
         _generation.Dispose();
         _loop.Dispose();
@@ -144,7 +148,7 @@ internal sealed class Daemon : IDisposable
     }
 
     private StreamNetwork NewStreamNetwork(int streams) => new(
-        _kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _log)
+        _kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _routes, _log)
     {
         OnReached = peer => _sessions.OnReached(peer),
         OnReachable = peer =>
@@ -155,6 +159,11 @@ internal sealed class Daemon : IDisposable
         OnUnreachable = peer => peer.CountDropped(peer.Staged.Clear()),
         OnDeadlineMoved = peer => _sessions.Schedule(peer),
         LocalKey = () => _device.PrivateKey?.PublicKey,
+    };
+
+    private UdpNetwork NewUdpNetwork(UdpOffloads offloads) => new(_kind, _lanes, _grace, offloads, _routes)
+    {
+        OnMoved = peer => _sessions.OnMoved(peer),
     };
 
     private void Watch()

@@ -47,6 +47,12 @@ internal sealed class DialState
     /// <summary>When somebody last wanted to send; 0 if nobody waits for a connection.</summary>
     public long WantedMs { get; set; }
 
+    /// <summary>
+    /// When a connection was given up because its route chose another source address: which it had, and which was chosen. If a
+    /// later one has it again, dialling does not help.
+    /// </summary>
+    public (UInt128 Used, UInt128 Chosen, long AtMs) Moved { get; set; }
+
     public bool IsConnecting => ConnectingFd >= 0;
 
     /// <summary>

@@ -61,6 +61,16 @@ internal abstract class Network
     /// <summary>An authentic handshake message of the peer came from there.</summary>
     public abstract void OnAuthenticated(Peer peer, Destination from);
 
+    /// <summary>An authentic datagram of the peer came from there.</summary>
+    public virtual void OnRoamed(Peer peer, UdpDestination to)
+    {
+    }
+
+    /// <summary>Routes, rules or addresses may have changed: what goes to the peer may have to go another way.</summary>
+    public virtual void OnRoutesChanged(Peer peer)
+    {
+    }
+
     /// <summary>
     /// When <see cref="OnDeadline"/> is next to be called for the peer; <see cref="PeerTimers.Never"/> if nothing waits.
     /// </summary>

@@ -60,7 +60,7 @@ internal sealed class SessionDriver
         if (peer.IsRemoved)
             return;
         if ((signals & PeerSignals.Roamed) != 0 && peer.TakeRoaming() is { } destination)
-            peer.Destination = destination;
+            _network.OnRoamed(peer, destination);
         if ((signals & PeerSignals.Confirmed) != 0)
             Confirm(peer);
         if ((signals & PeerSignals.SaidHello) != 0)
@@ -119,6 +119,16 @@ internal sealed class SessionDriver
             Log.KeepaliveSent(_log, peer);
             _batch.Flush(_sockets(), _loop.NowMs);
         }
+    }
+
+    /// <summary>
+    /// What is sent to the peer goes another way from now on. A peer that only sends would not hear of it, and go on writing to
+    /// where we may no longer be reached; so it is told, if it has been there lately.
+    /// </summary>
+    public void OnMoved(Peer peer)
+    {
+        if (CanSend(peer, out _) && _loop.NowMs - peer.Activity.LastTraversal < Limits.RejectAfterTimeMs)
+            SendKeepalive(peer);
     }
 
     /// <summary>

@@ -27,6 +27,7 @@ internal sealed class StreamNetwork : Network
     private readonly PeerStreams _streams;
     private readonly ExtraStreams _extras;
     private readonly Hellos _hellos;
+    private readonly StreamSources _sources;
 
     public StreamNetwork(
         NetworkKind kind,
@@ -37,6 +38,7 @@ internal sealed class StreamNetwork : Network
         GracePeriod grace,
         Hellos hellos,
         int streams,
+        RouteQuery routes,
         ILogger log)
     {
         _kind = kind;
@@ -46,6 +48,7 @@ internal sealed class StreamNetwork : Network
         _connections = new OpenConnections(loop, inbox, lanes, published, log);
         _listener = new StreamListener(loop, _connections.Accept);
         _hellos = hellos;
+        _sources = new StreamSources(routes);
         _streams = new PeerStreams(lanes.Count, log) { LocalKey = () => LocalKey!() };
         _dialer = new StreamDialer(
             loop,
@@ -177,6 +180,41 @@ internal sealed class StreamNetwork : Network
     }
 
     public override void OnAbandoned(Peer peer) => ResetDialing(peer, "the peer does not answer");
+
+    public override void OnRoutesChanged(Peer peer)
+    {
+        const string Reason = "its route chooses another source address";
+        bool isLost = false;
+        DialState dial = peer.Dial;
+        if (dial.IsConnecting && peer.Endpoint is { } endpoint && !IsRight(dial.ConnectingFd, endpoint, dial.StartedMs))
+        {
+            ResetDialing(peer, Reason);
+            isLost = true;
+        }
+
+        if (dial.Connection is { } dialed && IsMoved(dialed))
+        {
+            ResetDialing(peer, Reason);
+            isLost = true;
+        }
+
+        // The others first: none of them is to take its place.
+        CloseOthers(peer, IsMoved, Reason);
+        if (peer.Destination is StreamConnection current && IsMoved(current))
+        {
+            Close(current, Reason);
+            isLost = true;
+        }
+
+        // Also where nothing is to be sent: the far end may have something, and cannot dial.
+        if (isLost)
+            TryReach(peer);
+
+        bool IsMoved(StreamConnection connection) =>
+            connection.IsDialed && !IsRight(connection.Fd, connection.Address, connection.SinceMs);
+        bool IsRight(int fd, EndpointAddress to, long sinceMs) =>
+            _sources.IsRight(dial, fd, to, sinceMs, _dialer.Mark, _loop.NowMs);
+    }
 
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
     {

@@ -13,20 +13,25 @@ internal sealed class UdpNetwork : Network
     private readonly IReadOnlyList<Lane> _lanes;
     private readonly GracePeriod _grace;
     private readonly UdpOffloads _offloads;
+    private readonly UdpSources _sources;
     private readonly bool _wantsIPv4;
     private readonly bool _wantsIPv6;
     private UdpSockets[] _sockets = [];
     private ushort _port;
     private uint _mark;
 
-    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads)
+    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads, RouteQuery routes)
     {
+        _sources = new UdpSources(routes);
         _offloads = offloads;
         _lanes = lanes;
         _grace = grace;
         _wantsIPv4 = kind is NetworkKind.Udp or NetworkKind.Udp4;
         _wantsIPv6 = kind is NetworkKind.Udp or NetworkKind.Udp6;
     }
+
+    /// <summary>What goes to the peer leaves from another address of ours from now on.</summary>
+    public required Action<Peer> OnMoved { get; init; }
 
     public override ushort Port => _port;
 
@@ -63,7 +68,7 @@ internal sealed class UdpNetwork : Network
 
     public override void SetMark(uint mark)
     {
-        _mark = mark;
+        _mark = _sources.Mark = mark;
         foreach (UdpSockets sockets in _sockets)
         {
             sockets.IPv4?.SetMark(mark);
@@ -71,8 +76,13 @@ internal sealed class UdpNetwork : Network
         }
     }
 
-    public override void OnEndpointSet(Peer peer, EndpointAddress? previous) =>
-        peer.Destination = peer.Endpoint is { } endpoint ? new UdpDestination(endpoint) : null;
+    public override void OnEndpointSet(Peer peer, EndpointAddress? previous)
+    {
+        UdpDestination? set = peer.Endpoint is { } endpoint ? new UdpDestination(endpoint) : null;
+        if (peer.Destination is UdpDestination before)
+            set?.InheritFrom(before);
+        peer.Destination = set;
+    }
 
     public override void OnRemoved(Peer peer) => peer.Destination = null;
 
@@ -97,7 +107,15 @@ internal sealed class UdpNetwork : Network
         }
     }
 
-    public override void OnAuthenticated(Peer peer, Destination from) => peer.Destination = from;
+    public override void OnAuthenticated(Peer peer, Destination from) => _sources.Adopt(peer, (UdpDestination)from);
+
+    public override void OnRoamed(Peer peer, UdpDestination to) => _sources.Adopt(peer, to);
+
+    public override void OnRoutesChanged(Peer peer)
+    {
+        if (IsOpen && _sources.TryCorrect(peer))
+            OnMoved(peer);
+    }
 
     /// <summary>Opens the sockets of all lanes, or none.</summary>
     private UdpSockets[] OpenAll(ushort port)
@@ -177,6 +195,7 @@ internal sealed class UdpNetwork : Network
     private void Publish(UdpSockets[] sockets, ushort port)
     {
         (_sockets, _port) = (sockets, port);
+        _sources.Port = port;
         for (int i = 0; i < _lanes.Count; i++)
             _lanes[i].Sockets = i < sockets.Length ? sockets[i] : null;
     }

@@ -7,7 +7,8 @@ namespace WireGuard.Daemon.Transport;
 /// <summary>
 /// A UDP address with the source address to use towards it: the one that its last authentic message was sent to, so that a
 /// machine with several addresses answers from the right one ("sticky sockets" in wireguard-go). In the form that sendmsg(2)
-/// takes, and immutable but for what sending found out: that the source is gone, or that segments of a size do not pass.
+/// takes, and immutable but for what was found out since: that the source is gone or is not to be used, or that segments of a
+/// size do not pass.
 /// </summary>
 internal sealed unsafe class UdpDestination : Destination
 {
@@ -25,7 +26,10 @@ internal sealed unsafe class UdpDestination : Destination
 
     private readonly byte[] _address;
     private readonly byte[] _source;
-    private volatile bool _isSourceForgotten;
+
+    // Forgotten by any lane, rejected and accepted by control. The address that was rejected last: control's.
+    private volatile SourceState _sourceState;
+    private byte[] _rejected = [];
 
     // Of any lane: the shortest segments that were refused, and how many datagrams ago (interlocked).
     private volatile int _refusedSegmentSize = int.MaxValue;
@@ -54,10 +58,54 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>The longest message that goes there.</summary>
     public int LargestPayload => IsIPv6 ? LargestIPv6Payload : LargestIPv4Payload;
 
-    public bool HasSource => _source.Length != 0 && !_isSourceForgotten;
+    /// <summary>Whether it means nothing without its interface, for fe80::/10.</summary>
+    public bool IsLinkLocal => IsIPv6 && _address[8] == 0xFE && (_address[9] & 0xC0) == 0x80;
 
-    /// <summary>Leaves the choice of the source address to the routing table from now on: that address may be gone.</summary>
-    public void ForgetSource() => _isSourceForgotten = true;
+    /// <summary>Whether datagrams are sent with a source address of their own; else the routing table chooses it.</summary>
+    public bool HasSource => _source.Length != 0 && _sourceState == SourceState.Used;
+
+    /// <summary>The source address, used or not: 4 or 16 bytes, or none.</summary>
+    public ReadOnlySpan<byte> Source => IsIPv6 ? Part(0, 16) : Part(4, 4); // in6_pktinfo, in_pktinfo
+
+    /// <summary>How the way there was when the source was learned, or last found right. Control only.</summary>
+    public UdpRoute Route { get; set; }
+
+    public bool IsSourceRejected => _sourceState == SourceState.Rejected;
+
+    /// <summary>
+    /// Leaves the choice of the source address to the routing table: that address may be gone. The next message that was sent to
+    /// it shows that it is not.
+    /// </summary>
+    public void ForgetSource()
+    {
+        if (_sourceState == SourceState.Used)
+            _sourceState = SourceState.Forgotten;
+    }
+
+    /// <summary>As <see cref="ForgetSource"/>, whatever still comes for it. Control only.</summary>
+    public void RejectSource()
+    {
+        _rejected = _source;
+        _sourceState = SourceState.Rejected;
+    }
+
+    /// <summary>Uses the source again. Control only.</summary>
+    public void AcceptSource()
+    {
+        _rejected = [];
+        _sourceState = SourceState.Used;
+    }
+
+    /// <summary>Takes over what was found of the source address towards the same peer. Control only.</summary>
+    public void InheritFrom(UdpDestination before)
+    {
+        _rejected = before._rejected;
+        if (_rejected.Length != 0 && _rejected.AsSpan().SequenceEqual(_source))
+            _sourceState = SourceState.Rejected;
+    }
+
+    /// <summary>Whether it adds nothing to this one.</summary>
+    public bool IsSame(UdpDestination other) => Equals(other._address, other._source);
 
     /// <summary>
     /// Leaves segments of this size and above to be sent as datagrams of their own: longer than the path's MTU, the kernel
@@ -82,7 +130,7 @@ internal sealed unsafe class UdpDestination : Destination
 
     /// <summary>Whether a message from there, to that address of ours, changes nothing.</summary>
     public bool Equals(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source) =>
-        address.SequenceEqual(_address) && source.SequenceEqual(HasSource ? _source : default);
+        address.SequenceEqual(_address) && source.SequenceEqual(_sourceState == SourceState.Forgotten ? default : _source);
 
     /// <summary>Fills in where a datagram, or a train of them, goes.</summary>
     /// <param name="message">Its name and control fields are set.</param>
@@ -114,6 +162,8 @@ internal sealed unsafe class UdpDestination : Destination
         message->msg_controllen = (nuint)length;
     }
 
+    private ReadOnlySpan<byte> Part(int start, int length) => _source.Length == 0 ? default : _source.AsSpan(start, length);
+
     private static int Append(byte* control, int level, int type, ReadOnlySpan<byte> data)
     {
         var header = (cmsghdr*)control;
@@ -134,4 +184,20 @@ internal sealed unsafe class UdpDestination : Destination
     }
 
     private static byte* Pointer(byte[] pinned) => (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0);
+
+    private enum SourceState
+    {
+        Used,
+
+        /// <summary>Not used until a message comes that was sent to it.</summary>
+        Forgotten,
+
+        /// <summary>Not used until routes choose it again.</summary>
+        Rejected,
+    }
 }
+
+/// <summary>How routes lead to a destination.</summary>
+/// <param name="Way">From its source address; null if there is none, since that is no address of ours.</param>
+/// <param name="Chosen">The source address that they would choose.</param>
+internal readonly record struct UdpRoute(Route? Way, UInt128 Chosen);

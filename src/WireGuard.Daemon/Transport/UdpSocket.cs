@@ -71,7 +71,8 @@ internal sealed unsafe class UdpSocket : IDisposable
             }
 
             // The kernel's help with trains of datagrams, both ways. Without it, each goes and comes by itself.
-            socket._isSegmenting = offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
+            socket._isSegmenting =
+                offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
             if (offloads.HasFlag(UdpOffloads.Coalesce))
                 Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
             socket.SetMark(mark);

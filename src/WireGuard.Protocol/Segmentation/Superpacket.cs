@@ -24,8 +24,8 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
     public const int MinSegmentSize = 500;
 
     /// <summary>
-    /// The most datagrams that one may be segmented into: UDP_MAX_SEGMENTS of kernels before 6.10 (include/linux/udp.h), which take
-    /// no more of the far end. Of TCP there is no such bound.
+    /// The most datagrams that one may be segmented into: UDP_MAX_SEGMENTS of kernels before 6.10 (include/linux/udp.h), whose
+    /// TUN devices take no more. Of TCP there is no such bound.
     /// </summary>
     public const int MaxUdpSegments = 64;
 

@@ -13,8 +13,8 @@ public sealed unsafe class UdpSenderTests
     public void Batch_leaves_without_a_source_address_that_is_gone() => Namespace.Run(() =>
     {
         Namespace.Sh("ip link set lo up");
-        using UdpSocket from = UdpSocket.Open(isIPv6: false, 0, isShared: false, mark: 0, UdpOffloads.Of(new KernelRelease(6, 12)));
-        using UdpSocket to = UdpSocket.Open(isIPv6: false, 0, isShared: false, mark: 0, UdpOffloads.Of(new KernelRelease(6, 12)));
+        using UdpSocket from = UdpSocket.Open(isIPv6: false, 0, isShared: false, mark: 0, UdpOffloads.Segment);
+        using UdpSocket to = UdpSocket.Open(isIPv6: false, 0, isShared: false, mark: 0, UdpOffloads.Segment);
         using var sender = new UdpSender();
         Span<byte> address = stackalloc byte[EndpointAddress.MaxSockaddrSize];
         int length = EndpointAddress.IPv4(Loopback, to.LocalPort).WriteSockaddr(address);

@@ -205,7 +205,8 @@ public sealed unsafe class UdpTrainTests
         test(sender, from, to);
     });
 
-    private static UdpSocket Open(bool isIPv6) => UdpSocket.Open(isIPv6, 0, isShared: false, mark: 0, UdpOffloads.Of(new KernelRelease(6, 12)));
+    private static UdpSocket Open(bool isIPv6) =>
+        UdpSocket.Open(isIPv6, 0, isShared: false, mark: 0, UdpOffloads.Segment | UdpOffloads.Coalesce);
 
     private static UdpDestination To(UdpSocket socket) => new(
         socket.IsIPv6
