@@ -36,7 +36,7 @@ public class AllowedIpsBenchmarks
             _addresses4[place] = address4;
             _addresses6[place] = address6;
         }
-        _allowedIps.BuildIndex();
+        _allowedIps = _allowedIps.WithIndex();
         for (int i = Prefixes; i < LookupCount; i++)
         {
             _addresses4[i] = _addresses4[i % Prefixes];

@@ -102,6 +102,7 @@ internal sealed class Daemon : IDisposable
         while (_stopReason is null)
         {
             _loop.RunOnce(_grace.IsEmpty ? -1 : GraceMs);
+            _device.EndTurn();
             _grace.Poll();
             _aead.Forget();
             DeadFrames.Wipe();
@@ -238,8 +239,8 @@ internal sealed class Daemon : IDisposable
         _device.IsUp = true;
         _network.SetMark(_device.FirewallMark);
         // A port that is taken is logged; once another is set, the configurator goes on from here.
+        Log.InterfaceUp(_log);
         _configurator.TryListen(_device.ListenPort);
-        Log.InterfaceUp(_log, _kind, _network.Port);
     }
 
     private void BringDown()

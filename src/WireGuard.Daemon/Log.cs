@@ -24,8 +24,11 @@ internal static partial class Log
 
     // ---- the device ---------------------------------------------------------------------------------------------
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is up, listening on {Network} port {Port}")]
-    public static partial void InterfaceUp(ILogger log, NetworkKind network, int port);
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is up")]
+    public static partial void InterfaceUp(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Listening on port {Port}")]
+    public static partial void Listening(ILogger log, int port);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is down")]
     public static partial void InterfaceDown(ILogger log);

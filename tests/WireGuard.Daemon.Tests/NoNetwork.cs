@@ -7,6 +7,8 @@ namespace WireGuard.Daemon.Tests;
 /// <summary>A network on which nothing can be reached.</summary>
 internal sealed class NoNetwork : Network
 {
+    private bool _isOpen;
+
     /// <summary>The errno with which no port can be had; 0 for none.</summary>
     public int Refuses { get; set; }
 
@@ -16,23 +18,27 @@ internal sealed class NoNetwork : Network
     /// <summary>Called when that may have come.</summary>
     public Action OnTime { get; set; } = () => { };
 
-    public override ushort Port => 0;
+    /// <summary>Called with each peer of which it is told.</summary>
+    public Action<Peer> OnTold { get; set; } = _ => { };
 
-    public override bool IsOpen => false;
+    public override ushort Port => IsOpen ? (ushort)1 : (ushort)0;
+
+    public override bool IsOpen => _isOpen;
 
     public override void Open(ushort port)
     {
         if (Refuses != 0)
             throw new LinuxException("bind", Refuses);
+        _isOpen = true;
     }
 
-    public override void Close() { }
+    public override void Close() => _isOpen = false;
 
     public override void SetMark(uint mark) { }
 
-    public override void OnEndpointSet(Peer peer, EndpointAddress? previous) { }
+    public override void OnEndpointSet(Peer peer, EndpointAddress? previous) => OnTold(peer);
 
-    public override void OnRemoved(Peer peer) { }
+    public override void OnRemoved(Peer peer) => OnTold(peer);
 
     public override bool TryReach(Peer peer) => false;
 

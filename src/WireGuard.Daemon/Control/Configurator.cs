@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
@@ -43,7 +44,7 @@ internal sealed class Configurator
         _log = log;
     }
 
-    /// <summary>Applies all of it, or nothing.</summary>
+    /// <summary>Applies all of it, or nothing. Lanes see it as one: they use what was until they use what is.</summary>
     /// <returns>0, or the errno, positive.</returns>
     public int Apply(DeviceChange change)
     {
@@ -62,23 +63,19 @@ internal sealed class Configurator
             _network.SetMark(mark);
         }
 
-        ApplyPrivateKey(change);
+        var request = new Request();
+        ApplyPrivateKey(change, request);
         if (change.ReplacesPeers)
-        {
-            foreach (Peer peer in _device.Peers.Values.ToArray())
-                Remove(peer);
-        }
-
-        var changed = new List<(Peer Peer, PeerChange Change)>();
+            request.Replaced = _device.TakeAll();
         foreach (PeerChange peerChange in change.Peers)
-        {
-            if (Apply(peerChange) is { } peer)
-                changed.Add((peer, peerChange));
-        }
+            Apply(peerChange, request);
+        request.Removed.AddRange(request.Replaced.Values);
 
         _device.Publish();
-        foreach ((Peer peer, PeerChange peerChange) in changed)
-            Settle(peer, peerChange);
+        foreach (Peer peer in request.Removed)
+            End(peer);
+        foreach (Changed changed in request.Changed)
+            Settle(changed);
         return 0;
     }
 
@@ -185,6 +182,7 @@ internal sealed class Configurator
         }
 
         _device.ListenPort = _network.Port;
+        Log.Listening(_log, _network.Port);
         if (!wasOpen)
             StartPeers();
         return 0;
@@ -203,7 +201,7 @@ internal sealed class Configurator
         }
     }
 
-    private void ApplyPrivateKey(DeviceChange change)
+    private void ApplyPrivateKey(DeviceChange change, Request request)
     {
         if (change.RemovesPrivateKey)
         {
@@ -218,34 +216,84 @@ internal sealed class Configurator
             return;
         change.PrivateKey = null;
         if (_device.Peers.TryGetValue(key.PublicKey, out Peer? ourselves))
-            Remove(ourselves);
+            Remove(ourselves, request);
         _device.SetPrivateKey(key);
         _network.OnPrivateKeySet(_device.Peers.Values);
         Log.PrivateKeySet(_log);
     }
 
-    /// <returns>The peer that it was applied to; null if it is gone, or there is none.</returns>
-    private Peer? Apply(PeerChange change)
+    private void Apply(PeerChange change, Request request)
     {
         bool exists = _device.Peers.TryGetValue(change.PublicKey, out Peer? peer);
         bool isOurselves = _device.PrivateKey is { } local && local.PublicKey.Equals(change.PublicKey);
         if (change.Removes)
         {
             if (exists)
-                Remove(peer!);
-            return null;
+                Remove(peer!, request);
+            return;
         }
 
         if (isOurselves || (!exists && change.UpdatesOnly))
-            return null;
-        if (!exists)
+            return;
+        if (exists)
         {
-            peer = _device.Add(change.PublicKey);
-            Log.PeerAdded(_log, peer);
+            Alter(peer!, change, peer!.Endpoint, request);
         }
+        else if (request.Replaced.Remove(change.PublicKey, out peer) && HasPresharedKeyOf(peer, change))
+        {
+            EndpointAddress? previous = peer.Endpoint;
+            PutBack(peer, change);
+            Alter(peer, change, previous, request);
+        }
+        else
+        {
+            if (peer is not null)
+                request.Removed.Add(peer);
+            Add(change, request);
+        }
+    }
 
-        ApplyTo(peer!, change);
-        return peer;
+    private void Add(PeerChange change, Request request)
+    {
+        Peer peer = _device.Add(change.PublicKey);
+        Log.PeerAdded(_log, peer);
+        // Nobody finds it yet. Whoever does shall find where it is.
+        peer.Endpoint = change.Endpoint;
+        if (change.Endpoint is not null)
+            _network.OnEndpointSet(peer, previous: null);
+        request.Changed.Add(new Changed(peer, change, null, IsNew: true));
+        ApplyTo(peer, change);
+    }
+
+    /// <summary>
+    /// Of a peer that was replaced by itself all settings are those of the request, and where it is and its session are kept.
+    /// DEVIATION: the kernel and wireguard-go end its session, and drop what is under way. Test: ConfiguratorTests.
+    /// </summary>
+    private void PutBack(Peer peer, PeerChange change)
+    {
+        _device.PutBack(peer);
+        peer.Endpoint = null;
+        if (change.PersistentKeepalive is null)
+            peer.Session.Timers.SetPersistentKeepalive(0, _loop.NowMs);
+    }
+
+    /// <summary>Whether it is the same peer: a session that was agreed on with another preshared key must not go on.</summary>
+    private static bool HasPresharedKeyOf(Peer peer, PeerChange change)
+    {
+        PresharedKey? before = peer.Session.Remote.PresharedKey;
+        PresharedKey? after = change.PresharedKey is { IsZero: false } given ? given : null;
+        return before is null || after is null
+            ? before is null && after is null
+            : CryptographicOperations.FixedTimeEquals(before.Bytes, after.Bytes);
+    }
+
+    /// <summary>Changes a peer that lanes know. Its endpoint is the network's business, once lanes see the rest.</summary>
+    private void Alter(Peer peer, PeerChange change, EndpointAddress? previous, Request request)
+    {
+        if (change.Endpoint is { } endpoint)
+            peer.Endpoint = endpoint;
+        request.Changed.Add(new Changed(peer, change, previous, IsNew: false));
+        ApplyTo(peer, change);
     }
 
     private void ApplyTo(Peer peer, PeerChange change)
@@ -254,13 +302,6 @@ internal sealed class Configurator
         {
             change.PresharedKey = null;
             peer.Session.Remote.SetPresharedKey(presharedKey);
-        }
-
-        if (change.Endpoint is { } endpoint)
-        {
-            EndpointAddress? previous = peer.Endpoint;
-            peer.Endpoint = endpoint;
-            _network.OnEndpointSet(peer, previous);
         }
 
         if (change.ReplacesAllowedIps)
@@ -275,10 +316,13 @@ internal sealed class Configurator
     }
 
     /// <summary>Once lanes see the change: a keepalive that was switched on is sent, and what waited for an endpoint.</summary>
-    private void Settle(Peer peer, PeerChange change)
+    private void Settle(Changed changed)
     {
+        (Peer peer, PeerChange change) = (changed.Peer, changed.Change);
         if (peer.IsRemoved)
             return;
+        if (change.Endpoint is not null && !changed.IsNew)
+            _network.OnEndpointSet(peer, changed.Previous);
         bool switchedOn = change.PersistentKeepalive is { } seconds
             && peer.Session.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
         if (!_device.IsUp)
@@ -290,11 +334,34 @@ internal sealed class Configurator
         _sessions.Schedule(peer);
     }
 
-    private void Remove(Peer peer)
+    private void Remove(Peer peer, Request request)
+    {
+        _device.Remove(peer);
+        request.Removed.Add(peer);
+    }
+
+    private void End(Peer peer)
     {
         Log.PeerRemoved(_log, peer);
-        _device.Remove(peer);
+        _device.End(peer);
         _network.OnRemoved(peer);
         _sessions.Schedule(peer);
     }
+
+    /// <summary>What one request has done so far, and what is left to do when lanes see it.</summary>
+    private sealed class Request
+    {
+        /// <summary>All peers there were, if all are to be replaced, less those that were named again.</summary>
+        public Dictionary<PublicKey, Peer> Replaced { get; set; } = [];
+
+        public List<Peer> Removed { get; } = [];
+
+        public List<Changed> Changed { get; } = [];
+    }
+
+    /// <param name="Peer">The peer.</param>
+    /// <param name="Change">What is asked of it.</param>
+    /// <param name="Previous">The endpoint that it had before.</param>
+    /// <param name="IsNew">Whether this has made the peer: the network knows its endpoint then.</param>
+    private readonly record struct Changed(Peer Peer, PeerChange Change, EndpointAddress? Previous, bool IsNew);
 }

@@ -6,8 +6,8 @@ using WireGuard.Protocol.Routing;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// The cold state of the interface: its key, its peers, whom they may speak for, whether it is up. What lanes need of it is
-/// published after every change. Control only.
+/// The cold state of the interface: its key, its peers, whom they may speak for, whether it is up. What lanes need of it they see
+/// with <see cref="Publish"/>: however much was changed before, they see it at once. Control only.
 /// </summary>
 internal sealed class Device : IDisposable
 {
@@ -15,10 +15,13 @@ internal sealed class Device : IDisposable
     private readonly Action _onKeysRetired;
     private AllowedIps<Peer> _routes = AllowedIps<Peer>.Empty;
     private MacKeys? _macKeys;
+    private bool _haveKeysRetired;
 
     /// <param name="published">What lanes see.</param>
     /// <param name="grace">Disposes of what lanes may still be using.</param>
-    /// <param name="onKeysRetired">Called when a keypair has come to its end: every copy of its keys is to go.</param>
+    /// <param name="onKeysRetired">
+    /// Called at the end of a turn in which keypairs have come to their end: every copy of their keys is to go.
+    /// </param>
     public Device(Published published, GracePeriod grace, Action onKeysRetired)
     {
         Published = published;
@@ -51,7 +54,7 @@ internal sealed class Device : IDisposable
         Publish();
     }
 
-    /// <summary>Takes a new private key, or none. Every session ends: it was with someone else.</summary>
+    /// <summary>Takes a new private key, or none. Every session ends: it was with someone else. To be published.</summary>
     public void SetPrivateKey(PrivateKey? key)
     {
         PrivateKey?.Dispose();
@@ -65,8 +68,6 @@ internal sealed class Device : IDisposable
             WipeKeys(peer);
             peer.Session.Timers.Stop();
         }
-
-        Publish();
     }
 
     /// <summary>Adds a peer that is not there yet.</summary>
@@ -77,14 +78,29 @@ internal sealed class Device : IDisposable
         return peer;
     }
 
-    /// <summary>Removes a peer. Lanes no longer find it once this returns; its secrets are wiped when none can use it.</summary>
+    /// <summary>Takes out all peers, each to be given back to <see cref="PutBack"/> or, after the next publication, to <see cref="End"/>.</summary>
+    public Dictionary<PublicKey, Peer> TakeAll()
+    {
+        var all = new Dictionary<PublicKey, Peer>(Peers);
+        Peers.Clear();
+        _routes = AllowedIps<Peer>.Empty;
+        return all;
+    }
+
+    /// <summary>Takes in a peer that was taken out; its session never ended. It has no allowed IPs.</summary>
+    public void PutBack(Peer peer) => Peers.Add(peer.PublicKey, peer);
+
+    /// <summary>Takes out a peer, to be given to <see cref="End"/> after the next publication: until then lanes may still use it.</summary>
     public void Remove(Peer peer)
     {
-        peer.IsRemoved = true;
         Peers.Remove(peer.PublicKey);
         _routes = _routes.WithoutOwner(peer);
-        // Not indexed: a thousand peers may be removed one by one.
-        PublishAsIs();
+    }
+
+    /// <summary>Ends the session of a peer that lanes no longer find; its secrets are wiped when none can use them.</summary>
+    public void End(Peer peer)
+    {
+        peer.IsRemoved = true;
         WipeKeys(peer);
         peer.CountDropped(peer.Staged.Clear());
         _grace.Retire(peer.Session);
@@ -101,8 +117,19 @@ internal sealed class Device : IDisposable
     /// <summary>Lets lanes see what has changed.</summary>
     public void Publish()
     {
-        _routes.BuildIndex();
-        PublishAsIs();
+        _routes = _routes.WithIndex();
+        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu);
+    }
+
+    /// <summary>
+    /// To be called at the end of each turn of control. Lanes are woken here to let go of keys: once, however many keypairs have ended.
+    /// </summary>
+    public void EndTurn()
+    {
+        if (!_haveKeysRetired)
+            return;
+        _haveKeysRetired = false;
+        _onKeysRetired();
     }
 
     /// <summary>Ends the peer's session and its handshake in flight.</summary>
@@ -128,13 +155,13 @@ internal sealed class Device : IDisposable
 
     public void Dispose()
     {
-        foreach (Peer peer in Peers.Values.ToArray())
-            Remove(peer);
+        Dictionary<PublicKey, Peer>.ValueCollection peers = TakeAll().Values;
+        Publish();
+        foreach (Peer peer in peers)
+            End(peer);
         PrivateKey?.Dispose();
         Cookies?.Dispose();
     }
-
-    private void PublishAsIs() => Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu);
 
     private void Retire(Keypair keypair)
     {
@@ -142,6 +169,6 @@ internal sealed class Device : IDisposable
         keypair.Expire();
         Published.Indices.Free(keypair.LocalIndex);
         _grace.Retire(keypair);
-        _onKeysRetired();
+        _haveKeysRetired = true;
     }
 }

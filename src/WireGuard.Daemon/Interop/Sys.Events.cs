@@ -39,7 +39,9 @@ internal static unsafe partial class Sys
     public static bool IsWritable(int fd)
     {
         pollfd one = new() { fd = fd, events = POLLOUT };
-        return poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
+        int n;
+        do n = Result(poll(&one, 1, 0)); while (n == -Errno.EINTR);
+        return n == 1 && (one.revents & POLLOUT) != 0;
     }
 
     /// <summary>A non-blocking eventfd with a count of zero.</summary>

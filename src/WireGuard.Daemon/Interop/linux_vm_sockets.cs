@@ -6,6 +6,7 @@ namespace WireGuard.Daemon.Interop;
 internal static partial class Libc
 {
     public const uint VMADDR_CID_ANY = 0xffffffff;
+    public const uint VMADDR_PORT_ANY = 0xffffffff;
     public const uint VMADDR_CID_HYPERVISOR = 0;
     public const uint VMADDR_CID_LOCAL = 1;
     public const uint VMADDR_CID_HOST = 2;

@@ -8,10 +8,10 @@ namespace WireGuard.Daemon.Transport;
 /// VSOCK addresses as text, the forms of wireguard-go-vsock (vsock(7) names the CIDs):
 /// <code>
 /// address := cid ":" port
-/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     N >= 3; 0.0.0.6 means CID 6
-/// port    := 0..4294967295
+/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     3 &lt;= N &lt;= 4294967294; 0.0.0.6 means CID 6
+/// port    := 0..4294967294
 /// </code>
-/// The dotted quad is for <c>wg(8)</c>, which lets nothing else through. Everything malformed is refused, a number with a sign, a
+/// 4294967295 means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no place. The dotted quad is for <c>wg(8)</c>, which lets nothing else through. Everything malformed is refused, a number with a sign, a
 /// space or a leading zero too.
 /// </summary>
 internal static class VsockAddress
@@ -32,13 +32,13 @@ internal static class VsockAddress
 
         if (!TryParseCid(text[..colon], out cid))
         {
-            error = "the CID is not hypervisor(0), local(1), host(2), vm(N) with N from 3 to 4294967295, or a dotted quad";
+            error = "the CID is not hypervisor(0), local(1), host(2), vm(N) with N from 3 to 4294967294, or a dotted quad";
             return false;
         }
 
-        if (!DecimalText.TryParse(text[(colon + 1)..], uint.MaxValue, out port))
+        if (!DecimalText.TryParse(text[(colon + 1)..], VMADDR_PORT_ANY - 1, out port))
         {
-            error = "the port is not a number from 0 to 4294967295";
+            error = "the port is not a number from 0 to 4294967294";
             return false;
         }
 
@@ -73,9 +73,9 @@ internal static class VsockAddress
                 cid = VMADDR_CID_HOST;
                 return true;
             case ['v', 'm', '(', .. var number, ')']:
-                return DecimalText.TryParse(number, uint.MaxValue, out cid) && cid >= FirstVmCid;
+                return DecimalText.TryParse(number, VMADDR_CID_ANY - 1, out cid) && cid >= FirstVmCid;
             default:
-                return IpAddressText.TryParseIPv4(text, out cid);
+                return IpAddressText.TryParseIPv4(text, out cid) && cid != VMADDR_CID_ANY;
         }
     }
 }

@@ -7,8 +7,8 @@ namespace WireGuard.Protocol.Routing;
 /// changes: control makes the next table from this one, sharing what both hold, and lanes read theirs without locks.
 /// </summary>
 /// <remarks>
-/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; a few once
-/// <see cref="BuildIndex"/> was called. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
+/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; a few in a table
+/// that <see cref="WithIndex"/> gave. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
 /// owner costs that for each of its own.
 /// </remarks>
 /// <typeparam name="T">The owner, compared by reference.</typeparam>
@@ -18,9 +18,8 @@ public sealed class AllowedIps<T>
     private readonly PrefixNode<uint, T>? _root4;
     private readonly PrefixNode<UInt128, T>? _root6;
     private readonly ImmutableDictionary<T, ImmutableSortedSet<IpPrefix>> _prefixes;
-    private PrefixIndex<uint, T>? _index4;
-    private PrefixIndex<UInt128, T>? _index6;
-    private bool _isIndexBuilt;
+    private readonly PrefixIndex<uint, T>? _index4;
+    private readonly PrefixIndex<UInt128, T>? _index6;
 
     private AllowedIps(
         PrefixNode<uint, T>? root4, PrefixNode<UInt128, T>? root6, ImmutableDictionary<T, ImmutableSortedSet<IpPrefix>> prefixes)
@@ -28,6 +27,15 @@ public sealed class AllowedIps<T>
         _root4 = root4;
         _root6 = root6;
         _prefixes = prefixes;
+    }
+
+    /// <summary>The same table with its index.</summary>
+    private AllowedIps(AllowedIps<T> table)
+        : this(table._root4, table._root6, table._prefixes)
+    {
+        _index4 = PrefixIndex<uint, T>.Of(_root4);
+        _index6 = PrefixIndex<UInt128, T>.Of(_root6);
+        IsIndexed = true;
     }
 
     /// <summary>The table in which nobody owns anything.</summary>
@@ -44,20 +52,16 @@ public sealed class AllowedIps<T>
     /// <param name="address">The address as a host integer: ::1 is 1.</param>
     public T? LookupIPv6(UInt128 address) => _index6 is { } index ? index.Lookup(address) : _root6?.Lookup(address);
 
-    /// <summary>
-    /// Makes look-ups in a table of a thousand prefixes and more faster, by whoever made it, before others see it. It costs about
-    /// as much as a look at every prefix; tables that are made from this one start without.
-    /// </summary>
-    public void BuildIndex()
-    {
-        if (_isIndexBuilt)
-            return;
-        _index4 = PrefixIndex<uint, T>.Of(_root4);
-        _index6 = PrefixIndex<UInt128, T>.Of(_root6);
-        _isIndexBuilt = true;
-    }
+    /// <summary>Whether this is what <see cref="WithIndex"/> gave.</summary>
+    public bool IsIndexed { get; }
 
-    /// <summary>Whether both families were large enough for one, for tests.</summary>
+    /// <summary>
+    /// The same table, with faster look-ups if it has a thousand prefixes and more: the one to show to others. It costs about as much
+    /// as a look at every prefix; tables that are made from it start without.
+    /// </summary>
+    public AllowedIps<T> WithIndex() => IsIndexed ? this : new(this);
+
+    /// <summary>Whether both families were large enough for an index, for tests.</summary>
     internal bool HasIndex => _index4 is not null && _index6 is not null;
 
     /// <summary>What this owner owns: IPv4 first, then by address, then by length.</summary>

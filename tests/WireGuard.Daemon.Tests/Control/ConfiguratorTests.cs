@@ -7,6 +7,7 @@ using WireGuard.Daemon.Uapi;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
+using WireGuard.Protocol.Session;
 
 namespace WireGuard.Daemon.Tests.Control;
 
@@ -22,11 +23,13 @@ public sealed class ConfiguratorTests : IDisposable
     private readonly OutboundBatch _batch;
     private readonly Device _device;
     private readonly Configurator _configurator;
+    private readonly LinesLogger _log = new();
+    private int _keysForgotten;
 
     public ConfiguratorTests()
     {
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
-        _device = new Device(new Published(), new GracePeriod([]), () => { });
+        _device = new Device(new Published(), new GracePeriod([]), () => _keysForgotten++);
         var handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, NullLogger.Instance)
         {
             OnComplete = _ => { },
@@ -35,7 +38,7 @@ public sealed class ConfiguratorTests : IDisposable
         var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
         var sessions = new SessionDriver(
             _device, _network, handshakes, hellos, _loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
-        _configurator = new Configurator(_device, _network, sessions, _counters, _loop, NullLogger.Instance);
+        _configurator = new Configurator(_device, _network, sessions, _counters, _loop, _log);
     }
 
     public void Dispose()
@@ -101,14 +104,117 @@ public sealed class ConfiguratorTests : IDisposable
         using var change = new DeviceChange { FirewallMark = 2 };
         for (uint i = 0; i <= Limits.MaxPeers; i++)
         {
-            byte[] key = new byte[PublicKey.Size];
-            BitConverter.TryWriteBytes(key, i + 1);
-            change.Peers.Add(new PeerChange(new PublicKey(key)));
+            change.Peers.Add(new PeerChange(KeyOf(i + 1)));
         }
 
         Assert.Equal(Errno.ENOSPC, _configurator.Apply(change));
         Assert.Equal(0u, _configurator.Status().FirewallMark);
         Assert.Empty(_configurator.Status().Peers);
+    }
+
+    [Fact]
+    public void Lanes_see_all_of_a_request_before_the_network_hears_of_what_they_used_until_then()
+    {
+        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8", EndpointAddress.IPv4(1, 1)), PeerOf(2, "10.2.0.0/16")));
+        (Peer one, Peer two) = (_device.Peers[KeyOf(1)], _device.Peers[KeyOf(2)]);
+        var told = new List<Peer>();
+        _network.OnTold = peer =>
+        {
+            if (peer == one || peer == two)
+            {
+                Assert.Same(one, _device.Published.Snapshot.Routes.LookupIPv4(0x0b000001));
+                Assert.Null(_device.Published.Snapshot.Routes.LookupIPv4(0x0a000001));
+                told.Add(peer);
+            }
+        };
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.AddRange([PeerOf(1, "11.0.0.0/8", EndpointAddress.IPv4(2, 2)), PeerOf(3, "12.0.0.0/8", EndpointAddress.IPv4(3, 3))]);
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([two, one], told);
+    }
+
+    [Fact]
+    public void Published_allowed_IPs_are_always_indexed()
+    {
+        bool isIndexed = true;
+        _network.OnTold = _ => isIndexed &= _device.Published.Snapshot.Routes.IsIndexed;
+        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8"), PeerOf(2, "10.2.0.0/16")));
+        Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
+        Assert.Equal(0, Apply(new PeerChange(KeyOf(1)) { Removes = true }));
+        Assert.True(isIndexed);
+        Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
+    }
+
+    [Fact]
+    public void Peer_that_is_replaced_by_itself_keeps_its_session_and_nothing_of_its_settings()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key) { PersistentKeepalive = 9, Endpoint = EndpointAddress.IPv4(1, 1) }));
+        Peer peer = _device.Peers[Key];
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { PeerOf(Key, "11.0.0.0/8") } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Same(peer, _device.Peers[Key]);
+        Assert.False(peer.IsRemoved);
+        PeerStatus status = Assert.Single(_configurator.Status().Peers);
+        Assert.Equal(0, status.PersistentKeepalive);
+        Assert.Null(status.Endpoint);
+        Assert.Equal("11.0.0.0/8", Assert.Single(status.AllowedIps).ToString());
+    }
+
+    [Fact]
+    public void Peer_that_is_replaced_by_itself_with_another_preshared_key_is_a_new_one()
+    {
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.AddRange([new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }, new PeerChange(KeyOf(2))]);
+        Assert.Equal(0, Apply(new PeerChange(Key), new PeerChange(KeyOf(2)) { PresharedKey = NewPresharedKey(2) }));
+        (Peer one, Peer two) = (_device.Peers[Key], _device.Peers[KeyOf(2)]);
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.NotSame(one, _device.Peers[Key]);
+        Assert.NotSame(two, _device.Peers[KeyOf(2)]);
+        Assert.True(one.IsRemoved && two.IsRemoved);
+    }
+
+    [Fact]
+    public void Peer_with_the_same_preshared_key_is_the_same()
+    {
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.Add(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) });
+        Assert.Equal(0, Apply(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }));
+        Peer peer = _device.Peers[Key];
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Same(peer, _device.Peers[Key]);
+    }
+
+    [Fact]
+    public void Update_only_finds_none_of_the_peers_that_the_same_request_replaces()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key)));
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) { UpdatesOnly = true } } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Empty(_configurator.Status().Peers);
+    }
+
+    [Fact]
+    public void Lanes_are_woken_once_a_turn_however_many_keypairs_end()
+    {
+        for (uint i = 1; i <= 100; i++)
+            BeginSession(i);
+        _device.ExpireSessions();
+        Assert.Equal(0, _keysForgotten);
+        _device.EndTurn();
+        _device.EndTurn();
+        Assert.Equal(1, _keysForgotten);
+    }
+
+    [Fact]
+    public void Listening_is_said_of_a_port_that_is_open_and_of_no_other()
+    {
+        _device.IsUp = true;
+        _network.Refuses = Errno.EADDRINUSE;
+        Assert.Equal(Errno.EADDRINUSE, _configurator.TryListen(1));
+        Assert.DoesNotContain(_log.Lines, line => line.Contains("istening", StringComparison.Ordinal));
+        _network.Refuses = 0;
+        Assert.Equal(0, _configurator.TryListen(1));
+        Assert.Contains("Listening on port 1", _log.Lines);
     }
 
     [Fact]
@@ -129,6 +235,46 @@ public sealed class ConfiguratorTests : IDisposable
         using var change = new DeviceChange();
         change.Peers.AddRange(peers);
         return _configurator.Apply(change);
+    }
+
+    /// <summary>Adds a peer, with which we have a session that we began.</summary>
+    private void BeginSession(uint number)
+    {
+        using PrivateKey far = PrivateKey.Generate();
+        using PrivateKey near = PrivateKey.Generate();
+        Peer peer = _device.Add(far.PublicKey);
+        peer.Session.Remote.SetLocal(near);
+        using var farSession = new Session(near.PublicKey, far, _ => { });
+        byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
+        Assert.True(peer.Session.TryWriteInitiation(near, number, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, 1, initiation));
+        var responder = new HandshakeResponder(far, _aead, new InitiationMessage(initiation));
+        Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(farSession.Remote, out _));
+        Assert.NotNull(farSession.TryRespond(ref responder, number, 1, response));
+        Assert.NotNull(peer.Session.TryConsumeResponse(near, _aead, response, 1));
+        responder.Dispose();
+    }
+
+    private static PeerChange PeerOf(uint number, string allowedIp, EndpointAddress? endpoint = null) =>
+        PeerOf(KeyOf(number), allowedIp, endpoint);
+
+    private static PeerChange PeerOf(PublicKey key, string allowedIp, EndpointAddress? endpoint = null)
+    {
+        Assert.True(IpPrefix.TryParse(allowedIp, out IpPrefix prefix));
+        return new PeerChange(key) { Endpoint = endpoint, AllowedIps = { new AllowedIpChange(prefix, Removes: false) } };
+    }
+
+    private static PublicKey KeyOf(uint number)
+    {
+        byte[] key = new byte[PublicKey.Size];
+        BitConverter.TryWriteBytes(key, number);
+        return new PublicKey(key);
+    }
+
+    private static PresharedKey NewPresharedKey(byte first)
+    {
+        byte[] key = new byte[PresharedKey.Size];
+        key[0] = first;
+        return new PresharedKey(key);
     }
 
     private static PublicKey NewKey()

@@ -14,18 +14,18 @@ public sealed class VsockAddressTests
     [InlineData("vm(10):1024", 10u, 1024u, "0.0.0.10:1024", "vm(10):1024")]
     [InlineData("vm(256):1", 256u, 1u, "0.0.1.0:1", "vm(256):1")]
     [InlineData("vm(16909060):7", 0x01020304u, 7u, "1.2.3.4:7", "vm(16909060):7")]
-    [InlineData("vm(4294967295):1", uint.MaxValue, 1u, "255.255.255.255:1", "vm(4294967295):1")]
+    [InlineData("vm(4294967294):1", uint.MaxValue - 1, 1u, "255.255.255.254:1", "vm(4294967294):1")]
     [InlineData("0.0.0.0:1", 0u, 1u, "0.0.0.0:1", "hypervisor(0):1")]
     [InlineData("0.0.0.1:1", 1u, 1u, "0.0.0.1:1", "local(1):1")]
     [InlineData("0.0.0.2:8172", 2u, 8172u, "0.0.0.2:8172", "host(2):8172")]
     [InlineData("0.0.0.6:51820", 6u, 51820u, "0.0.0.6:51820", "vm(6):51820")]
     [InlineData("1.2.3.4:5", 0x01020304u, 5u, "1.2.3.4:5", "vm(16909060):5")]
-    [InlineData("255.255.255.255:65535", uint.MaxValue, 65535u, "255.255.255.255:65535", "vm(4294967295):65535")]
+    [InlineData("255.255.255.254:65535", uint.MaxValue - 1, 65535u, "255.255.255.254:65535", "vm(4294967294):65535")]
     [InlineData("host(2):0", 2u, 0u, "0.0.0.2:0", "host(2):0")]
     [InlineData("host(2):65535", 2u, 65535u, "0.0.0.2:65535", "host(2):65535")]
     [InlineData("host(2):65536", 2u, 65536u, "0.0.0.2:0", "host(2):65536")]
     [InlineData("vm(6):2147483648", 6u, 2147483648u, "0.0.0.6:0", "vm(6):2147483648")]
-    [InlineData("0.0.0.6:4294967295", 6u, uint.MaxValue, "0.0.0.6:0", "vm(6):4294967295")]
+    [InlineData("0.0.0.6:4294967294", 6u, uint.MaxValue - 1, "0.0.0.6:0", "vm(6):4294967294")]
     public void Every_form_of_an_address_is_read(string text, uint cid, uint port, string uapi, string friendly)
     {
         Assert.True(TryParse(text, out EndpointAddress endpoint, out string error));
@@ -65,6 +65,11 @@ public sealed class VsockAddressTests
     [InlineData("vm(0):1")]
     [InlineData("vm(1):1")]
     [InlineData("vm(2):1")]
+    // Any machine, any port: no place (VMADDR_CID_ANY, VMADDR_PORT_ANY).
+    [InlineData("vm(4294967295):1")]
+    [InlineData("255.255.255.255:1")]
+    [InlineData("vm(3):4294967295")]
+    [InlineData("0.0.0.3:4294967295")]
     // Numbers that are none, or too large.
     [InlineData("vm():1")]
     [InlineData("vm(03):1")]

@@ -145,7 +145,7 @@ public sealed class SetRequestTests
     [Theory]
     [InlineData("vm(6):51820", "vm(6):51820")]
     [InlineData("host(2):8172", "host(2):8172")]
-    [InlineData("local(1):4294967295", "local(1):4294967295")]
+    [InlineData("local(1):4294967294", "local(1):4294967294")]
     [InlineData("0.0.0.6:51820", "vm(6):51820")]
     public void A_vsock_endpoint_is_read_in_every_form(string value, string expected)
     {

@@ -83,7 +83,7 @@ public sealed class AllowedIpsOracleTests
         }
 
         string?[] expected = [.. addresses.SelectMany(Lookups)];
-        table.BuildIndex();
+        table = table.WithIndex();
         Assert.True(table.HasIndex);
         Assert.Equal(expected, addresses.SelectMany(Lookups));
 
