@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Transport;
@@ -17,7 +16,7 @@ internal static partial class Log
     public static partial void Opened(ILogger log, int queues, string path);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Received {Signal}")]
-    public static partial void SignalReceived(ILogger log, PosixSignal signal);
+    public static partial void SignalReceived(ILogger log, string signal);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The daemon failed")]
     public static partial void Failed(ILogger log, Exception exception);

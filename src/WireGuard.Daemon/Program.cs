@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
@@ -18,7 +17,11 @@ internal static class Program
     /// <summary>One a processor.</summary>
     private static int Lanes => Math.Min(Environment.ProcessorCount, Lane.MaxCount);
 
-    private static int Main(string[] arguments) => CommandLine.Invoke(arguments, Say.Output, Say.Error, Start);
+    private static int Main(string[] arguments)
+    {
+        StandardDescriptors.Open();
+        return CommandLine.Invoke(arguments, Say.Output, Say.Error, Start);
+    }
 
     private static int Start(CommandLine.Request request)
     {
@@ -32,15 +35,17 @@ internal static class Program
         try
         {
             Sys.SetSignals();
-            _ = Sys.RaiseDescriptorLimit();
+            Prerequisites.CheckDescriptors(request.Network, Sys.RaiseDescriptorLimit(), Lanes);
             Prerequisites.Check(request.Network);
+            // Before anything is made that is to be removed in the end.
+            using StopSignals signals = new();
             using TunDevice tun = OpenTun(request.Interface);
             using UapiListener uapi = OpenUapi(tun.Name);
             StderrLogger log = new(tun.Name, StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
             Log.Starting(log, CommandLine.Version, request.Network.Word);
             Log.Opened(log, tun.QueueCount, uapi.Path);
             using Daemon daemon = new(OptionsOf(request), tun, uapi, log);
-            return Serve(daemon, readiness, log);
+            return Serve(daemon, signals, readiness, log);
         }
         catch (Exception e) when (e is SetupException or LinuxException)
         {
@@ -49,10 +54,13 @@ internal static class Program
         }
     }
 
-    private static int Serve(Daemon daemon, Readiness readiness, ILogger log)
+    private static int Serve(Daemon daemon, StopSignals signals, Readiness readiness, ILogger log)
     {
-        using PosixSignalRegistration terminate = StopOn(PosixSignal.SIGTERM, daemon, log);
-        using PosixSignalRegistration interrupt = StopOn(PosixSignal.SIGINT, daemon, log);
+        signals.Call(signal =>
+        {
+            Log.SignalReceived(log, signal);
+            daemon.RequestStop();
+        });
         if (readiness.IsAwaited) _ = Sys.ChangeDirectory("/"); // not to keep a file system busy
         readiness.Ready();
         try
@@ -64,6 +72,10 @@ internal static class Program
         {
             Log.Failed(log, e);
             return 1;
+        }
+        finally
+        {
+            signals.CallNobody();
         }
     }
 
@@ -81,12 +93,4 @@ internal static class Program
     private static UapiListener OpenUapi(string name) => Environs.Descriptor(Environs.UapiFd) is { } fd
         ? UapiListener.FromDescriptor(fd, name)
         : UapiListener.Open(name);
-
-    private static PosixSignalRegistration StopOn(PosixSignal signal, Daemon daemon, ILogger log) =>
-        PosixSignalRegistration.Create(signal, context =>
-        {
-            context.Cancel = true;
-            Log.SignalReceived(log, signal);
-            daemon.RequestStop();
-        });
 }

@@ -304,6 +304,13 @@ ends_within() { # SECONDS MACHINE
   note "ended after $elapsed s"
 }
 
+# As many as the daemon starts.
+lane_count() {
+  local n
+  n=$(nproc)
+  echo $((n < 16 ? n : 16))
+}
+
 fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
 
 # What was closed goes when lanes have let go of it, a connection that yields after 2 s, a stranger's after 10: what stays is a leak.

@@ -78,7 +78,9 @@ internal sealed class Device : IDisposable
         return peer;
     }
 
-    /// <summary>Takes out all peers, each to be given back to <see cref="PutBack"/> or, after the next publication, to <see cref="End"/>.</summary>
+    /// <summary>
+    /// Takes out all peers, each to be given to <see cref="PutBack"/> or, after the next publication, to <see cref="End"/>.
+    /// </summary>
     public Dictionary<PublicKey, Peer> TakeAll()
     {
         var all = new Dictionary<PublicKey, Peer>(Peers);
@@ -90,7 +92,7 @@ internal sealed class Device : IDisposable
     /// <summary>Takes in a peer that was taken out; its session never ended. It has no allowed IPs.</summary>
     public void PutBack(Peer peer) => Peers.Add(peer.PublicKey, peer);
 
-    /// <summary>Takes out a peer, to be given to <see cref="End"/> after the next publication: until then lanes may still use it.</summary>
+    /// <summary>Takes out a peer, to be given to <see cref="End"/> after the next publication: until then lanes use it.</summary>
     public void Remove(Peer peer)
     {
         Peers.Remove(peer.PublicKey);
@@ -122,7 +124,8 @@ internal sealed class Device : IDisposable
     }
 
     /// <summary>
-    /// To be called at the end of each turn of control. Lanes are woken here to let go of keys: once, however many keypairs have ended.
+    /// To be called at the end of each turn of control. Here lanes are woken to let go of keys: once, however many keypairs have
+    /// ended.
     /// </summary>
     public void EndTurn()
     {

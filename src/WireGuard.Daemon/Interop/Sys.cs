@@ -116,25 +116,29 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>
-    /// A write to a connection that is gone says EPIPE and does not end the process; and SIGINT, which a shell has its background
-    /// jobs ignore, can be listened for.
+    /// A write to a connection that is gone says EPIPE and does not end the process, nor does one to a log that has become too
+    /// large; and SIGINT and SIGQUIT, which a shell has its background jobs ignore, can be listened for.
     /// </summary>
     public static void SetSignals()
     {
         _ = signal(SIGPIPE, SIG_IGN);
+        _ = signal(SIGXFSZ, SIG_IGN);
         _ = signal(SIGINT, SIG_DFL);
+        _ = signal(SIGQUIT, SIG_DFL);
     }
 
     /// <summary>The interface's index in the namespace this thread is in; 0 if there is none of that name.</summary>
     public static uint InterfaceIndex(string name) => if_nametoindex(name);
 
     /// <summary>Raises the number of descriptors this process may open as far as it is allowed to.</summary>
-    public static int RaiseDescriptorLimit()
+    /// <returns>What it may open then; or a negated errno.</returns>
+    public static long RaiseDescriptorLimit()
     {
         rlimit limit;
         int n = Result(getrlimit(RLIMIT_NOFILE, &limit));
         if (n < 0) return n;
         limit.rlim_cur = limit.rlim_max;
-        return Result(setrlimit(RLIMIT_NOFILE, &limit));
+        n = Result(setrlimit(RLIMIT_NOFILE, &limit));
+        return n < 0 ? n : (long)Math.Min(limit.rlim_max, int.MaxValue);
     }
 }

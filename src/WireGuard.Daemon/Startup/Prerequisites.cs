@@ -10,6 +10,26 @@ namespace WireGuard.Daemon.Startup;
 /// </summary>
 internal static class Prerequisites
 {
+    /// <summary>What the daemon opens before it is ready: control, the control socket, the first connections.</summary>
+    private const int Descriptors = 20;
+
+    /// <summary>And for each lane: its epoll, its wake-up, its queue of the interface.</summary>
+    private const int DescriptorsOfLane = 3;
+
+    /// <summary>And for each lane with UDP: a socket a family.</summary>
+    private const int SocketsOfLane = 2;
+
+    /// <param name="network">Under the tunnel.</param>
+    /// <param name="limit">How many descriptors may be open; negative if that cannot be told.</param>
+    /// <param name="lanes">How many lanes there will be.</param>
+    /// <exception cref="SetupException">They are too few.</exception>
+    public static void CheckDescriptors(NetworkKind network, long limit, int lanes)
+    {
+        int needed = Descriptors + (lanes * (DescriptorsOfLane + (network.IsStream ? 0 : SocketsOfLane)));
+        if (limit >= 0 && limit < needed)
+            throw new SetupException($"only {limit} descriptors may be open at a time, {needed} are needed: raise ulimit -n");
+    }
+
     /// <exception cref="SetupException">Something is missing; the message says what and how to mend it.</exception>
     public static void Check(NetworkKind network)
     {

@@ -8,11 +8,12 @@ namespace WireGuard.Daemon.Transport;
 /// VSOCK addresses as text, the forms of wireguard-go-vsock (vsock(7) names the CIDs):
 /// <code>
 /// address := cid ":" port
-/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     3 &lt;= N &lt;= 4294967294; 0.0.0.6 means CID 6
+/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     N from 3; 0.0.0.6 means CID 6
 /// port    := 0..4294967294
 /// </code>
-/// 4294967295 means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no place. The dotted quad is for <c>wg(8)</c>, which lets nothing else through. Everything malformed is refused, a number with a sign, a
-/// space or a leading zero too.
+/// Neither number may be 4294967295: that means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no place. The dotted quad is
+/// for <c>wg(8)</c>, which lets nothing else through. Everything malformed is refused, a number with a sign, a space or a
+/// leading zero too.
 /// </summary>
 internal static class VsockAddress
 {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
 
 namespace WireGuard.Daemon.Uapi;
@@ -13,14 +14,25 @@ namespace WireGuard.Daemon.Uapi;
 /// </summary>
 internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
+    /// <summary>The most that may be said of peers: that all there are go, and as many others come.</summary>
+    internal const int MaxPeers = 2 * Limits.MaxPeers;
+
+    /// <summary>The most allowed IPs, of all peers together.</summary>
+    internal const int MaxAllowedIps = 1 << 20;
+
+    private const int ManyParts = 1 << 16;
     private const int KeySize = 32;
 
     private static readonly SearchValues<char> WordLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
 
     private PeerChange? _peer; // null until the first public_key
+    private int _allowedIps;
 
     /// <summary>All that was asked; the caller's from now on.</summary>
     internal DeviceChange Change { get; } = new();
+
+    /// <summary>Whether it takes megabytes of memory.</summary>
+    internal bool IsLarge => Change.Peers.Count + _allowedIps >= ManyParts;
 
     /// <summary>Takes a line without its newline; null, or what is wrong with it, after which no more may be taken.</summary>
     internal UapiError? TakeLine(ReadOnlySpan<char> line)
@@ -30,6 +42,10 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
             return new UapiError(UapiError.EPROTO, "is not key=value");
         ReadOnlySpan<char> key = line[..equals];
         ReadOnlySpan<char> value = line[(equals + 1)..];
+        if (key is "public_key" && Change.Peers.Count == MaxPeers)
+            return new UapiError(UapiError.ENOSPC, $"more than {MaxPeers} peers are named");
+        if (key is "allowed_ip" && _allowedIps == MaxAllowedIps)
+            return new UapiError(UapiError.ENOSPC, $"more than {MaxAllowedIps} allowed IPs are named");
         string? error = key is "public_key" ? TakePublicKey(value)
             : _peer is null ? TakeDeviceKey(key, value)
             : TakePeerKey(_peer, key, value);
@@ -144,12 +160,13 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         }
     }
 
-    private static string? TakeAllowedIp(PeerChange peer, ReadOnlySpan<char> value)
+    private string? TakeAllowedIp(PeerChange peer, ReadOnlySpan<char> value)
     {
         bool removes = value.StartsWith('-');
         if (!IpPrefix.TryParse(removes ? value[1..] : value, out IpPrefix prefix))
             return "allowed_ip is not ADDRESS/LENGTH";
         peer.AllowedIps.Add(new AllowedIpChange(prefix, removes));
+        _allowedIps++;
         return null;
     }
 

@@ -17,6 +17,7 @@ internal sealed class UapiConnection : IDisposable
     private readonly int _fd;
     private readonly ControlLoop _loop;
     private readonly Configurator _configurator;
+    private readonly HeapTrim _trim;
     private readonly Action<UapiConnection> _onClosed;
     private readonly ILogger _log;
     private readonly UapiParser _parser;
@@ -31,17 +32,23 @@ internal sealed class UapiConnection : IDisposable
         ControlLoop loop,
         Configurator configurator,
         NetworkKind network,
+        HeapTrim trim,
         Action<UapiConnection> onClosed,
         ILogger log)
     {
         _fd = fd;
         _loop = loop;
         _configurator = configurator;
+        _trim = trim;
         _onClosed = onClosed;
         _log = log;
         _parser = new UapiParser(network, Sys.InterfaceIndex);
+        ActiveMs = loop.NowMs;
         _watch = loop.Watch(fd, EPOLLIN, OnReady);
     }
+
+    /// <summary>When something was last read from it or written to it, in ms of boot time.</summary>
+    public long ActiveMs { get; private set; }
 
     public void Dispose()
     {
@@ -52,11 +59,13 @@ internal sealed class UapiConnection : IDisposable
         Sys.Close(_fd);
         _parser.Dispose();
         _writer.Dispose();
+        TrimIfMuch();
         _onClosed(this);
     }
 
     private void OnReady(uint events)
     {
+        ActiveMs = _loop.NowMs;
         if ((events & EPOLLOUT) == 0 && !Receive())
         {
             Dispose();
@@ -76,6 +85,7 @@ internal sealed class UapiConnection : IDisposable
                 Dispose();
             else
                 _loop.Change(_watch, _fd, EPOLLIN);
+            TrimIfMuch();
             return;
         }
     }
@@ -115,6 +125,12 @@ internal sealed class UapiConnection : IDisposable
         }
 
         return true;
+    }
+
+    private void TrimIfMuch()
+    {
+        if (_parser.TakeHasMadeMuch())
+            _trim.Ask();
     }
 
     private void Answer(UapiRequest request)

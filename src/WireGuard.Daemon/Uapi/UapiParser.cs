@@ -13,21 +13,19 @@ namespace WireGuard.Daemon.Uapi;
 ///            get=1, counters=1 -> Getting --- empty line --> request, Idle
 ///     Idle - set=1 -> Setting --- empty line --> request, Idle
 ///            other -> Closed
-///     any  - a line or request past its bound -> Closed
+///     any  - a line past its bound -> Closed
 /// </code>
 ///
-/// A request is yielded at its empty line, whole or as the first error in it, so a connection that ends early changes nothing and
-/// one that erred goes on with the next request. An unknown operation ends the connection without a word, as in wireguard-go.
-/// DEVIATION: wireguard-go answers an error at once, and drops whatever else of the request it happens to have read; it also
-/// applies a set that ends without its empty line. (Facts: UapiParserTests.)
+/// A request is yielded at its empty line, whole or as the first error in it, so a connection that ends early changes nothing
+/// and one that erred goes on with the next request: what is left of this one is passed over, however long it is. An unknown
+/// operation ends the connection without a word, as in wireguard-go. DEVIATION: wireguard-go answers an error at once, and
+/// drops whatever else of the request it happens to have read; it also applies a set that ends without its empty line.
+/// (Facts: UapiParserTests.)
 ///
 /// Lines hold keys: the line buffer is pinned and wiped after each. The bytes appended are the caller's to wipe.
 /// </summary>
 internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
-    /// <summary>Of a request, with its newlines: room for 800,000 peers, or three million allowed IPs.</summary>
-    internal const int MaxRequestBytes = 64 * 1024 * 1024;
-
     /// <summary>Of a line without its newline. The longest that means anything has under 100.</summary>
     internal const int MaxLineBytes = 4096;
 
@@ -35,8 +33,8 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
     private readonly Queue<UapiRequest> _requests = new();
     private State _state = State.Idle;
     private int _lineLength;
-    private int _lineNumber; // within the request, from 1
-    private int _requestBytes;
+    private long _lineNumber; // within the request, from 1
+    private bool _hasMadeMuch;
     private UapiRequest _asked; // while Getting
     private SetRequest? _set; // while Setting, until an error
     private UapiError? _error; // the first in this request
@@ -65,15 +63,9 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 Close(UapiError.EMSGSIZE, $"line {_lineNumber + 1} is longer than {MaxLineBytes} bytes");
                 return;
             }
-            if (consumed > MaxRequestBytes - _requestBytes)
-            {
-                Close(UapiError.EMSGSIZE, $"the request is longer than {MaxRequestBytes} bytes");
-                return;
-            }
 
             // Latin-1 gives each byte a character, and none of those above 0x7F means anything in a line.
             _lineLength += Encoding.Latin1.GetChars(piece, _line.AsSpan(_lineLength));
-            _requestBytes += consumed;
             if (newline >= 0)
                 TakeLine();
             bytes = bytes[consumed..];
@@ -85,6 +77,14 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
     /// cannot make answers pile up. After <see cref="UapiRequestKind.Fatal"/> there is none.
     /// </summary>
     internal bool TryNext(out UapiRequest request) => _requests.TryDequeue(out request);
+
+    /// <summary>Whether a request was made or refused that took much memory, since this was last asked.</summary>
+    internal bool TakeHasMadeMuch()
+    {
+        bool hasMadeMuch = _hasMadeMuch;
+        _hasMadeMuch = false;
+        return hasMadeMuch;
+    }
 
     /// <summary>Wipes what has not been taken: the line begun, the request begun, the requests waiting.</summary>
     public void Dispose()
@@ -137,8 +137,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
         if (error is null)
             return;
         _error = new UapiError(error.Value.Errno, $"line {_lineNumber}: {error.Value.Message}");
-        _set?.Dispose();
-        _set = null;
+        LetGo();
     }
 
     private void Finish()
@@ -147,6 +146,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
             _error is { } error ? UapiRequest.Invalid(error.Errno, error.Message)
             : _set is not null ? UapiRequest.Set(_set.Change)
             : _asked);
+        _hasMadeMuch |= _set is { IsLarge: true };
         _set = null; // the change has gone to the receiver
         Forget();
         _state = State.Idle;
@@ -162,11 +162,16 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
 
     private void Forget()
     {
+        LetGo();
+        _error = null;
+        _lineNumber = 0;
+    }
+
+    private void LetGo()
+    {
+        _hasMadeMuch |= _set is { IsLarge: true };
         _set?.Dispose();
         _set = null;
-        _error = null;
-        _requestBytes = 0;
-        _lineNumber = 0;
     }
 
     private void WipeLine()

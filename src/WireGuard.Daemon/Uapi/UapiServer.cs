@@ -12,10 +12,13 @@ namespace WireGuard.Daemon.Uapi;
 /// </summary>
 internal sealed class UapiServer : IDisposable
 {
-    /// <summary>Connections at a time; wg(8) makes one a command.</summary>
+    /// <summary>Connections at a time; wg(8) makes one a command. One more takes the place of the one idle longest.</summary>
     private const int MaxConnections = 64;
 
-    /// <summary>How long nothing is accepted when there are no descriptors left.</summary>
+    /// <summary>A connection that was idle for less keeps its place: it may be about to ask.</summary>
+    private const int MinIdleMs = 1_000;
+
+    /// <summary>How long nothing is accepted when there is no room for one more.</summary>
     private const int PauseMs = 100;
 
     private readonly UapiListener _listener;
@@ -24,6 +27,8 @@ internal sealed class UapiServer : IDisposable
     private readonly NetworkKind _network;
     private readonly ILogger _log;
     private readonly HashSet<UapiConnection> _connections = [];
+    private readonly SpareDescriptor _spare = new();
+    private readonly HeapTrim _trim;
     private readonly ulong _watch;
     private readonly Deadline _resume;
 
@@ -34,8 +39,9 @@ internal sealed class UapiServer : IDisposable
         _configurator = configurator;
         _network = network;
         _log = log;
+        _trim = new HeapTrim(loop);
         _watch = loop.Watch(listener.Fd, EPOLLIN, _ => Accept());
-        _resume = new Deadline(() => _loop.Change(_watch, _listener.Fd, EPOLLIN));
+        _resume = new Deadline(Resume);
     }
 
     public void Dispose()
@@ -44,19 +50,35 @@ internal sealed class UapiServer : IDisposable
         _loop.Unwatch(_watch, _listener.Fd);
         foreach (UapiConnection connection in _connections.ToArray())
             connection.Dispose();
+        _spare.Dispose();
     }
 
+    /// <summary>Accepts one connection; if more wait, the loop comes here again.</summary>
     private void Accept()
     {
-        int fd;
-        while ((fd = _listener.Accept()) >= 0)
+        if (_connections.Count == MaxConnections && !TryCloseLongestIdle())
         {
-            if (_connections.Count == MaxConnections || !TryServe(fd))
-                Sys.Close(fd);
+            Pause();
+            return;
         }
 
+        int fd = _listener.Accept();
+        // Tunnels may have used all descriptors: whoever asks why must be heard.
+        if (Errno.IsShortage(fd) && (_spare.TryRelease() || (TryCloseLongestIdle() && _spare.TryRelease())))
+            fd = _listener.Accept();
         if (Errno.IsShortage(fd))
             Pause();
+        else if (fd >= 0 && !TryServe(fd))
+            Sys.Close(fd);
+    }
+
+    private bool TryCloseLongestIdle()
+    {
+        UapiConnection? longest = _connections.MinBy(connection => connection.ActiveMs);
+        if (longest is null || _loop.NowMs - longest.ActiveMs < MinIdleMs)
+            return false;
+        longest.Dispose();
+        return true;
     }
 
     /// <summary>The connection goes on waiting, and would wake us again and again.</summary>
@@ -66,11 +88,17 @@ internal sealed class UapiServer : IDisposable
         _loop.Schedule(_resume, _loop.NowMs + PauseMs);
     }
 
+    private void Resume()
+    {
+        _spare.Refill();
+        _loop.Change(_watch, _listener.Fd, EPOLLIN);
+    }
+
     private bool TryServe(int fd)
     {
         try
         {
-            _connections.Add(new UapiConnection(fd, _loop, _configurator, _network, Forget, _log));
+            _connections.Add(new UapiConnection(fd, _loop, _configurator, _network, _trim, Forget, _log));
             return true;
         }
         catch (LinuxException)
@@ -80,5 +108,9 @@ internal sealed class UapiServer : IDisposable
         }
     }
 
-    private void Forget(UapiConnection connection) => _connections.Remove(connection);
+    private void Forget(UapiConnection connection)
+    {
+        _connections.Remove(connection);
+        _spare.Refill();
+    }
 }

@@ -7,8 +7,8 @@ namespace WireGuard.Protocol.Routing;
 /// changes: control makes the next table from this one, sharing what both hold, and lanes read theirs without locks.
 /// </summary>
 /// <remarks>
-/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; a few in a table
-/// that <see cref="WithIndex"/> gave. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
+/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; in a table that
+/// <see cref="WithIndex"/> gave, a few. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
 /// owner costs that for each of its own.
 /// </remarks>
 /// <typeparam name="T">The owner, compared by reference.</typeparam>
@@ -56,8 +56,8 @@ public sealed class AllowedIps<T>
     public bool IsIndexed { get; }
 
     /// <summary>
-    /// The same table, with faster look-ups if it has a thousand prefixes and more: the one to show to others. It costs about as much
-    /// as a look at every prefix; tables that are made from it start without.
+    /// The same table, with faster look-ups if it has a thousand prefixes and more: the one to show to others. It costs about as
+    /// much as a look at every prefix; tables that are made from it start without.
     /// </summary>
     public AllowedIps<T> WithIndex() => IsIndexed ? this : new(this);
 

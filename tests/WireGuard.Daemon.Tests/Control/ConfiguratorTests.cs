@@ -128,7 +128,8 @@ public sealed class ConfiguratorTests : IDisposable
             }
         };
         using var change = new DeviceChange { ReplacesPeers = true };
-        change.Peers.AddRange([PeerOf(1, "11.0.0.0/8", EndpointAddress.IPv4(2, 2)), PeerOf(3, "12.0.0.0/8", EndpointAddress.IPv4(3, 3))]);
+        change.Peers.Add(PeerOf(1, "11.0.0.0/8", EndpointAddress.IPv4(2, 2)));
+        change.Peers.Add(PeerOf(3, "12.0.0.0/8", EndpointAddress.IPv4(3, 3)));
         Assert.Equal(0, _configurator.Apply(change));
         Assert.Equal([two, one], told);
     }

@@ -113,6 +113,7 @@ public sealed class SessionDriverTests : IDisposable
         foreach (Peer peer in peers)
         {
             _device.Remove(peer);
+            _device.End(peer);
             _driver.Schedule(peer);
         }
 

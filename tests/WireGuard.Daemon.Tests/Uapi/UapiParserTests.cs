@@ -10,6 +10,8 @@ namespace WireGuard.Daemon.Tests.Uapi;
 public sealed class UapiParserTests
 {
     private const int EINVAL = 22;
+    private const int ENOSPC = 28;
+    private const int EPROTO = 71;
     private const int EMSGSIZE = 90;
 
     private static readonly string Conversation =
@@ -194,27 +196,62 @@ public sealed class UapiParserTests
     }
 
     [Fact]
-    public void A_request_of_64_MiB_is_read_and_one_byte_more_is_fatal()
+    public void As_many_peers_as_may_be_are_read_and_one_more_is_ENOSPC_at_the_empty_line()
     {
-        // After an error lines are passed over, so the bound is reached in no time.
-        const string Start = "set=1\nx\n";
-        byte[] lines = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("fwmark=\n", 500))); // 4,000 bytes
+        const int Least = 2 * 65_536;
         foreach (bool exceeds in new[] { false, true })
         {
             using UapiParser parser = NewParser();
-            parser.Append(Encoding.ASCII.GetBytes(Start));
-            int left = UapiParser.MaxRequestBytes - Start.Length - 1; // 1 for the empty line
-            for (; left >= lines.Length; left -= lines.Length)
-                parser.Append(lines);
-            parser.Append(Encoding.ASCII.GetBytes(new string('x', left - 1 + (exceeds ? 1 : 0)) + "\n"));
+            parser.Append("set=1\n"u8);
+            byte[] peer = Encoding.ASCII.GetBytes($"public_key={Peer1}\n");
+            for (int i = 0; i < Least + (exceeds ? 1 : 0); i++)
+                parser.Append(peer);
             Assert.False(parser.TryNext(out _));
-            parser.Append("\n"u8);
+            parser.Append("fwmark=1\nnonsense\n\nget=1\n\n"u8);
             Assert.True(parser.TryNext(out UapiRequest request));
-            Assert.Equal(exceeds ? UapiRequestKind.Fatal : UapiRequestKind.Invalid, request.Kind);
-            Assert.Equal(exceeds ? EMSGSIZE : 71, request.Errno);
-            parser.Append("get=1\n\n"u8);
-            Assert.Equal(!exceeds, parser.TryNext(out _)); // the next request is counted anew
+            using DeviceChange? change = request.Change;
+            // Behind a public_key, fwmark is what is wrong with the other.
+            Assert.Equal((UapiRequestKind.Invalid, exceeds ? ENOSPC : EINVAL), (request.Kind, request.Errno));
+            Assert.True(parser.TryNext(out request));
+            Assert.Equal(UapiRequestKind.Get, request.Kind);
+            Assert.True(parser.TakeHasMadeMuch());
+            Assert.False(parser.TakeHasMadeMuch());
         }
+    }
+
+    [Fact]
+    public void Allowed_IPs_are_counted_over_all_peers_and_one_too_many_is_ENOSPC()
+    {
+        using UapiParser parser = NewParser();
+        parser.Append("set=1\n"u8);
+        byte[] peer = Encoding.ASCII.GetBytes($"public_key={Peer1}\nallowed_ip=10.0.0.0/8\nreplace_allowed_ips=true\n");
+        for (int i = 0; i < SetRequest.MaxAllowedIps + 1; i += 16)
+        {
+            parser.Append(peer);
+            for (int j = 1; j < 16; j++)
+                parser.Append("allowed_ip=10.0.0.0/8\n"u8);
+        }
+
+        parser.Append("\n"u8);
+        Assert.True(parser.TryNext(out UapiRequest request));
+        Assert.Equal((UapiRequestKind.Invalid, ENOSPC), (request.Kind, request.Errno));
+    }
+
+    [Fact]
+    public void What_follows_an_error_is_passed_over_however_long_it_is()
+    {
+        // After an error lines are passed over in no time.
+        using UapiParser parser = NewParser();
+        parser.Append("set=1\nx\n"u8);
+        byte[] lines = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("fwmark=\n", 500)));
+        for (int i = 0; i < 20_000; i++)
+            parser.Append(lines);
+        parser.Append("\nget=1\n\n"u8);
+        Assert.True(parser.TryNext(out UapiRequest request));
+        Assert.Equal((UapiRequestKind.Invalid, EPROTO), (request.Kind, request.Errno));
+        Assert.True(parser.TryNext(out request));
+        Assert.Equal(UapiRequestKind.Get, request.Kind);
+        Assert.False(parser.TakeHasMadeMuch());
     }
 
     [Fact]

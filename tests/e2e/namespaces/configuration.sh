@@ -281,8 +281,7 @@ A_request_without_end_is_refused_in_bounded_memory() {
   # One line without end, and lines without end.
   { printf 'set=1\n'; head -c 200M /dev/zero | tr '\0' a; } | socat -u - "UNIX-CONNECT:$work/host/wg0.sock" 2>/dev/null || :
   { printf 'set=1\n'; yes fwmark=1 | head -c 200M; } | socat -u - "UNIX-CONNECT:$work/host/wg0.sock" 2>/dev/null || :
-  # The largest request taken is 64 MiB.
-  at_most "KiB of memory" $((rss + 160 * 1024)) "$(rss_kib host)"
+  at_most "KiB of memory" $((rss + 16 * 1024)) "$(rss_kib host)"
   note "$rss KiB before, $(rss_kib host) after"
   equal fwmark off "$(show host fwmark)"
 }

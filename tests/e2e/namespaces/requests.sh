@@ -78,3 +78,94 @@ A_peer_that_setconf_names_again_has_only_what_that_says() {
   equal "preshared key" "$(cat "$work/psk")" "$(field host preshared-keys)"
   equal "handshake under another preshared key" 0 "$(handshake_of host enclave)"
 }
+
+# Connections to host's control socket that say nothing, until the test ends.
+idle_clients() { # NUMBER
+  perl -MIO::Socket::UNIX -e 'my @all = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die } 1 .. $ARGV[1];
+    $| = 1; print "ready\n"; sleep 1000' "$work/host/wg0.sock" "$1" >"$work/idle" 2>&1 &
+  wait_for 20 grep -q ready "$work/idle" || fail "no $1 connections: $(cat "$work/idle")"
+}
+
+Idle_clients_take_the_control_socket_from_nobody() {
+  local i
+  new_machines host
+  start host tcp
+  idle_clients 64
+  pause 1.5
+  for i in 1 2 3; do
+    at host wg set wg0 fwmark $i
+    equal fwmark 0x$i "$(show host fwmark)"
+  done
+}
+
+A_client_that_does_not_read_its_answers_takes_the_control_socket_from_nobody() {
+  new_machines host
+  start host tcp
+  idle_clients 60
+  # These ask and ask, and read nothing.
+  perl -MIO::Socket::UNIX -e 'my @all = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die } 1 .. 8;
+    $_->blocking(0) for @all; for (1 .. 2000) { syswrite $_, "get=1\n\n" for @all } $| = 1; print "ready\n"; sleep 1000' \
+    "$work/host/wg0.sock" >"$work/asking" 2>&1 &
+  wait_for 20 grep -q ready "$work/asking" || fail "not connected: $(cat "$work/asking")"
+  pause 1.5
+  at host wg set wg0 fwmark 7
+  equal fwmark 0x7 "$(show host fwmark)"
+}
+
+The_control_socket_answers_while_dialling_has_used_all_descriptors() {
+  local i asked='set=1\n' key within limit=$((58 + 3 * $(lane_count)))
+  export LOG_LEVEL=error
+  new_machines host enclave
+  wire host enclave
+  # shellcheck disable=SC2034 # read by start
+  within=(prlimit --nofile=$limit:$limit)
+  start host tcp4
+  configure host
+  # Nobody answers there, not even with a reset: each attempt holds a descriptor for 10 s.
+  at host nft 'table inet hole {
+    chain out { type filter hook output priority 0; tcp dport 9 drop
+    }
+  }'
+  for i in {1..200}; do
+    printf -v key '%064x' "$i"
+    asked+="public_key=$key\nendpoint=${outer4[enclave/host]}:9\npersistent_keepalive_interval=1\n"
+  done
+  equal errno 0 "$(errno_of host "$asked\n")"
+  wait_for 10 eval '(($(fd_count host) == limit))' || fail "$(fd_count host) descriptors of $limit in use"
+  for i in {1..5}; do
+    is_answered_within 2
+    pause 0.3
+  done
+  # One that says nothing has the last descriptor: not for long.
+  idle_clients 1
+  pause 1.5
+  is_answered_within 2
+}
+
+is_answered_within() { # SECONDS
+  local began=${EPOCHREALTIME/./} elapsed
+  equal "peers that wg shows" 200 "$(timeout "$1" nsenter --target "${holder[host]}" --net --mount wg show wg0 peers | wc -l)"
+  since "$began"
+  note "answered after $elapsed s"
+}
+
+A_request_that_is_refused_leaves_no_memory_in_use() {
+  local before after
+  new_machines host
+  start host tcp
+  uapi host 'get=1\n\n' >/dev/null
+  before=$(rss_kib host)
+  # 700,000 peers with an allowed IP each: 75 MB.
+  perl -e 'print "set=1\n";
+    printf "public_key=%064x\nallowed_ip=10.%d.%d.%d/32\n", $_, $_ >> 16, $_ >> 8 & 255, $_ & 255 for 1 .. 700_000;
+    print "\n"' | socat -t 20 - "UNIX-CONNECT:$work/host/wg0.sock" >"$work/answer"
+  equal answer errno=-28 "$(xargs <"$work/answer")"
+  wait_for 5 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after"
+  after=$(rss_kib host)
+  # And one that breaks off.
+  perl -e 'print "set=1\n"; printf "public_key=%064x\nallowed_ip=::%x/128\n", $_, $_ for 1 .. 100_000' |
+    socat -u - "UNIX-CONNECT:$work/host/wg0.sock"
+  wait_for 15 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after one that broke off"
+  equal peers "" "$(show host peers)"
+  note "$before KiB before, $after after"
+}

@@ -202,3 +202,76 @@ Inherited_tun_and_control_descriptors_are_used() {
   kill -TERM "${pid[host]}"
   ends_within 2 host
 }
+
+Every_signal_that_ends_it_leaves_nothing() {
+  local signal status
+  new_machines host
+  for signal in HUP QUIT USR1 ALRM STKFLT XCPU VTALRM PROF IO PWR; do
+    start host tcp
+    kill "-$signal" "${pid[host]}"
+    wait_for 5 is_gone "${pid[host]}" || fail "SIG$signal did not end it"
+    status=0
+    wait "${pid[host]}" || status=$?
+    equal "exit code after SIG$signal" 0 $status
+    nothing_left_at host || fail "something is left after SIG$signal"
+  done
+}
+
+# However far it has come: nothing is made before the signal is listened for.
+A_signal_while_it_starts_leaves_nothing() {
+  local i
+  new_machines host
+  for i in {1..20}; do
+    enter host "$daemon" -f -n tcp wg0 >>"$work/host.log" 2>&1 &
+    pid[host]=$!
+    pause "0.$(printf '%02d' $((i * 2)))"
+    kill -TERM "${pid[host]}"
+    wait_for 5 is_gone "${pid[host]}" || fail "SIGTERM did not end it"
+    wait "${pid[host]}" || :
+    nothing_left_at host || fail "something is left, $((i * 20)) ms after its start"
+  done
+}
+
+A_hangup_that_was_ignored_from_the_start_still_is() {
+  # shellcheck disable=SC2034 # read by start
+  local within=(nohup)
+  new_machines host
+  start host tcp
+  kill -HUP "${pid[host]}"
+  pause 0.5
+  is_ready host || fail "SIGHUP has ended it"
+}
+
+Started_with_its_standard_descriptors_closed_it_works_as_ever() {
+  new_machines host
+  at host timeout 10 "$daemon" -n tcp wg0 <&- >&- 2>&- || fail "the command did not return 0: $?"
+  pid[host]=$(daemon_of host)
+  standard_descriptors_lead_nowhere
+  kill -TERM "${pid[host]}"
+  ends_within 2 host
+  # In the foreground: what it logs must go nowhere, least of all into the interface.
+  LOG_LEVEL=debug enter host "$daemon" -f -n tcp wg0 <&- >&- 2>&- &
+  pid[host]=$!
+  wait_for 10 is_ready host || fail "not ready"
+  at host wg set wg0 private-key "$work/host.key" listen-port 8172
+  ip -n "host-$$" link set wg0 up
+  wait_for 5 listens host 8172 || fail "it does not listen"
+  standard_descriptors_lead_nowhere
+}
+
+standard_descriptors_lead_nowhere() {
+  local fd
+  for fd in 0 1 2; do
+    equal "descriptor $fd" /dev/null "$(readlink "/proc/${pid[host]}/fd/$fd")"
+  done
+}
+
+Too_few_descriptors_are_refused_in_one_line() {
+  local number
+  new_machines host
+  for number in 20 16 12; do
+    says_in_one_line 'ulimit' prlimit --nofile=$number:$number "$daemon" -f -n tcp wg0
+    says_in_one_line 'ulimit' prlimit --nofile=$number:$number "$daemon" -n tcp wg0
+  done
+  nothing_left_at host || fail "something is left"
+}
