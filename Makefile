@@ -109,7 +109,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/vsock/init tests/e2e/vm/*.init \
+	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/vm/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

@@ -128,7 +128,7 @@ new_machines() { # NAME...
 hold() { # MACHINE
   ip netns exec "$1-$$" sh -c 'mount --bind "$0" /run/wireguard && : >"$0/held" && exec sleep infinity' "$work/$1" &
   holder[$1]=$!
-  wait_for 10 [ -e "$work/$1/held" ] || fail "no namespaces for $1"
+  wait_for 30 [ -e "$work/$1/held" ] || fail "no namespaces for $1"
   rm "$work/$1/held"
 }
 
@@ -190,7 +190,7 @@ start() { # MACHINE NETWORK
   [ "$2" = wireguard-go ] || [ -x "$daemon" ] || fail "no $daemon: run make first"
   LOG_LEVEL=${LOG_LEVEL:-debug} WG_PROCESS_FOREGROUND='' enter "$1" ${within[@]+"${within[@]}"} "${command[@]}" >>"$work/$1.log" 2>&1 &
   pid[$1]=$!
-  wait_for 10 is_ready "$1" || fail "the daemon at $1 did not become ready"
+  wait_for 30 is_ready "$1" || fail "the daemon at $1 did not become ready"
 }
 
 configure() { # MACHINE: its key, port and addresses; the link goes up
@@ -359,7 +359,7 @@ copy_checksummed() { # FROM TO MEGABYTES [ADDRESS]
   sum=$(sha256sum <"$work/sent")
   at "$2" socat -b 65536 -u TCP6-LISTEN:7000,reuseaddr,ipv6only=0 "CREATE:$work/received" &
   local receiver=$!
-  wait_for 5 listens "$2" 7000 || fail "no listener for the copy"
+  wait_for 30 listens "$2" 7000 || fail "no listener for the copy"
   began=${EPOCHREALTIME/./}
   at "$1" socat -b 65536 -u "OPEN:$work/sent" "TCP:$to:7000"
   wait "$receiver"
@@ -377,7 +377,7 @@ trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or option
   for tries in 1 2 3; do
     at "$2" "$e2e/datagrams.pl" receive 7001 $count 2 >"$work/datagrams" &
     receiver=$!
-    wait_for 5 listens "$2" 7001 -u || fail "no listener for the datagrams"
+    wait_for 30 listens "$2" 7001 -u || fail "no listener for the datagrams"
     at "$1" "$e2e/datagrams.pl" "${7:-send}" "${6:-${inner[$2]}}" 7001 "$3" "$4" "$5"
     wait "$receiver"
     read -r came damaged _ <"$work/datagrams"
@@ -392,7 +392,7 @@ new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
   local receiver came damaged late i
   at "$2" "$e2e/datagrams.pl" receive 7001 1000000000 3 >"$work/datagrams" &
   receiver=$!
-  wait_for 5 listens "$2" 7001 -u || fail "no listener for the datagrams"
+  wait_for 30 listens "$2" 7001 -u || fail "no listener for the datagrams"
   for ((i = 0; i < $4; i++)); do
     at "$1" wg set wg0 peer "${public[$2]}" remove
     introduce "$1" "$2" "$3"
@@ -413,7 +413,7 @@ capture() { # MACHINE INTERFACE TCPDUMP'S ARGUMENTS...
   rm -f "$work/capture" "$work/tcpdump"
   enter "$1" tcpdump -q -U --immediate-mode -B 65536 -i "$2" -w "$work/capture" "${@:3}" 2>"$work/tcpdump" &
   capture=$!
-  wait_for 10 grep -q listening "$work/tcpdump" || fail "no capture: $(cat "$work/tcpdump")"
+  wait_for 30 grep -q listening "$work/tcpdump" || fail "no capture: $(cat "$work/tcpdump")"
 }
 
 # Ends it once it has seen what went through before now: when its file grows no more, or after 2 s of traffic that does not end.
@@ -443,14 +443,14 @@ listens() { # MACHINE PORT [ss OPTION, -t or -u]
 iperf3_server() { # MACHINE: sets $server
   enter "$1" iperf3 -s -1 >/dev/null 2>&1 &
   server=$!
-  wait_for 5 listens "$1" 5201 || fail "no iperf3 server"
+  wait_for 30 listens "$1" 5201 || fail "no iperf3 server"
 }
 
 # Megabits a second of one iperf3 TCP stream.
 throughput() { # FROM TO SECONDS
   iperf3_server "$2"
   at "$1" timeout $(($3 + 20)) iperf3 -f m -c "${inner[$2]}" -t "$3" >"$work/iperf" 2>&1 || fail "iperf3: $(cat "$work/iperf")"
-  wait_for 5 is_gone "$server" || fail "the iperf3 server at $2 does not end"
+  wait_for 30 is_gone "$server" || fail "the iperf3 server at $2 does not end"
   awk '$NF == "receiver" {for (i = 1; i < NF; i++) if ($i == "Mbits/sec") {printf "%d\n", $(i - 1); exit}}' "$work/iperf"
 }
 

@@ -65,7 +65,7 @@ loaded() { # FROM TO SECONDS [IPERF3'S OPTIONS...]
     pause 0.2
   done
   wait $client || fail "iperf3: $(cat "$work/iperf")"
-  wait_for 5 is_gone "$server" || fail "the iperf3 server at $2 does not end"
+  wait_for 30 is_gone "$server" || fail "the iperf3 server at $2 does not end"
   wait $pinger || [ -n "${4:-}" ] || fail "ping: $(cat "$work/ping")"
   rate=$(awk '$NF == "receiver" {for (i = 1; i < NF; i++) if ($i == "Kbits/sec") printf "%d\n", $(i - 1)}' "$work/iperf")
   again=$(awk '$NF == "sender" {print $(NF - 1)}' "$work/iperf")
@@ -123,7 +123,7 @@ Traffic_goes_on_when_the_only_peer_was_stopped_for_3_s() {
     kill -CONT "${pid[enclave]}"
     flows_within 5 host enclave
     before=$(received enclave)
-    wait_for 5 has_received enclave $((before + 20000000)) || fail "the load does not go on"
+    wait_for 30 has_received enclave $((before + 20000000)) || fail "the load does not go on"
   done
   end_load
   pings enclave host

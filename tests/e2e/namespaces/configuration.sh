@@ -7,7 +7,7 @@ alone() {
   start host "${1:-tcp}"
   at host wg set wg0 private-key "$work/host.key" listen-port 8172
   ip -n "host-$$" link set wg0 up
-  if [ "${1:-tcp}" = udp ]; then wait_for 5 listens host 8172 -u; else wait_for 5 listens host 8172; fi || fail "it does not listen"
+  if [ "${1:-tcp}" = udp ]; then wait_for 30 listens host 8172 -u; else wait_for 30 listens host 8172; fi || fail "it does not listen"
   new_key a
   new_key b
   wg genpsk >"$work/psk"
@@ -146,18 +146,18 @@ Listen_port_0_is_an_ephemeral_port_that_wg_shows() {
     start host $network
     at host wg set wg0 private-key "$work/host.key"
     ip -n "host-$$" link set wg0 up
-    wait_for 2 eval '[ "$(show host listen-port)" != 0 ]' || fail "no port over $network"
+    wait_for 30 eval '[ "$(show host listen-port)" != 0 ]' || fail "no port over $network"
     at_least "the port" 1024 "$(show host listen-port)"
     listens host "$(show host listen-port)" "$([ $network = tcp ] && echo -t || echo -u)" || fail "nothing listens at the port shown"
     kill -TERM "${pid[host]}"
-    wait_for 2 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
+    wait_for 30 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
   done
 }
 
 A_port_that_is_taken_is_refused_and_the_old_one_kept() {
   alone tcp4
   at host socat TCP4-LISTEN:9001 - &
-  wait_for 5 listens host 9001
+  wait_for 30 listens host 9001
   local answer
   answer=$(errno_of host 'set=1\nlisten_port=9001\n\n')
   equal errno -98 "$answer"
@@ -265,12 +265,12 @@ Clients_that_say_nothing_keep_nobody_from_the_control_socket() {
     socat -u "UNIX-CONNECT:$work/host/wg0.sock" - <"$work/never" &
     clients[i]=$!
   done
-  wait_for 5 eval '(( $(fd_count host) >= before + 20 ))' || fail "not connected"
+  wait_for 30 eval '(( $(fd_count host) >= before + 20 ))' || fail "not connected"
   equal listen-port 8172 "$(show host listen-port)"
   at host wg set wg0 fwmark 5
   equal fwmark 0x5 "$(show host fwmark)"
   kill "${clients[@]}"
-  wait_for 5 eval '(( $(fd_count host) <= before ))' || fail "$(fd_count host) fds, $before before"
+  wait_for 30 eval '(( $(fd_count host) <= before ))' || fail "$(fd_count host) fds, $before before"
 }
 
 A_request_without_end_is_refused_in_bounded_memory() {
@@ -396,7 +396,7 @@ A_network_of_one_family_refuses_the_others_endpoints() {
     is_error "$answer" || fail "$bad was taken over $network"
     equal "endpoint over $network" "$good" "$(field host endpoints)"
     kill -TERM "${pid[host]}"
-    wait_for 2 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
+    wait_for 30 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
   done
 }
 

@@ -66,7 +66,7 @@ loaded_host() { # NETWORK
   grep '^01000000' "$work/overheard" >"$work/initiations" || fail "no initiation was overheard"
   enter third "$e2e/replay.pl" 40 240 "${1%4}" "${outer4[host/third]}" 8172 <"$work/initiations" >"$work/replayed" &
   flood=$!
-  wait_for 5 grep -q 'Under load: sending a cookie' "$work/host.log" || fail "the host is not under load"
+  wait_for 30 grep -q 'Under load: sending a cookie' "$work/host.log" || fail "the host is not under load"
   network=${1%4}
   # A capture of its own for what comes now, running before anything does.
   end_capture
@@ -90,8 +90,8 @@ gets_through() {
   at_least "initiations replayed" 2000 "$sent"
   at_least "cookies for the stranger" 100 "$replies"
   at_least "cookies for the enclave" 1 "$(grep -cF "sending a cookie to ${outer4[enclave/host]}:" "$work/host.log")"
-  wait_for 5 cookie_on_the_wire || fail "no cookie on the wire"
-  wait_for 5 initiation_with_a_cookie || fail "no initiation with a cookie on the wire"
+  wait_for 30 cookie_on_the_wire || fail "no cookie on the wire"
+  wait_for 30 initiation_with_a_cookie || fail "no initiation with a cookie on the wire"
   note "$sent initiations replayed, $replies answered by a cookie"
 }
 
@@ -117,7 +117,7 @@ repeats() { # NETWORK
   first=$!
   enter third "$e2e/replay.pl" 3 40 "$network" "${outer4[host/third]}" 8172 <"$work/data" >"$work/data.sent" &
   second=$!
-  wait_for 10 grep -q 'Rejected a handshake initiation' "$work/host.log" || fail "nothing was replayed"
+  wait_for 30 grep -q 'Rejected a handshake initiation' "$work/host.log" || fail "nothing was replayed"
   equal "endpoint during the replay" "$endpoint" "$(field host endpoints)"
   wait $first
   wait $second

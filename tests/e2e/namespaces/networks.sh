@@ -80,7 +80,7 @@ Plain_tcp_and_udp_reach_IPv6_endpoints_too() {
 
 leave() { # MACHINE: end its daemon politely
   kill -TERM "${pid[$1]}"
-  wait_for 2 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
+  wait_for 30 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
 }
 
 Peer_without_an_endpoint_learns_it_from_the_caller_over_tcp() { learns_endpoint tcp4; }
@@ -110,7 +110,7 @@ Both_ends_dialling_at_once_settle_on_one_tcp_connection() {
   ping_once enclave host >/dev/null || :
   wait $other || :
   # The one that carried no message is closed as a stranger's would be, after 10 s.
-  wait_for 15 one_connection || fail "connections: $(at host ss -Htn state established)"
+  wait_for 30 one_connection || fail "connections: $(at host ss -Htn state established)"
   stays_settled
 }
 
@@ -242,7 +242,7 @@ sends_at_once() { # FROM TO BYTES
   rm -f "$work/received"
   at "$2" timeout 5 socat -u TCP-LISTEN:7002,reuseaddr "CREATE:$work/received" &
   receiver=$!
-  wait_for 5 listens "$2" 7002 || fail "no listener"
+  wait_for 30 listens "$2" 7002 || fail "no listener"
   head -c "$3" /dev/zero | at "$1" timeout 5 socat -b 65536 -u - "TCP:${inner[$2]}:7002" || fail "$3 bytes from $1 to $2 were not sent"
   wait "$receiver" || fail "$3 bytes from $1 to $2 did not arrive"
   equal "bytes from $1 to $2" "$3" "$(stat -c %s "$work/received")"

@@ -6,7 +6,7 @@ Lost_doubled_damaged_and_overtaking_datagrams_leave_the_data_whole() {
   copy_checksummed host enclave 5
   copy_checksummed enclave host 5
   at enclave "$e2e/datagrams.pl" receive 7001 4000 2 >"$work/datagrams" &
-  wait_for 5 listens enclave 7001 -u || fail "no listener for the datagrams"
+  wait_for 30 listens enclave 7001 -u || fail "no listener for the datagrams"
   at host "$e2e/datagrams.pl" send "${inner[enclave]}" 7001 100 40 1200
   wait $!
   equal "damaged datagrams" 0 "$(cut -d ' ' -f 2 "$work/datagrams")"
@@ -22,7 +22,7 @@ tunnel_through_a_bad_network() {
   wire host third
   wire third enclave
   enter third "$e2e/relay.pl" 9999 "${outer4[enclave/third]}" "${port[enclave]}" &
-  wait_for 5 listens third 9999 -u || fail "no relay"
+  wait_for 30 listens third 9999 -u || fail "no relay"
   for machine in host enclave; do
     start $machine udp4
     configure $machine
@@ -79,7 +79,7 @@ stay_wrong() { # NETWORK
         at host "$e2e/checksums.pl" $protocol "${inner6[host]}" "$behind6" 60 7
       fi
       kill -CONT "${pid[host]}"
-      wait_for 5 eval '(($(tcpdump -n -r "$work/capture" 2>/dev/null | wc -l) >= 60))' || fail "not all of $protocol, IPv$family came"
+      wait_for 30 eval '(($(tcpdump -n -r "$work/capture" 2>/dev/null | wc -l) >= 60))' || fail "not all of $protocol, IPv$family came"
       end_capture
       equal "right checksums of $protocol, IPv$family" 52 "$(summed correct)"
       equal "wrong checksums of $protocol, IPv$family" 8 "$(summed incorrect)"

@@ -23,7 +23,7 @@ Frame_that_is_delivered_on_another_connection_takes_a_peer_over_until_the_next_f
   read -r sent came < <(awk '/packets transmitted/ {print $1, $4}' "$work/ping")
   at_least "pings of $sent" $((sent - 3)) "$came"
   equal "the connection" "$before" "$(host_ports)"
-  wait_for 10 grep -q closed "$work/relay" || fail "the relay's own connection stays: $(cat "$work/relay")"
+  wait_for 30 grep -q closed "$work/relay" || fail "the relay's own connection stays: $(cat "$work/relay")"
   note "$came of $sent pings; $(grep -c 'came back' "$work/relay") times something went to the relay"
 }
 
@@ -41,7 +41,7 @@ behind_a_relay() { # RELAY'S MODE [COUNT]
   introduce enclave host
   introduce host enclave
   enter enclave "$e2e/tampering_relay.pl" "$1" 9999 "${outer4[enclave/host]}" "${port[enclave]}" "${@:2}" >"$work/relay" &
-  wait_for 5 listens enclave 9999 || fail "no relay"
+  wait_for 30 listens enclave 9999 || fail "no relay"
   at host wg set wg0 peer "${public[enclave]}" endpoint "${outer4[enclave/host]}:9999"
 }
 

@@ -21,7 +21,7 @@ with_a_swarm() { # NETWORK
   wait_for 60 grep -q '^ready' "$work/measured" || fail "the swarm: $(cat "$work/measured" "$work/swarm-said")"
   end_pings
   equal "handshakes that failed" 0 "$(measured failed)"
-  wait_for 5 all_complete || fail "$(complete) of $((peers + 1)) handshakes are complete"
+  wait_for 30 all_complete || fail "$(complete) of $((peers + 1)) handshakes are complete"
   after=$(rss_kib host)
   at_most "kB of memory for all of them" $((peers * 16)) $((after - before))
   if [ "$1" = tcp ]; then at_least "connections" $peers "$(fd_count host)"; fi

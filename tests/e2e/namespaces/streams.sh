@@ -7,7 +7,7 @@ Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   eight_flows host enclave
   eight_flows enclave host
   busy=$(busy_connections 1000000)
@@ -21,14 +21,14 @@ Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as
 As_many_streams_as_processors_are_the_default() {
   tunnel tcp4
   pings host enclave
-  wait_for 5 connections "$(least 8 "$(nproc)")" || fail "$(count) connections on $(nproc) processors"
+  wait_for 40 connections "$(least 8 "$(nproc)")" || fail "$(count) connections on $(nproc) processors"
 }
 
 Streams_that_carry_nothing_stay_open() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   ports >"$work/before"
   # Longer than a stranger's may stay.
   sleep 12
@@ -41,14 +41,14 @@ Loss_of_one_stream_stops_nothing_and_it_comes_back() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   load host enclave
   # One that ends young is dialled again after a longer while each time, as after any failure: after the third it is 2 s, give or take.
   for _ in 1 2 3; do
     victim=$(ports | shuf -n 1)
     kill_connection "$victim"
     at host ping -q -c 3 -i 0.2 -W 2 "${inner[enclave]}" >/dev/null || fail "no traffic after the loss of one"
-    wait_for 15 connections 4 || fail "$(count) connections after the loss of one"
+    wait_for 40 connections 4 || fail "$(count) connections after the loss of one"
     if ports | grep -qxF "$victim"; then fail "$victim was not killed"; fi
   done
   end_load
@@ -61,12 +61,12 @@ Loss_of_all_streams_is_over_within_5_s() {
   with=(--streams 4)
   tunnel tcp4
   load host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   before=$(fd_count host)
   for _ in 1 2 3; do
     at host ss -K dst "${outer4[enclave/host]}" >/dev/null
     flows_within 5 host enclave
-    wait_for 15 connections 4 || fail "$(count) connections"
+    wait_for 40 connections 4 || fail "$(count) connections"
   done
   end_load
   fds_are_at_most "$before" host
@@ -78,7 +78,7 @@ Restarted_peer_gets_new_streams_and_the_old_are_gone() {
   pings host enclave
   for _ in 1 2 3; do
     # One that the host dialled before the enclave knew it stays for the 10 s of a stranger's.
-    wait_for 15 connections 4 || fail "$(count) connections"
+    wait_for 40 connections 4 || fail "$(count) connections"
     stop enclave
     start enclave tcp4
     configure enclave
@@ -86,7 +86,7 @@ Restarted_peer_gets_new_streams_and_the_old_are_gone() {
     flows_within 10 enclave host
     pings host enclave
   done
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   stays 4
 }
 
@@ -94,7 +94,7 @@ Half_open_streams_are_replaced_within_40_s() {
   with=(--streams 8)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 8 || fail "$(count) connections"
+  wait_for 40 connections 8 || fail "$(count) connections"
   lose_power tcp4
   flows_within 40 host enclave
   pings enclave host
@@ -109,7 +109,7 @@ Both_ends_dialling_at_once_settle_on_four_streams() {
   other=$!
   ping_once enclave host >/dev/null || :
   wait $other || :
-  wait_for 20 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   stays 4
 }
 
@@ -125,7 +125,7 @@ The_end_that_dials_decides_how_many() {
   introduce host enclave tcp4
   introduce enclave host
   pings host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   copy_checksummed enclave host 5
   # Now the other way: who has no endpoint does not dial.
   leave_alone host
@@ -183,7 +183,7 @@ Streams_that_lead_nowhere_carry_nothing() {
   introduce enclave host
   # From the second on, connections end at a listener that says nothing.
   at enclave socat -u TCP-LISTEN:9999,fork,reuseaddr OPEN:/dev/null 2>/dev/null &
-  wait_for 5 listens enclave 9999 || fail "no listener"
+  wait_for 30 listens enclave 9999 || fail "no listener"
   at enclave nft "table ip away {
     set known { type ipv4_addr; flags dynamic
     }
@@ -207,9 +207,9 @@ Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   with=(--streams 2)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 2 || fail "$(count) connections"
+  wait_for 40 connections 2 || fail "$(count) connections"
   enter enclave "$e2e/echo_flows.pl" serve 7000 &
-  wait_for 5 listens enclave 7000 -u || fail "no echo"
+  wait_for 30 listens enclave 7000 -u || fail "no echo"
   enter host "$e2e/echo_flows.pl" flows "${inner[enclave]}" 7000 24 16 >"$work/worst" &
   worst=$!
   sleep 3
@@ -219,7 +219,7 @@ Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   wait_for 8 eval '! ports | grep -qxF "'"$victim"'"' || fail "$victim is still there"
   wait $worst
   at_most "tenths of a second without an answer, the worst of 24 flows" 80 "$(tr -d . <"$work/worst")"
-  wait_for 15 connections 2 || fail "$(count) connections afterwards"
+  wait_for 40 connections 2 || fail "$(count) connections afterwards"
   note "the worst of 24 flows was silent for $(cat "$work/worst") s"
 }
 
@@ -230,7 +230,7 @@ Flows_that_go_one_way_keep_their_streams() {
   with=(--streams 2)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 2 || fail "$(count) connections"
+  wait_for 40 connections 2 || fail "$(count) connections"
   ports >"$work/before"
   before=$(grep -c 'Sending HELLO' "$work/enclave.log")
   at enclave nft 'table inet sink {
@@ -251,23 +251,23 @@ Streams_go_with_the_endpoint_the_peer_and_the_link() {
   with=(--streams 4)
   tunnel tcp4
   wait_for 5 ping_once host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   # Another address of the same peer.
   ip -n "enclave-$$" address add 10.77.1.9/24 dev to-host
   at host wg set wg0 peer "${public[enclave]}" endpoint "10.77.1.9:${port[enclave]}"
   pings host enclave
-  wait_for 15 connections_to 10.77.1.9 4 || fail "not 4 to the new endpoint: $(at host ss -Htn)"
-  wait_for 15 connections 4 || fail "$(count) connections, the old ones too"
+  wait_for 40 connections_to 10.77.1.9 4 || fail "not 4 to the new endpoint: $(at host ss -Htn)"
+  wait_for 40 connections 4 || fail "$(count) connections, the old ones too"
   # The link.
   ip -n "host-$$" link set wg0 down
-  wait_for 5 connections 0 || fail "$(count) connections while the link is down"
+  wait_for 40 connections 0 || fail "$(count) connections while the link is down"
   before=$(fd_count host)
   ip -n "host-$$" link set wg0 up
   wait_for 15 ping_once host enclave || fail "no traffic once the link is up"
-  wait_for 15 connections 4 || fail "$(count) connections once the link is up"
+  wait_for 40 connections 4 || fail "$(count) connections once the link is up"
   # The peer.
   at host wg set wg0 peer "${public[enclave]}" remove
-  wait_for 5 connections 0 || fail "$(count) connections without a peer"
+  wait_for 40 connections 0 || fail "$(count) connections without a peer"
   fds_are_at_most $((before + 2)) host
 }
 
@@ -275,14 +275,14 @@ Streams_begin_anew_with_a_new_private_key() {
   with=(--streams 4)
   tunnel tcp4
   pings host enclave
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   at enclave wg set wg0 peer "${public[host]}" remove
   new_key host
   introduce enclave host tcp4
   at host wg set wg0 private-key "$work/host.key"
   flows_within 20 host enclave
   pings enclave host
-  wait_for 15 connections 4 || fail "$(count) connections"
+  wait_for 40 connections 4 || fail "$(count) connections"
   stays 4
 }
 
@@ -290,7 +290,7 @@ Streams_begin_anew_with_a_new_private_key() {
 
 leave_alone() { # MACHINE: end its daemon politely
   kill -TERM "${pid[$1]}"
-  wait_for 2 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
+  wait_for 30 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
 }
 
 least() { echo $(($1 < $2 ? $1 : $2)); }
@@ -333,7 +333,7 @@ swallow() { # "PORT OF THE HOST'S PORT OF THE ENCLAVE'S"
 eight_flows() { # FROM TO
   iperf3_server "$2"
   at "$1" timeout 30 iperf3 -P 8 -c "${inner[$2]}" -t 3 >"$work/iperf" 2>&1 || fail "iperf3: $(cat "$work/iperf")"
-  wait_for 5 is_gone "$server" || fail "the iperf3 server at $2 does not end"
+  wait_for 30 is_gone "$server" || fail "the iperf3 server at $2 does not end"
 }
 
 busy_connections() { # BYTES: how many have sent or received as many

@@ -61,7 +61,7 @@ Peer_whose_TUN_has_no_header_gets_ordinary_packets() {
   start host tcp4
   LOG_LEVEL=debug enter enclave "$e2e/inherit.pl" wg0 "$work/enclave/wg0.sock" "$daemon" -f -n tcp4 wg0 >>"$work/enclave.log" 2>&1 &
   pid[enclave]=$!
-  wait_for 10 is_ready enclave || fail "not ready"
+  wait_for 30 is_ready enclave || fail "not ready"
   configure host
   configure enclave
   introduce host enclave tcp4
@@ -198,7 +198,7 @@ Wireguard_go_is_sent_nothing_but_classic_messages() {
 
 leave() { # MACHINE: end its daemon politely
   kill -TERM "${pid[$1]}"
-  wait_for 2 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
+  wait_for 30 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
 }
 
 hellos() { grep -c 'Sending HELLO' "$work/$1.log" || :; }
@@ -240,7 +240,7 @@ train_goes_whole() { # FROM TO
 sees_large_packets() { # MACHINE FROM TO [ADDRESS]
   capture "$1" wg0 -Q in -c 20 'greater 3000'
   copy_checksummed "$2" "$3" 20 "${@:4}" >/dev/null
-  wait_for 3 is_gone "$capture" || fail "no large packets at $1"
+  wait_for 30 is_gone "$capture" || fail "no large packets at $1"
   wait "$capture" || fail "no large packets at $1: $(cat "$work/tcpdump")"
 }
 

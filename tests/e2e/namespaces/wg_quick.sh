@@ -61,7 +61,7 @@ up_and_down() {
   for machine in host enclave; do
     at_least "a daemon at $machine" 1 "$(daemons_at $machine | wc -l)"
     quick $machine down
-    wait_for 2 no_daemon_at $machine || fail "a daemon outlives wg-quick down at $machine"
+    wait_for 30 no_daemon_at $machine || fail "a daemon outlives wg-quick down at $machine"
     if ip -n "$machine-$$" link show wg0 2>/dev/null; then fail "wg0 outlives wg-quick down"; fi
     [ ! -e "$work/$machine/wg0.sock" ] || fail "the control socket outlives wg-quick down"
   done
