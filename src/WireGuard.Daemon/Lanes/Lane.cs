@@ -140,7 +140,7 @@ internal sealed class Lane : IDisposable
     {
         while (!_isStopping)
         {
-            int count = _poll.Wait(Epoll, _events, _isTunPaused ? Backpressure.PatienceMs : -1);
+            int count = _poll.Wait(Epoll, _events, _backpressure.SleepMs);
             Epoch.Enter();
             long nowMs = Sys.BootMs();
             if (HasSlept(nowMs))
@@ -193,6 +193,7 @@ internal sealed class Lane : IDisposable
             case LaneEvents.Tun when !_isTunGone:
                 if (!_outbound.OnReadable(_sockets, nowMs))
                     TunGone();
+                _backpressure.HasRead(_outbound.PacketsRead, _outbound.HasEmptied);
                 break;
             case LaneEvents.UdpIPv4 when _sockets?.IPv4 is { } socket:
                 _inbound.OnReadable(socket, nowMs);
@@ -208,7 +209,7 @@ internal sealed class Lane : IDisposable
         }
     }
 
-    /// <summary>Stops reading the TUN device while nothing that it gives could leave, and goes on when that has passed.</summary>
+    /// <summary>Stops reading the TUN device for a moment when nothing that it gives could leave.</summary>
     private void PaceTun(long nowMs)
     {
         if (_isTunGone)

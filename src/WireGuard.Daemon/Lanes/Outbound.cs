@@ -58,13 +58,19 @@ internal sealed unsafe class Outbound : IDisposable
 
     private Span<byte> Buffer => new(_buffer, BufferSize);
 
+    /// <summary>How many packets the last <see cref="OnReadable"/> found.</summary>
+    public int PacketsRead { get; private set; }
+
+    /// <summary>Whether it found the device empty in the end.</summary>
+    public bool HasEmptied { get; private set; }
+
     /// <summary>Takes what the device has, and sends it.</summary>
     /// <returns>False when the device is gone.</returns>
     public bool OnReadable(UdpSockets? sockets, long nowMs)
     {
         var turn = new Turn(_published.Snapshot, sockets, nowMs);
-        int read = 0;
-        for (int reads = 0, bytes = 0; reads < ReadBudget && bytes < ByteBudget; reads++, bytes += read)
+        int read = 0, reads = 0;
+        for (int bytes = 0; reads < ReadBudget && bytes < ByteBudget; reads++, bytes += read)
         {
             read = _tun.Read(Buffer[..(PacketStart + OutboundBatch.MaxPacket)]);
             if (read == -Errno.EINVAL)
@@ -87,6 +93,8 @@ internal sealed unsafe class Outbound : IDisposable
         }
 
         _batch.Flush(sockets, nowMs);
+        PacketsRead = reads;
+        HasEmptied = read == -Errno.EAGAIN;
         // EIO: the interface is down. It may come up again.
         return read is >= 0 or -Errno.EAGAIN or -Errno.EIO or -Errno.ENOBUFS;
     }
@@ -132,6 +140,12 @@ internal sealed unsafe class Outbound : IDisposable
         if (peer is null)
         {
             _counters.Count(DropReason.NoPeerForPacket);
+            return;
+        }
+
+        if (_batch.IsQueueFullOf(peer))
+        {
+            peer.CountDropped(1);
             return;
         }
 

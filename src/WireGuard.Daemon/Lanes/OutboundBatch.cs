@@ -75,6 +75,9 @@ internal sealed unsafe class OutboundBatch : IDisposable
 
     private int PacketStart => _end + _headroom + TransportMessage.HeaderSize;
 
+    /// <summary>Whether what is sealed for the peer now would be dropped, since its connection's queue is full.</summary>
+    public bool IsQueueFullOf(Peer peer) => _headroom != 0 && peer.StreamFor(_lane) is { IsQueueFull: true };
+
     /// <summary>Whether another packet of that length can be sealed before the next flush.</summary>
     public bool HasRoomFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
 

@@ -3,14 +3,17 @@ using System.Buffers;
 namespace WireGuard.Daemon.Transport;
 
 /// <summary>
-/// The bytes that a connection's socket would not take yet: a ring that holds at most <see cref="Limit"/> bytes of whole frames
-/// behind the rest of one batch, and no memory while it is empty. Guarded by its connection's lock; what <see cref="Peek"/> gave
+/// The bytes that a connection's socket would not take yet: a ring that holds at most <see cref="Limit"/> bytes of whole frames,
+/// or what the socket takes in a moment if that is more (<see cref="RecentlyTaken"/>), behind the rest of one batch, and no memory while it is empty. Guarded by its connection's lock; what <see cref="Peek"/> gave
 /// may be read without the lock until <see cref="Skip"/>, since appending never touches it.
 /// </summary>
 internal sealed class SendQueue
 {
-    /// <summary>How much may be queued: it bounds what waits in user space for one peer.</summary>
+    /// <summary>How much may be queued in any case: it bounds what waits in user space for one peer.</summary>
     public const int Limit = 256 * 1024;
+
+    /// <summary>How much may be queued for the fastest socket.</summary>
+    public const int LargestLimit = 4 * 1024 * 1024;
 
     private const int SmallestRing = 64 * 1024;
 
@@ -32,9 +35,9 @@ internal sealed class SendQueue
     public int Count { get; private set; }
 
     /// <summary>Appends one whole frame, unless the queue would hold more than its limit.</summary>
-    public bool TryAppend(ReadOnlySpan<byte> frame)
+    public bool TryAppend(ReadOnlySpan<byte> frame, int limit = Limit)
     {
-        if (Count + frame.Length > Limit)
+        if (Count + frame.Length > limit)
             return false;
         Reserve(frame.Length);
         Write(_head + Count, frame);

@@ -24,13 +24,18 @@ internal sealed unsafe partial class StreamConnection
     /// <summary>With so much queued while another thread sends, lanes had better wait.</summary>
     private const int CongestedBytes = SendQueue.Limit / 2;
 
+    /// <summary>Room for any frame: with less, nothing more is sealed for this connection.</summary>
+    private const int LargestFrame = FrameCodec.HeaderSize + FrameCodec.MaxMessageSize;
+
     private readonly Lock _gate = new();
     private readonly SendQueue _queue = new();
     private bool _isSending;
     private bool _isFull;
     private long _stillSinceMs;
     private long _droppedFrames;
+    private RecentlyTaken _taken; // guarded by the lock
     private volatile bool _isCongested;
+    private volatile bool _isQueueFull;
     private long _unansweredSinceMs;
     private ulong _waitingLanes;
 
@@ -49,6 +54,12 @@ internal sealed unsafe partial class StreamConnection
 
     /// <summary>Whether the socket has not taken all that it was given: what is sent now waits, or is dropped.</summary>
     public bool IsCongested => _isCongested;
+
+    /// <summary>
+    /// Whether its queue had no room for a frame, and has not had room for any since: a packet for it need not be sealed, it would be
+    /// dropped.
+    /// </summary>
+    public bool IsQueueFull => _isQueueFull;
 
     /// <summary>
     /// Since when nothing has moved, in ms of boot time: when the socket last took something or, if that is later, when something
@@ -102,7 +113,7 @@ internal sealed unsafe partial class StreamConnection
             // it.
             if (_isSending || _isFull || IsFailed)
             {
-                Append(frames, count);
+                Append(frames, count, nowMs);
                 return;
             }
 
@@ -207,8 +218,12 @@ internal sealed unsafe partial class StreamConnection
     /// <summary>The lock is held.</summary>
     private void NoteMoved(int bytes, long nowMs)
     {
-        if (bytes > 0)
-            _stillSinceMs = nowMs;
+        if (bytes <= 0)
+            return;
+        _stillSinceMs = nowMs;
+        _taken.Add(bytes, nowMs);
+        if (_isQueueFull)
+            _isQueueFull = _queue.Count + LargestFrame > _taken.Limit(nowMs);
     }
 
     private void WakeLanes()
@@ -232,6 +247,7 @@ internal sealed unsafe partial class StreamConnection
             _isFull = true;
             _stillSinceMs = long.MaxValue;
             _isCongested = false;
+            _isQueueFull = false;
         }
 
         WakeLanes();
@@ -268,16 +284,21 @@ internal sealed unsafe partial class StreamConnection
         }
     }
 
-    private void Append(iovec* frames, int count)
+    private void Append(iovec* frames, int count, long nowMs)
     {
+        int limit = _taken.Limit(nowMs);
         for (int i = 0; i < count; i++)
         {
             var rest = new ReadOnlySpan<byte>(frames[i].iov_base, (int)frames[i].iov_len);
             while (!rest.IsEmpty)
             {
                 int length = FrameCodec.HeaderSize + BinaryPrimitives.ReadUInt16LittleEndian(rest);
-                if (IsFailed || !_queue.TryAppend(rest[..length]))
+                if (IsFailed || !_queue.TryAppend(rest[..length], limit))
+                {
                     _droppedFrames++;
+                    _isQueueFull = !IsFailed;
+                }
+
                 rest = rest[length..];
             }
         }

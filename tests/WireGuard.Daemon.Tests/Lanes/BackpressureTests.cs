@@ -93,6 +93,8 @@ public sealed unsafe class BackpressureTests : IDisposable
             }
 
             Congest(connection, nowMs, notes: false);
+            _backpressure.MustWait(Lane, nowMs);
+            _backpressure.HasRead(packets: 0, isEmpty: true);
             Assert.True(_backpressure.MustWait(Lane, nowMs));
         }
     }
@@ -108,6 +110,43 @@ public sealed unsafe class BackpressureTests : IDisposable
         // What is sent on it meanwhile moves nothing.
         Send(connection, Now + sinceMs);
         Assert.Equal(waits, _backpressure.MustWait(Lane, Now + sinceMs));
+    }
+
+    [Fact]
+    public void Pause_is_short_and_then_the_device_is_read_until_it_is_empty()
+    {
+        StreamConnection connection = New();
+        Assert.Equal(-1, _backpressure.SleepMs);
+        Congest(connection, Now);
+        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.Equal(Backpressure.PauseMs, _backpressure.SleepMs);
+        Assert.True(_backpressure.MustWait(Lane, Now + Backpressure.PauseMs - 1));
+        long nowMs = Now + Backpressure.PauseMs;
+        Assert.False(_backpressure.MustWait(Lane, nowMs));
+        Assert.Equal(-1, _backpressure.SleepMs);
+        Assert.False(_backpressure.MustWait(Lane, nowMs)); // nothing was read yet
+        _backpressure.HasRead(packets: 10, isEmpty: false);
+        Assert.False(_backpressure.MustWait(Lane, nowMs));
+        _backpressure.HasRead(packets: 10, isEmpty: true);
+        Assert.True(_backpressure.MustWait(Lane, nowMs));
+        Assert.True(_backpressure.MustWait(Lane, nowMs + Backpressure.PauseMs - 1));
+        Assert.False(_backpressure.MustWait(Lane, nowMs + Backpressure.PauseMs));
+    }
+
+    [Theory]
+    [InlineData(Backpressure.ManyPackets - 2, Backpressure.PauseMs)]
+    [InlineData(Backpressure.ManyPackets - 1, Backpressure.ShortPauseMs)]
+    public void Pause_is_shorter_after_a_reading_of_many_packets(int packets, int pauseMs)
+    {
+        Congest(New(), Now);
+        for (long nowMs = Now; nowMs < Now + 50; nowMs += 10)
+        {
+            Assert.True(_backpressure.MustWait(Lane, nowMs));
+            Assert.Equal(nowMs == Now ? Backpressure.PauseMs : pauseMs, _backpressure.SleepMs);
+            Assert.False(_backpressure.MustWait(Lane, nowMs + _backpressure.SleepMs));
+            _backpressure.HasRead(packets, isEmpty: false);
+            _backpressure.HasRead(packets: 1, isEmpty: true);
+        }
     }
 
     [Fact]

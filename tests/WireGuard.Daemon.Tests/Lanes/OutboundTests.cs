@@ -381,6 +381,28 @@ public sealed class OutboundTests : IDisposable
     }
 
     [Fact]
+    public void What_a_full_connection_would_drop_is_not_sealed()
+    {
+        TestPacket packet = New(isIPv6: false, isUdp: false, 30_000);
+        Says(LaneParts.TakesAll);
+        while (!_lane.Connection.IsQueueFull)
+        {
+            _lane.Tun.Give(packet, 1_300);
+            Assert.True(_lane.Outbound.OnReadable(null, Now));
+        }
+
+        ulong next = _lane.Tunnel.Keypair.NextCounter;
+        long dropped = _lane.Tunnel.Peer.DroppedPackets;
+        _lane.Tun.Give(packet, 1_300);
+        Assert.True(_lane.Outbound.OnReadable(null, Now));
+        Assert.Equal(next, _lane.Tunnel.Keypair.NextCounter);
+        Assert.Equal(dropped + 1, _lane.Tunnel.Peer.DroppedPackets);
+        Assert.NotEmpty(_lane.Send());
+        _lane.Tun.Give(packet, 1_300);
+        Assert.NotEmpty(_lane.Send());
+    }
+
+    [Fact]
     public void What_still_cannot_be_sent_is_staged_again_in_its_order()
     {
         Peer peer = _lane.Tunnel.Peer;

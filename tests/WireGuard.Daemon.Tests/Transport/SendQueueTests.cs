@@ -81,6 +81,17 @@ public sealed class SendQueueTests
     }
 
     [Fact]
+    public void More_is_appended_where_more_may_wait()
+    {
+        byte[] frame = new byte[64 * 1024];
+        for (int i = 0; i < 16; i++)
+            Assert.True(_queue.TryAppend(frame, 1024 * 1024));
+        Assert.False(_queue.TryAppend([1], 1024 * 1024));
+        Assert.Equal(1024 * 1024, _queue.Count);
+        Assert.Equal(1024 * 1024, ReadAll().Count);
+    }
+
+    [Fact]
     public void Rest_of_a_batch_is_always_taken()
     {
         byte[] frames = new byte[SendQueue.Limit], rest = new byte[250_000];

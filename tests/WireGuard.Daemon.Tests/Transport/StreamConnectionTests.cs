@@ -18,6 +18,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
     private readonly SocketPair _pair = new();
     private readonly ControlInbox _inbox = new();
     private readonly StreamConnection _connection;
+    private long _nowMs = Now;
     private readonly int _epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
     private readonly EpollEvents _events = new(4);
 
@@ -80,6 +81,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         int sent = 0;
         for (int round = 0; round < 20; round++)
         {
+            _nowMs += 1_000; // so that what it has taken is long ago
             // Nobody reads, until a good deal was dropped; then somebody does, for a while.
             for (long dropped = _connection.DroppedFrames; _connection.DroppedFrames < dropped + 5;)
             {
@@ -97,7 +99,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
             for (int i = random.Next(20); i > 0; i--)
             {
                 ids.AddRange(Ids(_pair.ReadMessages(random.Next(1, 50_000))));
-                _connection.OnWritable(0, Now);
+                _connection.OnWritable(0, _nowMs);
             }
         }
 
@@ -175,6 +177,30 @@ public sealed unsafe class StreamConnectionTests : IDisposable
         _pair.ReadMessages();
         _connection.OnWritable(0, Now + 10_000);
         Assert.False(_connection.IsStalled(Now + 1_000_000, 10_000));
+    }
+
+    [Fact]
+    public void Queue_is_full_from_the_first_frame_dropped_until_any_frame_fits_again()
+    {
+        for (int sent = 0; _connection.DroppedFrames == 0; sent++)
+        {
+            Assert.False(_connection.IsQueueFull);
+            Send([sent]);
+        }
+
+        Assert.True(_connection.IsQueueFull);
+        bool wasFull = true;
+        while (_connection.QueuedBytes > 0)
+        {
+            _pair.ReadMessages();
+            _connection.OnWritable(0, _nowMs += 1_000);
+            bool isFull = _connection.IsQueueFull;
+            Assert.True(wasFull || !isFull);
+            Assert.Equal(_connection.QueuedBytes + 65_536 > SendQueue.Limit, isFull);
+            wasFull = isFull;
+        }
+
+        Assert.False(_connection.IsQueueFull);
     }
 
     [Fact]
@@ -432,7 +458,7 @@ public sealed unsafe class StreamConnectionTests : IDisposable
             vector[i] = new iovec { iov_base = (void*)pins[i].AddrOfPinnedObject(), iov_len = (nuint)pieces[i].Length };
         }
 
-        _connection.Send(vector, pieces.Length, Now);
+        _connection.Send(vector, pieces.Length, _nowMs);
         for (int i = 0; i < pieces.Length; i++)
             pins[i].Free();
     }

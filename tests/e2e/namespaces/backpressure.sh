@@ -38,8 +38,7 @@ Slow_path_flooded_with_datagrams_keeps_its_delay() {
   tunnel tcp4
   shape host enclave
   pings host enclave
-  # Three times what the path takes. The rest is lost where the kernel's queue is full; in the daemon, only while the path stands
-  # still for longer than it waits for one peer.
+  # Three times what the path takes. The rest is dropped where the peer's queue is full.
   loaded host enclave 4 -u -b 60M -l 1200
   at_least "kbit/s" 10000 "$rate"
   at_most "ms of a mean round trip under load" 1500 "$round_trip"
@@ -106,6 +105,33 @@ Idle_peer_is_answered_at_once_beside_a_stopped_one() {
   kill $flood 2>/dev/null || :
   kill -CONT "${pid[third]}"
   flows_within 15 host third
+}
+
+# The slow one takes 1.3 MB a second and is sent 7; the idle one is pinged after pauses so long that it counts as idle each time.
+Idle_peer_loses_nothing_and_waits_little_beside_a_slow_one() {
+  local flood late=0 all= us
+  # It is the tunnel that is measured, and not what else wants the processor.
+  # shellcheck disable=SC2034 # read by start
+  local within=(nice -n -20 taskset -c 0)
+  star tcp4
+  at host tc qdisc add dev to-third root tbf rate 10mbit burst 32kb latency 30ms
+  pings host enclave
+  pings host third
+  enter host "$e2e/datagrams.pl" flow "${inner[third]}" 7001 10000000 60 1200 0 &
+  flood=$!
+  wait_for 20 drops_for_one host || fail "nothing was too much for the slow peer"
+  for _ in {1..12}; do
+    pause 1.2
+    at host nice -n -20 ping -c 1 -W 3 "${inner[enclave]}" >"$work/ping" || fail "an idle peer lost a packet beside a slow one"
+    us=$(awk -F 'time=' '/time=/ {printf "%d\n", $2 * 1000}' "$work/ping")
+    ((us <= 50000)) || late=$((late + 1))
+    all+=" $us"
+  done
+  ! is_gone $flood || fail "the flood has ended"
+  kill $flood
+  note "round trips of an idle peer in us:$all"
+  at_most "round trips of an idle peer above 50 ms" 1 $late
+  note "$(counter host dropped_packets | xargs) packets dropped; the device dropped $(at host cat /sys/class/net/wg0/statistics/tx_dropped)"
 }
 
 drops_for_one() { counter "$1" dropped_packets | grep -qx '[1-9][0-9]*'; }
