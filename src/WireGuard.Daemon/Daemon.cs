@@ -47,6 +47,9 @@ internal sealed class Daemon : IDisposable
     private readonly Deadline _tick;
     private string? _stopReason;
 
+    // Whether control knows that the device takes no unsegmented packets.
+    private bool _isSegmenting;
+
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
     public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, ILogger log)
     {
@@ -198,6 +201,13 @@ internal sealed class Daemon : IDisposable
             ExceptionDispatchInfo.Throw(failure);
         StopUnless(!_inbox.IsTunGone, "the interface was removed");
         StopUnless(!_inbox.IsStopRequested, "asked to");
+        if (_inbox.IsUnsegmentedRefused && !_isSegmenting)
+        {
+            _isSegmenting = true;
+            Log.UnsegmentedRefused(_log);
+            _hellos.WithdrawSuperpackets(_device.Peers.Values);
+        }
+
         // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
         for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
             ((StreamNetwork)_network).OnSignals(connection);

@@ -42,6 +42,10 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen on port {Port}: {Reason}")]
     public static partial void ListenFailed(ILogger log, int port, string reason);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "The kernel refuses unsegmented packets on the interface, though it has "
+        + "said that it takes them: they are segmented here from now on, which costs speed")]
+    public static partial void UnsegmentedRefused(ILogger log);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Interface moved where it cannot be followed; it is taken to be up")]
     public static partial void LinkOutOfSight(ILogger log);
 

@@ -27,6 +27,7 @@ internal sealed class ControlInbox : IDisposable
     private int _handshakeCount;
     private int _isSignalled;
     private volatile bool _isTunGone;
+    private volatile bool _isUnsegmentedRefused;
     private volatile bool _isStopRequested;
     private volatile Exception? _failure;
 
@@ -34,6 +35,9 @@ internal sealed class ControlInbox : IDisposable
     public int Fd { get; } = Sys.Check(Sys.EventFd(), "eventfd");
 
     public bool IsTunGone => _isTunGone;
+
+    /// <summary>Whether the TUN device takes no unsegmented packets any more.</summary>
+    public bool IsUnsegmentedRefused => _isUnsegmentedRefused;
 
     public bool IsStopRequested => _isStopRequested;
 
@@ -87,6 +91,13 @@ internal sealed class ControlInbox : IDisposable
     public void PostTunGone()
     {
         _isTunGone = true;
+        Wake();
+    }
+
+    /// <summary>The kernel has refused an unsegmented packet on the TUN device, and a lane has stopped writing any.</summary>
+    public void PostUnsegmentedRefused()
+    {
+        _isUnsegmentedRefused = true;
         Wake();
     }
 

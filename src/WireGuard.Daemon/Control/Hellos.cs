@@ -29,7 +29,7 @@ internal sealed class Hellos
     }
 
     /// <summary>What we say of ourselves; null if nothing.</summary>
-    public Hello? Local { get; }
+    public Hello? Local { get; private set; }
 
     /// <summary>Says it on the peer's current connection.</summary>
     /// <returns>False when nothing was sent: we have nothing to say, or the way to the peer is no stream.</returns>
@@ -49,6 +49,28 @@ internal sealed class Hellos
         {
             if (keypair is { RemoteHello: not null, HasSaidHello: false })
                 TrySend(peer, connection, keypair, hello);
+        }
+    }
+
+    /// <summary>
+    /// Takes back that we take superpackets: what is said from now on does not promise any, and under each keypair under which it
+    /// was said it is said anew. Those that are under way are still taken.
+    /// </summary>
+    public void WithdrawSuperpackets(IEnumerable<Peer> peers)
+    {
+        if (Local is not { TakesSuperpackets: true } before)
+            return;
+        Hello hello = new(0, before.Features & ~(HelloFeatures.Tcp | HelloFeatures.Udp));
+        Local = hello;
+        foreach (Peer peer in peers)
+        {
+            if (peer.Destination is not StreamConnection connection)
+                continue;
+            foreach (Keypair keypair in peer.Keypairs.All)
+            {
+                if (keypair.HasSaidHello)
+                    TrySend(peer, connection, keypair, hello);
+            }
         }
     }
 

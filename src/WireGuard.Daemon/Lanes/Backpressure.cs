@@ -7,9 +7,9 @@ namespace WireGuard.Daemon.Lanes;
 /// that it has sent on lately is congested. While another still moves, the congested one's packets wait in its own queue, and are
 /// dropped when that is full.
 /// <para>
-/// The device's queue is everybody's, and drops what comes when it is full. So a pause is short: after <see cref="PauseMs"/> the lane
-/// reads all that waits there before it may pause again, and a peer that was idle neither loses a packet nor waits for long. After a
-/// reading that found many packets the next pause is shorter still (<see cref="ShortPauseMs"/>).
+/// The device's queue is everybody's, and drops what comes when it is full. So a pause is short: after <see cref="PauseMs"/> the
+/// lane reads all that waits there before it may pause again, and a peer that was idle neither loses a packet nor waits for long.
+/// After a reading that found many packets the next pause is shorter still (<see cref="ShortPauseMs"/>).
 /// </para>
 /// <para>
 /// A connection on which nothing moves at all does not hold the lane for longer than <see cref="PatienceMs"/>: its peer has

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Tun;
 using WireGuard.Protocol.Segmentation;
 using static WireGuard.Daemon.Interop.Libc;
@@ -14,6 +16,7 @@ namespace WireGuard.Daemon.Lanes;
 /// AddSuperpacket   one that was never cut
 /// Flush            at the end of the batch: writes them, each with one system call, from where its pieces lie
 /// </code>
+/// Where the kernel refuses a packet for being unsegmented, its segments are written instead, and nothing is glued any more.
 /// In front of each packet lie <see cref="VirtioHeader.Size"/> bytes or more that are done with: its message's header.
 /// </summary>
 internal sealed unsafe class Delivery : IDisposable
@@ -25,12 +28,17 @@ internal sealed unsafe class Delivery : IDisposable
     private readonly iovec* _pieces = (iovec*)NativeMemory.AllocZeroed(Coalescer.MaxPieces, (nuint)sizeof(iovec));
     private readonly Coalescer _coalescer;
     private readonly TunQueue _tun;
+    private readonly ControlInbox _inbox;
     private readonly LaneCounters _counters;
+
+    // For segments: the whole packet in one piece, and behind it one segment behind its header. Null while the kernel takes all.
+    private byte* _segmenting;
     private byte* _buffer;
     private int _length;
 
-    public Delivery(TunQueue tun, LaneCounters counters)
+    public Delivery(TunQueue tun, ControlInbox inbox, LaneCounters counters)
     {
+        _inbox = inbox;
         _tun = tun;
         _counters = counters;
         _coalescer = new Coalescer(MaxPackets, allowUdp: tun.Offloads.HasFlag(TunOffloads.Udp));
@@ -50,7 +58,7 @@ internal sealed unsafe class Delivery : IDisposable
     {
         if (_coalescer.IsFull)
             Flush();
-        _coalescer.Add(Buffer, OffsetOf(packet), packet.Length, mayCoalesce: _tun.HasHeader);
+        _coalescer.Add(Buffer, OffsetOf(packet), packet.Length, mayCoalesce: _tun.TakesUnsegmented);
     }
 
     /// <summary>Takes a packet that the device, or the machine it is routed to, will cut.</summary>
@@ -67,14 +75,22 @@ internal sealed unsafe class Delivery : IDisposable
         _coalescer.Finish(Buffer);
         for (int i = 0; i < _coalescer.Count; i++)
         {
-            if (Write(_coalescer[i], _coalescer.PiecesOf(i)) < 0)
+            CoalescedPacket packet = _coalescer[i];
+            int written = packet.NeedsChecksum && !_tun.TakesUnsegmented ? -Errno.EINVAL : Write(packet, _coalescer.PiecesOf(i));
+            if (written == -Errno.EINVAL && packet.NeedsChecksum)
+                WriteSegments(packet, _coalescer.PiecesOf(i));
+            else if (written < 0)
                 _counters.Count(DropReason.NotWritten);
         }
 
         _coalescer.Clear();
     }
 
-    public void Dispose() => NativeMemory.Free(_pieces);
+    public void Dispose()
+    {
+        NativeMemory.Free(_pieces);
+        NativeMemory.Free(_segmenting);
+    }
 
     private int Write(in CoalescedPacket packet, CoalescedPieces pieces)
     {
@@ -90,6 +106,40 @@ internal sealed unsafe class Delivery : IDisposable
         return count == 1
             ? _tun.Write(new Span<byte>(_pieces[0].iov_base, (int)_pieces[0].iov_len))
             : _tun.WriteV(_pieces, count);
+    }
+
+    /// <summary>
+    /// Writes the segments of a packet that was refused, or would be. If the device takes them, it was their being one that it
+    /// refused.
+    /// </summary>
+    private void WriteSegments(in CoalescedPacket packet, CoalescedPieces pieces)
+    {
+        if (_segmenting == null)
+            _segmenting = (byte*)NativeMemory.AllocZeroed(Coalescer.MaxLength + TunDevice.MaxRead);
+        int length = 0;
+        foreach (CoalescedPiece piece in pieces)
+        {
+            new Span<byte>(_buffer + piece.Offset, piece.Length).CopyTo(new Span<byte>(_segmenting + length, piece.Length));
+            length += piece.Length;
+        }
+
+        bool isAnyWritten = false;
+        if (!Segmenter.TryBegin(new Span<byte>(_segmenting, length), packet.Kind, packet.SegmentSize, out Segmenter segments))
+            _counters.Count(DropReason.NotWritten);
+        for (int i = 0; i < segments.Count; i++)
+        {
+            // Its header says that nothing is left to do.
+            var segment = new Span<byte>(_segmenting + Coalescer.MaxLength, VirtioHeader.Size + segments.LengthOf(i));
+            segment[..VirtioHeader.Size].Clear();
+            segments.Write(i, segment[VirtioHeader.Size..]);
+            if (_tun.Write(segment) < 0)
+                _counters.Count(DropReason.NotWritten);
+            else
+                isAnyWritten = true;
+        }
+
+        if (isAnyWritten && _tun.TakesUnsegmented && _tun.StopUnsegmented())
+            _inbox.PostUnsegmentedRefused();
     }
 
     private static void WriteHeader(Span<byte> header, in CoalescedPacket packet, byte* head)

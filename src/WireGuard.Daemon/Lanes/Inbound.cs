@@ -39,7 +39,7 @@ internal sealed unsafe class Inbound : IDisposable
 
     public Inbound(TunQueue tun, Aead aead, Published published, ControlInbox inbox, LaneCounters counters)
     {
-        _delivery = new Delivery(tun, counters);
+        _delivery = new Delivery(tun, inbox, counters);
         _aead = aead;
         _published = published;
         _inbox = inbox;

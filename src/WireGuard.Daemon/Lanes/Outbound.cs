@@ -100,8 +100,8 @@ internal sealed unsafe class Outbound : IDisposable
     }
 
     /// <summary>
-    /// Control says that what the lane has staged for a peer may be sent: it goes into the batch, behind what the lane has read before
-    /// and in front of what it reads next. What can still not be sent is staged again.
+    /// Control says that what the lane has staged for a peer may be sent: it goes into the batch, behind what the lane has read
+    /// before and in front of what it reads next. What can still not be sent is staged again.
     /// </summary>
     public void SendStaged(Peer peer, UdpSockets? sockets, long nowMs)
     {
@@ -121,7 +121,7 @@ internal sealed unsafe class Outbound : IDisposable
 
     public void Dispose() => NativeMemory.Free(_buffer);
 
-    /// <summary>The keypair to send with now; null when what is read must wait, or something that the lane has read before waits.</summary>
+    /// <summary>The keypair to send with now; null when it must wait, or something that the lane has read before waits.</summary>
     private Keypair? KeypairFor(Peer peer) =>
         peer.Destination is not null && peer.Staged.IsEmptyOf(_batch.Lane) ? peer.Keypairs.Current : null;
 

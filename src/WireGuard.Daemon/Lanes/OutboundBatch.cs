@@ -82,7 +82,8 @@ internal sealed unsafe class OutboundBatch : IDisposable
     public bool HasRoomFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
 
     /// <summary>
-    /// Seals a packet for a peer and makes it part of the batch, which has room for it. A packet too long for a frame is dropped and counted.
+    /// Seals a packet for a peer and makes it part of the batch, which has room for it. A packet too long for a frame is dropped
+    /// and counted.
     /// </summary>
     /// <param name="peer">The one it goes to.</param>
     /// <param name="keypair">That peer's.</param>

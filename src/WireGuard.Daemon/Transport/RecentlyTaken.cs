@@ -1,9 +1,9 @@
 namespace WireGuard.Daemon.Transport;
 
 /// <summary>
-/// How much a connection's socket has taken lately, and so how much may wait for it: what it takes in <see cref="WindowMs"/>. On a
-/// fast path a far end that stands still for a moment then costs nothing, and on a slow one what waits is not late. Guarded by the
-/// connection's lock.
+/// How much a connection's socket has taken lately, and so how much may wait for it: what it takes in <see cref="WindowMs"/>. On
+/// a fast path a far end that stands still for a moment then costs nothing, and on a slow one what waits is not late. Guarded by
+/// the connection's lock.
 /// </summary>
 internal struct RecentlyTaken
 {

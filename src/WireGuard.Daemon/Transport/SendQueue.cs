@@ -4,8 +4,9 @@ namespace WireGuard.Daemon.Transport;
 
 /// <summary>
 /// The bytes that a connection's socket would not take yet: a ring that holds at most <see cref="Limit"/> bytes of whole frames,
-/// or what the socket takes in a moment if that is more (<see cref="RecentlyTaken"/>), behind the rest of one batch, and no memory while it is empty. Guarded by its connection's lock; what <see cref="Peek"/> gave
-/// may be read without the lock until <see cref="Skip"/>, since appending never touches it.
+/// or what the socket takes in a moment if that is more (<see cref="RecentlyTaken"/>), behind the rest of one batch, and no
+/// memory while it is empty. Guarded by its connection's lock; what <see cref="Peek"/> gave may be read without the lock until
+/// <see cref="Skip"/>, since appending never touches it.
 /// </summary>
 internal sealed class SendQueue
 {

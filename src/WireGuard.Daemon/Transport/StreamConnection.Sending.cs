@@ -56,8 +56,8 @@ internal sealed unsafe partial class StreamConnection
     public bool IsCongested => _isCongested;
 
     /// <summary>
-    /// Whether its queue had no room for a frame, and has not had room for any since: a packet for it need not be sealed, it would be
-    /// dropped.
+    /// Whether its queue had no room for a frame, and has not had room for any since: a packet for it need not be sealed, it
+    /// would be dropped.
     /// </summary>
     public bool IsQueueFull => _isQueueFull;
 

@@ -14,7 +14,7 @@ namespace WireGuard.Daemon.Tun;
 /// </para>
 /// <para>Any thread may use it; a queue's reads and writes belong to the lane that owns the queue.</para>
 /// </summary>
-internal sealed unsafe class TunDevice : IDisposable
+internal unsafe class TunDevice : IDisposable
 {
     /// <summary>1,500 less IPv6, UDP and WireGuard headers: what every WireGuard sets.</summary>
     public const int DefaultMtu = 1420;
@@ -23,8 +23,8 @@ internal sealed unsafe class TunDevice : IDisposable
     public const int MaxQueues = 256;
 
     /// <summary>
-    /// How many packets the kernel keeps for each queue while we do not read: its own choice (TUN_READQ_SIZE of drivers/net/tun.c).
-    /// It must not be full before a pause has passed (<see cref="Lanes.Backpressure.PauseMs"/>).
+    /// How many packets the kernel keeps for each queue while we do not read: its own choice (TUN_READQ_SIZE of
+    /// drivers/net/tun.c). It must not be full before a pause has passed (<see cref="Lanes.Backpressure.PauseMs"/>).
     /// </summary>
     public const int DefaultQueueLength = 500;
 
@@ -32,6 +32,9 @@ internal sealed unsafe class TunDevice : IDisposable
     public const int MaxRead = VirtioHeader.Size + 65_535;
 
     private readonly FileDescriptor[] _queues;
+
+    // Set by any lane, once and for all.
+    private int _refusesUnsegmented;
 
     internal TunDevice(string name, FileDescriptor[] queues, bool hasHeader, TunOffloads offloads)
     {
@@ -51,8 +54,18 @@ internal sealed unsafe class TunDevice : IDisposable
     /// <summary>Whether a virtio header goes with each packet (IFF_VNET_HDR): then TCP may be written unsegmented.</summary>
     public bool HasHeader { get; }
 
+    /// <summary>Whether packets may be written unsegmented: there is a header, and the kernel has refused none.</summary>
+    public bool TakesUnsegmented => HasHeader && Volatile.Read(ref _refusesUnsegmented) == 0;
+
     /// <summary>What the kernel hands over unsegmented; and whether it takes UDP so.</summary>
     public TunOffloads Offloads { get; }
+
+    /// <summary>
+    /// The kernel has refused an unsegmented packet whose segments it takes (some do, as Linux 6.6.44): no more are to be
+    /// written.
+    /// </summary>
+    /// <returns>Whether that is news.</returns>
+    public bool StopUnsegmented() => Interlocked.Exchange(ref _refusesUnsegmented, 1) == 0;
 
     /// <summary>False once the interface has been deleted; true in whatever namespace it is.</summary>
     public bool Exists => TryGetFlags(out _, out _) != -Errno.EBADFD;
@@ -79,7 +92,7 @@ internal sealed unsafe class TunDevice : IDisposable
     /// is down; -EINVAL if the packet is neither IPv4 nor IPv6, or not what its header says; -EBADFD if the interface is gone.
     /// It never has to wait.
     /// </summary>
-    public int Write(int queue, ReadOnlySpan<byte> headerAndPacket)
+    public virtual int Write(int queue, ReadOnlySpan<byte> headerAndPacket)
     {
         if (HasHeader)
             return Sys.Write(_queues[queue].Fd, headerAndPacket);
@@ -91,7 +104,7 @@ internal sealed unsafe class TunDevice : IDisposable
     /// <summary>
     /// As <see cref="Write"/>, in pieces of which the first begins with the header. Only for a device that has it.
     /// </summary>
-    public int WriteV(int queue, iovec* pieces, int count)
+    public virtual int WriteV(int queue, iovec* pieces, int count)
     {
         Debug.Assert(HasHeader);
         return Sys.WriteV(_queues[queue].Fd, pieces, count);
@@ -116,6 +129,7 @@ internal sealed unsafe class TunDevice : IDisposable
     public void Dispose()
     {
         foreach (FileDescriptor queue in _queues) queue.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     private int TryGetFlags(out string name, out ushort flags) => LinkQuery.TunFlags(_queues[0].Fd, out name, out flags);

@@ -16,6 +16,12 @@ internal readonly unsafe struct TunQueue(TunDevice device, int index)
     /// <inheritdoc cref="TunDevice.HasHeader"/>
     public bool HasHeader => _device.HasHeader;
 
+    /// <inheritdoc cref="TunDevice.TakesUnsegmented"/>
+    public bool TakesUnsegmented => _device.TakesUnsegmented;
+
+    /// <inheritdoc cref="TunDevice.StopUnsegmented"/>
+    public bool StopUnsegmented() => _device.StopUnsegmented();
+
     /// <inheritdoc cref="TunDevice.Offloads"/>
     public TunOffloads Offloads => _device.Offloads;
 

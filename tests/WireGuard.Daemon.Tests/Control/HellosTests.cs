@@ -89,6 +89,31 @@ public sealed class HellosTests : IDisposable
         Assert.Equal([s_ours with { Features = HelloFeatures.Tcp | HelloFeatures.Joins | HelloFeatures.Asks }], Heard());
     }
 
+    [Fact]
+    public void Superpackets_are_taken_back_under_each_keypair_under_which_they_were_promised()
+    {
+        Hello withdrawn = new(0, HelloFeatures.ShortChecksums);
+        Hellos hellos = New(s_ours with { Features = HelloFeatures.Tcp | HelloFeatures.Udp | HelloFeatures.ShortChecksums });
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Heard();
+        hellos.WithdrawSuperpackets([_tunnel.Peer]);
+        Assert.Equal([withdrawn], Heard());
+        hellos.WithdrawSuperpackets([_tunnel.Peer]);
+        Assert.Empty(Heard());
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Assert.Equal([withdrawn], Heard());
+    }
+
+    [Fact]
+    public void Peer_that_was_promised_nothing_is_told_nothing()
+    {
+        Hellos hellos = New(s_ours);
+        hellos.WithdrawSuperpackets([_tunnel.Peer]);
+        Assert.Empty(Heard());
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Assert.Equal([new Hello(0, HelloFeatures.None)], Heard());
+    }
+
     private Hellos New(Hello? local) => new(_loop, _aead, local, NullLogger.Instance);
 
     private List<Hello> Heard() =>

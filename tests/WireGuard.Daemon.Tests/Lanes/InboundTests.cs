@@ -55,6 +55,44 @@ public sealed class InboundTests : IDisposable
         Assert.Equal(packet.BuildPartial(), Assert.Single(_lane.Receive(Superpacket(packet, 1_400, packet.Build()))).Packet);
     }
 
+    [Theory]
+    [InlineData(true, false, false)]
+    [InlineData(true, true, false)]
+    [InlineData(true, false, true)]
+    [InlineData(true, true, true)]
+    [InlineData(false, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(false, false, true)]
+    [InlineData(false, true, true)]
+    public void What_the_kernel_refuses_unsegmented_is_written_segment_by_segment(bool isSuperpacket, bool isIPv6, bool isUdp)
+    {
+        using var lane = new LaneParts(LaneParts.TakesAll, refusesUnsegmented: true);
+        var device = (TunPair.RefusingDevice)lane.Tun.Device;
+        TestPacket packet = New(isIPv6, isUdp, 13_000);
+        List<byte[]> segments = NaiveSegmenter.Cut(packet, 1_300);
+        for (int turn = 0; turn < 2; turn++)
+        {
+            List<(byte[] Header, byte[] Packet)> written =
+                isSuperpacket ? lane.Receive(Superpacket(packet, 1_300, packet.Build())) : lane.Receive(segments);
+            Assert.Equal(segments, written.Select(one => one.Packet));
+            Assert.All(written, one => Assert.Equal(TunPair.NoHeader, one.Header));
+            // It is not tried again.
+            Assert.Equal(1, device.Refused);
+            Assert.True(lane.Inbox.IsUnsegmentedRefused);
+            Assert.Equal(0, lane.Dropped);
+        }
+    }
+
+    [Fact]
+    public void Refused_packet_of_one_segment_is_written_with_its_whole_checksum()
+    {
+        using var lane = new LaneParts(LaneParts.TakesAll, refusesUnsegmented: true);
+        TestPacket packet = New(isIPv6: false, isUdp: false, 5_000) with { Flags = Ends | TestPacket.Syn };
+        (byte[] header, byte[] written) = Assert.Single(lane.Receive(Superpacket(packet, 5_000, packet.Build())));
+        Assert.Equal(packet.Build(), written);
+        Assert.Equal(TunPair.NoHeader, header);
+    }
+
     public static TheoryData<string, int, int, int> Lies => new()
     {
         // what is changed, where in the payload, to which byte, segment size

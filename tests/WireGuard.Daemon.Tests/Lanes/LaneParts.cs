@@ -26,9 +26,13 @@ internal sealed class LaneParts : IDisposable
     private readonly Aead _aead = new();
     private readonly OutboundBatch _batch;
 
-    public LaneParts(Hello? local = null, TunOffloads offloads = TunOffloads.Tcp | TunOffloads.Udp, bool hasHeader = true)
+    public LaneParts(
+        Hello? local = null,
+        TunOffloads offloads = TunOffloads.Tcp | TunOffloads.Udp,
+        bool hasHeader = true,
+        bool refusesUnsegmented = false)
     {
-        Tun = new TunPair(offloads, hasHeader);
+        Tun = new TunPair(offloads, hasHeader, refusesUnsegmented);
         Published = new Published
         {
             LocalHello = local,

@@ -19,7 +19,8 @@ internal sealed unsafe partial class TunPair : IDisposable
 
     private readonly byte[] _record = new byte[TunDevice.MaxRead + 1];
 
-    public TunPair(TunOffloads offloads = TunOffloads.Tcp | TunOffloads.Udp, bool hasHeader = true)
+    public TunPair(
+        TunOffloads offloads = TunOffloads.Tcp | TunOffloads.Udp, bool hasHeader = true, bool refusesUnsegmented = false)
     {
         int* ends = stackalloc int[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
@@ -27,7 +28,10 @@ internal sealed unsafe partial class TunPair : IDisposable
         for (int i = 0; i < 2; i++)
             Sys.Check(Sys.SetOption(ends[i], SOL_SOCKET, SO_SNDBUF, RecordsBuffer), "setsockopt");
         Far = ends[1];
-        Device = new TunDevice("test", [new FileDescriptor(ends[0])], hasHeader, offloads);
+        var queue = new FileDescriptor(ends[0]);
+        Device = refusesUnsegmented
+            ? new RefusingDevice(queue, hasHeader, offloads)
+            : new TunDevice("test", [queue], hasHeader, offloads);
     }
 
     public TunDevice Device { get; }
@@ -103,6 +107,29 @@ internal sealed unsafe partial class TunPair : IDisposable
     {
         Device.Dispose();
         Sys.Close(Far);
+    }
+
+    /// <summary>As some kernels: packets of which something is left to do are invalid to it.</summary>
+    public sealed class RefusingDevice(FileDescriptor queue, bool hasHeader, TunOffloads offloads)
+        : TunDevice("test", [queue], hasHeader, offloads)
+    {
+        /// <summary>How many it has refused.</summary>
+        public int Refused { get; private set; }
+
+        public override int Write(int queue, ReadOnlySpan<byte> headerAndPacket) =>
+            Refuses(headerAndPacket) ? -Errno.EINVAL : base.Write(queue, headerAndPacket);
+
+        public override int WriteV(int queue, iovec* pieces, int count) =>
+            Refuses(new Span<byte>(pieces[0].iov_base, (int)pieces[0].iov_len))
+                ? -Errno.EINVAL
+                : base.WriteV(queue, pieces, count);
+
+        private bool Refuses(ReadOnlySpan<byte> headerAndPacket)
+        {
+            bool refuses = headerAndPacket[..VirtioHeader.Size].ContainsAnyExcept((byte)0);
+            Refused += refuses ? 1 : 0;
+            return refuses;
+        }
     }
 
     [LibraryImport("libc")]

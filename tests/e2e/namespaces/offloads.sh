@@ -105,3 +105,30 @@ unusual_packets_pass() { # NETWORK
   trains_arrive host enclave 50 40 1200 "${inner6[enclave]}" options
   equal "packets that were none" "0 0" "$(counter host not_an_ip_packet) $(counter enclave source_not_allowed)"
 }
+
+Kernel_that_refuses_unsegmented_packets_gets_segments_over_tcp() { refused_is_segmented tcp4; }
+Kernel_that_refuses_unsegmented_packets_gets_segments_over_udp() { refused_is_segmented udp4; }
+
+refused_is_segmented() { # NETWORK
+  local within=() before
+  new_machines host enclave
+  wire host enclave
+  start host "$1"
+  # shellcheck disable=SC2034 # read by start
+  within=("$e2e/refuse_unsegmented.pl")
+  start enclave "$1"
+  for machine in host enclave; do configure $machine; done
+  introduce host enclave "$1"
+  introduce enclave host
+  pings host enclave
+  copy_checksummed host enclave 5
+  copy_checksummed host enclave 5 "${inner6[enclave]}"
+  equal "lines that say so" 1 "$(grep -c 'ERROR.*refuses unsegmented' "$work/enclave.log")"
+  # The host was told: it sends no superpackets any more, and so a header with each segment.
+  before=$(received enclave)
+  copy_checksummed host enclave 10
+  at_least "bytes received for 10 MiB" $((10485760 + 10485760 / 25)) $(($(received enclave) - before))
+  equal "packets not written" 0 "$(counter enclave not_written)"
+  # What the enclave sends goes as ever.
+  copy_checksummed enclave host 5
+}
