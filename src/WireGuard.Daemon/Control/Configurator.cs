@@ -139,6 +139,7 @@ internal sealed class Configurator
         DropReason.NotAuthentic => "not_authentic",
         DropReason.SourceNotAllowed => "source_not_allowed",
         DropReason.BadSuperpacket => "bad_superpacket",
+        DropReason.CongestionUnheard => "congestion_unheard",
         DropReason.NotWritten => "not_written",
         DropReason.HandshakeQueueFull => "handshake_queue_full",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),

@@ -20,7 +20,7 @@ namespace WireGuard.Daemon.Lanes;
 /// 3. find session and peer by the receiver index
 /// 4. authenticate and open in place; reject replays
 /// 5. note what it proves: the peer is there, it is reached this way, it has confirmed the session
-/// 6. check the inner packet's source address against the peer's allowed IPs
+/// 6. check the inner packet's source address against the peer's allowed IPs; mark it as the outer one is marked (ECN)
 /// 7. at the end of the batch, write it to the TUN device, glued to others of its flow
 /// </code>
 /// What is not authentic is dropped, counted, and answered with silence.
@@ -52,7 +52,11 @@ internal sealed unsafe class Inbound : IDisposable
         _udpReceiver.Receive(socket.Fd);
         _delivery.Begin(_udpReceiver.Buffer);
         while (_udpReceiver.MoveNext())
-            Handle(snapshot, _udpReceiver.Datagram, new Origin(null, _udpReceiver.Address, _udpReceiver.Source), nowMs);
+        {
+            var origin = new Origin(null, _udpReceiver.Address, _udpReceiver.Source, _udpReceiver.Ecn);
+            Handle(snapshot, _udpReceiver.Datagram, origin, nowMs);
+        }
+
         _delivery.Flush();
     }
 
@@ -76,7 +80,8 @@ internal sealed unsafe class Inbound : IDisposable
         bool takesShort = _published.LocalHello is { TakesShortChecksums: true };
         while ((status = FrameCodec.TryRead(rest, out int length, takesShort)) == FrameStatus.Complete)
         {
-            Handle(snapshot, rest.Slice(FrameCodec.HeaderSize, length), new Origin(connection, default, default), nowMs);
+            var origin = new Origin(connection, default, default, Ecn.NotEct);
+            Handle(snapshot, rest.Slice(FrameCodec.HeaderSize, length), origin, nowMs);
             rest = rest[(FrameCodec.HeaderSize + length)..];
         }
 
@@ -153,7 +158,7 @@ internal sealed unsafe class Inbound : IDisposable
         if (Superpacket.IsSuperpacket(payload))
             DeliverSuperpacket(snapshot, peer, payload);
         else
-            Deliver(snapshot, peer, payload);
+            Deliver(snapshot, peer, payload, origin.Ecn);
     }
 
     /// <summary>
@@ -201,12 +206,14 @@ internal sealed unsafe class Inbound : IDisposable
             _inbox.Post(peer, PeerSignals.WantsHandshake);
     }
 
-    private void Deliver(Snapshot snapshot, Peer peer, Span<byte> payload)
+    private void Deliver(Snapshot snapshot, Peer peer, Span<byte> payload, int outerEcn)
     {
-        if (IpHeader.TryRead(payload, out IpHeader header) && IsSourceOf(snapshot, peer, header))
-            _delivery.Add(payload[..header.Length]);
-        else
+        if (!IpHeader.TryRead(payload, out IpHeader header) || !IsSourceOf(snapshot, peer, header))
             _counters.Count(DropReason.SourceNotAllowed);
+        else if (!Ecn.TryPropagate(payload, outerEcn))
+            _counters.Count(DropReason.CongestionUnheard);
+        else
+            _delivery.Add(payload[..header.Length]);
     }
 
     private void DeliverSuperpacket(Snapshot snapshot, Peer peer, Span<byte> payload)
@@ -231,12 +238,16 @@ internal sealed unsafe class Inbound : IDisposable
         peer, header.IsIPv6 ? snapshot.Routes.LookupIPv6(header.Source6) : snapshot.Routes.LookupIPv4(header.Source4));
 
     /// <summary>Where a message came from: a connection, or a UDP address and the address of ours that it was sent to.</summary>
-    private readonly ref struct Origin(StreamConnection? connection, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
+    private readonly ref struct Origin(
+        StreamConnection? connection, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, int ecn)
     {
         private readonly ReadOnlySpan<byte> _address = address;
         private readonly ReadOnlySpan<byte> _source = source;
 
         public StreamConnection? Connection { get; } = connection;
+
+        /// <summary>The ECN bits that it came with.</summary>
+        public int Ecn { get; } = ecn;
 
         /// <summary>Whether that is where we send already.</summary>
         public bool IsAt(Destination? destination) => destination is UdpDestination udp && udp.Equals(_address, _source);

@@ -30,6 +30,9 @@ internal enum DropReason
     /// <summary>Inbound: a superpacket that lies about itself, or one that we have not said we take.</summary>
     BadSuperpacket,
 
+    /// <summary>Inbound: marked with congestion on its way, and the inner packet's sender knows no marks (RFC 6040).</summary>
+    CongestionUnheard,
+
     /// <summary>Inbound: the TUN device did not take it.</summary>
     NotWritten,
 

@@ -4,6 +4,7 @@ using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Routing;
 using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Lanes;
@@ -110,12 +111,14 @@ internal sealed unsafe class OutboundBatch : IDisposable
             }
         }
 
+        // Before it is sealed in its place. What travels in a stream has no outer packet of its own.
+        int ecn = _headroom == 0 ? Ecn.Of(buffer[..length]) : 0;
         buffer[length..padded].Clear();
         var message = new Span<byte>(_arena + _end + _headroom, padded + TransportMessage.Overhead);
         if (!keypair.TrySeal(_aead, buffer[..padded], message, nowMs))
             return false;
 
-        _messages[_count++] = new Message(peer, keypair, _end, _headroom + message.Length, HasPacket: length != 0);
+        _messages[_count++] = new Message(peer, keypair, _end, _headroom + message.Length, ecn, HasPacket: length != 0);
         _end += _headroom + message.Length;
         return true;
     }
@@ -173,7 +176,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
                     continue;
                 }
 
-                (udp.IsIPv6 ? _udpSender6 : _udpSender4).Add(start, message.Length, udp);
+                (udp.IsIPv6 ? _udpSender6 : _udpSender4).Add(start, message.Length, udp, message.Ecn);
                 continue;
             }
 
@@ -219,5 +222,5 @@ internal sealed unsafe class OutboundBatch : IDisposable
     }
 
     /// <param name="Peer">Null once it was sent.</param>
-    private record struct Message(Peer? Peer, Keypair Keypair, int Start, int Length, bool HasPacket);
+    private record struct Message(Peer? Peer, Keypair Keypair, int Start, int Length, int Ecn, bool HasPacket);
 }

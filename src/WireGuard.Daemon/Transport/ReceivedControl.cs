@@ -8,8 +8,10 @@ namespace WireGuard.Daemon.Transport;
 /// </summary>
 internal readonly unsafe struct ReceivedControl
 {
-    /// <summary>A source address and a segment size: CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)).</summary>
-    public const int MaxSize = 64;
+    /// <summary>
+    /// A source address, a segment size and a traffic class: CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)).
+    /// </summary>
+    public const int MaxSize = 88;
 
     private readonly byte* _source;
     private readonly int _sourceLength;
@@ -39,12 +41,21 @@ internal readonly unsafe struct ReceivedControl
                 case (IPPROTO_UDP, UDP_GRO) when control->cmsg_len == CMSG_LEN(sizeof(int)):
                     SegmentSize = *(int*)data;
                     break;
+                case (IPPROTO_IP, IP_TOS) when control->cmsg_len == CMSG_LEN(sizeof(byte)):
+                    TrafficClass = *data;
+                    break;
+                case (IPPROTO_IPV6, IPV6_TCLASS) when control->cmsg_len == CMSG_LEN(sizeof(int)):
+                    TrafficClass = *(int*)data;
+                    break;
             }
         }
     }
 
     /// <summary>The length of the datagrams of which the message was joined, 0 if it was not. As the kernel says it.</summary>
     public int SegmentSize { get; }
+
+    /// <summary>The DS field and ECN bits of the datagram, or of each of those that were joined; 0 if not said.</summary>
+    public int TrafficClass { get; }
 
     /// <summary>A struct in_pktinfo or in6_pktinfo with which an answer is sent from where the message went; or empty.</summary>
     public ReadOnlySpan<byte> Source => new(_source, _sourceLength);

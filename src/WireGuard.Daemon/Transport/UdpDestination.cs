@@ -135,7 +135,7 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>Fills in where a datagram, or a train of them, goes.</summary>
     /// <param name="message">Its name and control fields are set.</param>
     /// <param name="control">Room for control messages: <see cref="ControlSize"/> bytes.</param>
-    /// <param name="trafficClass">The DS field of the datagram, 0 for the default.</param>
+    /// <param name="trafficClass">The DS field and ECN bits of the datagram, 0 for the default.</param>
     /// <param name="segmentSize">The length of a train's datagrams, 0 for a single one.</param>
     public void Apply(msghdr* message, byte* control, int trafficClass = 0, ushort segmentSize = 0)
     {

@@ -64,6 +64,9 @@ internal sealed unsafe class UdpReceiver : IDisposable
     /// </summary>
     public ReadOnlySpan<byte> Source => _control.Source;
 
+    /// <summary>The ECN bits that the current datagram came with.</summary>
+    public int Ecn => _control.TrafficClass & 3;
+
     /// <summary>Receives what is there, in place of what was; <see cref="MoveNext"/> goes through it.</summary>
     /// <returns>Messages, or a negated errno.</returns>
     public int Receive(int fd)

@@ -6,8 +6,8 @@ namespace WireGuard.Daemon.Transport;
 
 /// <summary>
 /// A lane's batch of datagrams, to any destinations of one address family, sent with one system call. Consecutive datagrams to
-/// one destination are a train if they are of one length, but for the last, which may be shorter: one message, which crosses
-/// the network stack in one piece and is cut where it leaves the machine (UDP_SEGMENT).
+/// one destination are a train if they are of one length, but for the last, which may be shorter, and have the same ECN bits: one
+/// message, which crosses the network stack in one piece and is segmented where it leaves the machine (UDP_SEGMENT).
 /// </summary>
 internal sealed unsafe class UdpSender : IDisposable
 {
@@ -36,8 +36,12 @@ internal sealed unsafe class UdpSender : IDisposable
     public int Count { get; private set; }
 
     /// <summary>Adds a datagram; its bytes must stay where they are until <see cref="Flush"/>.</summary>
-    public void Add(byte* datagram, int length, UdpDestination destination) =>
-        _datagrams[Count++] = new Datagram(datagram, length, destination);
+    /// <param name="datagram">The datagram.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <param name="destination">Where it goes.</param>
+    /// <param name="ecn">The ECN bits that it goes with.</param>
+    public void Add(byte* datagram, int length, UdpDestination destination, int ecn = 0) =>
+        _datagrams[Count++] = new Datagram(datagram, length, destination, ecn);
 
     /// <summary>
     /// Sends the batch. A datagram that the system refuses is left out; one refused because of its source address (an address
@@ -77,7 +81,7 @@ internal sealed unsafe class UdpSender : IDisposable
                 pieces = Append(header->msg_iov, pieces, ref _datagrams[i]);
             header->msg_iovlen = (nuint)(pieces - header->msg_iov);
             datagram.Destination.Apply(
-                header, _controls + (messages * UdpDestination.ControlSize),
+                header, _controls + (messages * UdpDestination.ControlSize), datagram.Ecn,
                 segmentSize: end - first > 1 ? (ushort)datagram.Length : (ushort)0);
             messages++;
         }
@@ -96,7 +100,7 @@ internal sealed unsafe class UdpSender : IDisposable
         {
             int length = _datagrams[end].Length;
             total += length;
-            if (length == 0 || length > head.Length || total > MaxTrain)
+            if (length == 0 || length > head.Length || total > MaxTrain || _datagrams[end].Ecn != head.Ecn)
                 break;
             if (end == first + 1 && !head.Destination.TakesSegments(head.Length))
                 break;
@@ -186,12 +190,12 @@ internal sealed unsafe class UdpSender : IDisposable
         byte* control = stackalloc byte[UdpDestination.ControlSize];
         var piece = new iovec { iov_base = datagram.Start, iov_len = (nuint)datagram.Length };
         var header = new msghdr { msg_iov = &piece, msg_iovlen = 1 };
-        datagram.Destination.Apply(&header, control);
+        datagram.Destination.Apply(&header, control, datagram.Ecn);
         int n = Sys.SendMsg(socket.Fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (header.msg_control == null || !IsSourceGone(n))
             return n;
         datagram.Destination.ForgetSource();
-        datagram.Destination.Apply(&header, control);
+        datagram.Destination.Apply(&header, control, datagram.Ecn);
         return Sys.SendMsg(socket.Fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 
@@ -200,10 +204,11 @@ internal sealed unsafe class UdpSender : IDisposable
     private static bool IsSourceGone(int result) =>
         result is -Errno.EINVAL or -Errno.ENETUNREACH or -Errno.EADDRNOTAVAIL or -Errno.ENODEV;
 
-    private readonly struct Datagram(byte* start, int length, UdpDestination destination)
+    private readonly struct Datagram(byte* start, int length, UdpDestination destination, int ecn)
     {
         public readonly byte* Start = start;
         public readonly int Length = length;
+        public readonly int Ecn = ecn;
         public readonly UdpDestination Destination = destination;
     }
 }

@@ -75,6 +75,8 @@ internal sealed unsafe class UdpSocket : IDisposable
                 offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
             if (offloads.HasFlag(UdpOffloads.Coalesce))
                 Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
+            // What the network says of congestion is passed on to inner packets. Without it, they say what they said.
+            Sys.SetOption(fd, isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIPv6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
             int length = EndpointAddress.Any(isIPv6, port).WriteSockaddr(address);

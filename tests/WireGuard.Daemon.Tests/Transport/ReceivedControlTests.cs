@@ -76,6 +76,19 @@ public sealed unsafe class ReceivedControlTests
     }
 
     [Fact]
+    public void Traffic_class_is_read_of_either_family()
+    {
+        byte* buffer = stackalloc byte[ReceivedControl.MaxSize];
+        byte* end = Append(buffer, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(in6_pktinfo));
+        end = Append(end, IPPROTO_UDP, UDP_GRO, sizeof(int), 1452);
+        end = Append(end, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int), 0x8B);
+        Assert.Equal(ReceivedControl.MaxSize, end - buffer);
+        Assert.Equal(0x8B, Read(buffer, end).TrafficClass);
+        Assert.Equal(0x8B, Read(buffer, Append(buffer, IPPROTO_IP, IP_TOS, sizeof(byte), 0x8B)).TrafficClass);
+        Assert.Equal(0, Read(buffer, buffer).TrafficClass);
+    }
+
+    [Fact]
     public void Others_are_passed_over()
     {
         byte* buffer = stackalloc byte[ReceivedControl.MaxSize];

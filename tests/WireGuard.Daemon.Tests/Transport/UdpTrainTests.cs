@@ -67,6 +67,28 @@ public sealed unsafe class UdpTrainTests
         Assert.Equal(sent[1], Receive(other, out _));
     });
 
+    [TunTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Train_holds_one_mark_which_arrives_with_it(bool isIPv6) => Run(
+        (sender, from, to) =>
+        {
+            UdpDestination destination = To(to);
+            int[] marks = [0, 0, 1, 1, 1, 2, 3, 3, 0];
+            byte* datagrams = stackalloc byte[9 * 100];
+            for (int i = 0; i < marks.Length; i++)
+                sender.Add(datagrams + (i * 100), 100, destination, marks[i]);
+            Assert.Equal(0, sender.Flush(from));
+
+            using var receiver = new UdpReceiver();
+            Assert.Equal(5, receiver.Receive(to.Fd));
+            List<int> received = [];
+            while (receiver.MoveNext())
+                received.Add(receiver.Ecn);
+            Assert.Equal(marks, received);
+        },
+        isIPv6);
+
     [TunFact]
     public void Datagrams_apart_in_memory_can_be_one_train() => Run((sender, from, to) =>
     {

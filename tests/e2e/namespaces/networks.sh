@@ -259,3 +259,52 @@ Udp_offloads_off_sends_every_datagram_by_itself() {
   equal "trains of datagrams" 0 "$(tcpdump -n -r "$work/capture" 'greater 1600' 2>/dev/null | wc -l)"
   at_least "datagrams" 3000 "$(tcpdump -n -r "$work/capture" 2>/dev/null | wc -l)"
 }
+
+Marks_of_congestion_on_the_path_reach_the_inner_packets_over_udp4() { marks_cross udp4; }
+Marks_of_congestion_on_the_path_reach_the_inner_packets_over_udp6() { marks_cross udp6; }
+
+# RFC 6040: outer datagrams leave with the inner packet's bits, and a mark set on the way comes out inside; in trains too.
+marks_cross() { # NETWORK
+  local mark marks=(0 2 1 3) ip=ip
+  tunnel "$1"
+  [ "$1" = udp4 ] || ip=ip6
+  pings host enclave
+  for mark in "${marks[@]}"; do
+    counts_marks host "output" "$ip" to-enclave "$mark"
+    counts_marks enclave "input" ip wg0 "$mark"
+    at host ping -q -n -c 5 -i 0.05 -W 2 -Q "$mark" "${inner[enclave]}" >/dev/null || fail "no answers with mark $mark"
+    at_least "datagrams that left with mark $mark" 5 "$(marked_packets host)"
+    equal "packets that arrived with mark $mark" 5 "$(marked_packets enclave)"
+  done
+  # The path marks all that it may: what is ECN-capable.
+  at enclave nft "table inet path { chain in { type filter hook prerouting priority -300; iifname to-host udp dport ${port[enclave]} $ip ecn set ce
+    }
+  }"
+  for mark in 1 2 3; do
+    counts_marks enclave "input" ip wg0 3
+    at host ping -q -n -c 5 -i 0.05 -W 2 -Q "$mark" "${inner[enclave]}" >/dev/null || fail "no answers with mark $mark"
+    equal "packets that arrived with CE, sent with $mark" 5 "$(marked_packets enclave)"
+  done
+  equal "packets dropped so far" 0 "$(counter enclave congestion_unheard)"
+  if at host ping -q -n -c 3 -i 0.05 -W 1 "${inner[enclave]}" >/dev/null; then fail "a mark was lost"; fi
+  equal "packets dropped" 3 "$(counter enclave congestion_unheard)"
+  # TCP that heeds marks takes a path that marks everything for a slow one, and loses nothing.
+  for machine in host enclave; do at $machine sysctl -qw net.ipv4.tcp_ecn=1; done
+  at enclave nft flush chain inet path in
+  at enclave nft add rule inet path in iifname to-host $ip ecn != not-ect numgen random mod 20 0 $ip ecn set ce
+  copy_checksummed host enclave 5
+}
+
+counts_marks() { # MACHINE HOOK FAMILY INTERFACE MARK
+  local way=iifname
+  [ "$2" != output ] || way=oifname
+  at "$1" nft "table inet marks
+  flush table inet marks
+  delete table inet marks
+  table inet marks { counter seen { }
+    chain c { type filter hook $2 priority 300; $way $4 $3 ecn $5 meta l4proto { udp, icmp } counter name seen
+    }
+  }"
+}
+
+marked_packets() { at "$1" nft list counter inet marks seen | sed -n 's/.*packets \([0-9]*\).*/\1/p'; } # MACHINE
