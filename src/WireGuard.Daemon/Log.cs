@@ -116,6 +116,11 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removing all keys: the session was not renewed")]
     public static partial void KeysWiped(ILogger log, Peer peer);
 
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Peer} - Routing loop: messages to {Endpoint} come back into this interface and are dropped")]
+    public static partial void RoutingLoop(ILogger log, Peer peer, EndpointAddress endpoint);
+
     // ---- streams ------------------------------------------------------------------------------------------------
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Dialling {Endpoint}")]

@@ -140,6 +140,7 @@ internal sealed class Configurator
         DropReason.SourceNotAllowed => "source_not_allowed",
         DropReason.BadSuperpacket => "bad_superpacket",
         DropReason.CongestionUnheard => "congestion_unheard",
+        DropReason.RoutingLoop => "routing_loop",
         DropReason.NotWritten => "not_written",
         DropReason.HandshakeQueueFull => "handshake_queue_full",
         _ => throw new ArgumentOutOfRangeException(nameof(reason)),

@@ -22,6 +22,7 @@ internal sealed class Peer
     private LastSent[]? _lastSent; // each element is its lane's
     private UdpDestination? _roamedTo;
     private int _signals;
+    private int _isLoopNoted;
     private long _sentBytes;
     private long _receivedBytes;
     private long _droppedPackets;
@@ -113,6 +114,13 @@ internal sealed class Peer
     {
         Volatile.Write(ref _roamedTo, destination);
         inbox.Post(this, PeerSignals.Roamed);
+    }
+
+    /// <summary>One of our own messages to it was found in the interface: tells control of the first.</summary>
+    public void NoteLoop(ControlInbox inbox)
+    {
+        if (Volatile.Read(ref _isLoopNoted) == 0 && Interlocked.Exchange(ref _isLoopNoted, 1) == 0)
+            inbox.Post(this, PeerSignals.Loops);
     }
 
     /// <summary>Adds a signal.</summary>

@@ -23,4 +23,7 @@ internal enum PeerSignals
 
     /// <summary>It has said HELLO: it is of our kind, and may be given more connections.</summary>
     SaidHello = 32,
+
+    /// <summary>What is sent to it comes back into the interface.</summary>
+    Loops = 64,
 }

@@ -61,6 +61,8 @@ internal sealed class SessionDriver
             return;
         if ((signals & PeerSignals.Roamed) != 0 && peer.TakeRoaming() is { } destination)
             _network.OnRoamed(peer, destination);
+        if ((signals & PeerSignals.Loops) != 0 && peer.Destination is { } loops)
+            Log.RoutingLoop(_log, peer, loops.Address);
         if ((signals & PeerSignals.Confirmed) != 0)
             Confirm(peer);
         if ((signals & PeerSignals.SaidHello) != 0)

@@ -33,6 +33,9 @@ internal enum DropReason
     /// <summary>Inbound: marked with congestion on its way, and the inner packet's sender knows no marks (RFC 6040).</summary>
     CongestionUnheard,
 
+    /// <summary>Outbound: one of our own messages, which a route led back into the interface.</summary>
+    RoutingLoop,
+
     /// <summary>Inbound: the TUN device did not take it.</summary>
     NotWritten,
 

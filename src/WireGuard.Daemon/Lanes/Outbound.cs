@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
+using WireGuard.Daemon.Transport;
 using WireGuard.Daemon.Tun;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
@@ -12,7 +13,7 @@ namespace WireGuard.Daemon.Lanes;
 /// A packet's road out, on one lane, in this order:
 /// <code>
 /// 1. read it from the TUN device: one packet, or up to 64 KB of a flow that the kernel has left unsegmented
-/// 2. find its peer by its destination address (none: drop)
+/// 2. find its peer by its destination address (none: drop); over UDP, drop what we have sent ourselves
 /// 3. no session, or no way to the peer?  stage it, and tell control
 /// 4. seal it into the batch: as it is; unsegmented as a superpacket, if the peer takes those; or segment by segment
 /// 5. when the device has no more, or the batch is full: send the batch
@@ -149,6 +150,12 @@ internal sealed unsafe class Outbound : IDisposable
             return;
         }
 
+        if (turn.Sockets is { } sockets && OuterDatagram.TryRead(packet, sockets.Port, out OuterDatagram outer) && IsOurs(outer))
+        {
+            _counters.Count(DropReason.RoutingLoop);
+            return;
+        }
+
         Keypair? keypair = KeypairFor(peer);
         if (keypair is not null && TrySealUnsegmented(turn, peer, keypair, packet, offload))
             return;
@@ -161,6 +168,25 @@ internal sealed unsafe class Outbound : IDisposable
         if (offload.NeedsChecksum)
             TransportChecksum.Complete(packet, offload.ChecksumStart, offload.ChecksumOffset);
         Seal(turn, peer, keypair, packet.Length, Buffer[PacketStart..]);
+    }
+
+    /// <summary>
+    /// Whether it goes to a peer's endpoint with an index that only we or that peer may have given it. So the messages of a
+    /// tunnel inside this one are not taken for ours, though they may leave from the same port of another machine.
+    /// </summary>
+    private bool IsOurs(in OuterDatagram outer)
+    {
+        Peer? peer = null;
+        bool isKnown = outer.Type switch
+        {
+            MessageType.Transport => _published.Indices.TryFindReceiver(outer.Index, out peer),
+            MessageType.Initiation or MessageType.Response => _published.Indices.TryFind(outer.Index, out peer, out _),
+            _ => false,
+        };
+        if (!isKnown || peer?.Destination is not UdpDestination destination || !destination.IsTo(outer.Address, outer.Port))
+            return false;
+        peer.NoteLoop(_inbox);
+        return true;
     }
 
     /// <summary>Seals one packet, or stages it if it cannot be sent now.</summary>

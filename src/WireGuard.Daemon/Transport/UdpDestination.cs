@@ -132,6 +132,10 @@ internal sealed unsafe class UdpDestination : Destination
     public bool Equals(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source) =>
         address.SequenceEqual(_address) && source.SequenceEqual(_sourceState == SourceState.Forgotten ? default : _source);
 
+    /// <summary>Whether it goes to that address and port, which are in network order.</summary>
+    public bool IsTo(ReadOnlySpan<byte> address, ReadOnlySpan<byte> port) =>
+        _address.AsSpan(2, 2).SequenceEqual(port) && _address.AsSpan(IsIPv6 ? 8 : 4, IsIPv6 ? 16 : 4).SequenceEqual(address);
+
     /// <summary>Fills in where a datagram, or a train of them, goes.</summary>
     /// <param name="message">Its name and control fields are set.</param>
     /// <param name="control">Room for control messages: <see cref="ControlSize"/> bytes.</param>

@@ -16,6 +16,9 @@ public sealed class IndexTable<TOwner>
 {
     private readonly ConcurrentDictionary<uint, Entry> _entries = new();
 
+    // The other way round: the indices that we send to. Peers choose those, so two may have chosen the same.
+    private readonly ConcurrentDictionary<uint, TOwner> _receivers = new();
+
     public int Count => _entries.Count;
 
     /// <summary>Gives out a fresh index for a handshake in progress.</summary>
@@ -32,9 +35,21 @@ public sealed class IndexTable<TOwner>
     }
 
     /// <summary>From now on the keypair's local index names it.</summary>
-    public void Bind(TOwner owner, Keypair keypair) => _entries[keypair.LocalIndex] = new Entry(owner, keypair);
+    public void Bind(TOwner owner, Keypair keypair)
+    {
+        _entries[keypair.LocalIndex] = new Entry(owner, keypair);
+        _receivers[keypair.RemoteIndex] = owner;
+    }
 
-    public void Free(uint index) => _entries.TryRemove(index, out _);
+    public void Free(uint index)
+    {
+        if (_entries.TryRemove(index, out Entry entry) && entry.Keypair is { } keypair)
+            _receivers.TryRemove(new KeyValuePair<uint, TOwner>(keypair.RemoteIndex, entry.Owner));
+    }
+
+    /// <summary>Who gave us an index that we send to.</summary>
+    public bool TryFindReceiver(uint remoteIndex, [MaybeNullWhen(false)] out TOwner owner) =>
+        _receivers.TryGetValue(remoteIndex, out owner);
 
     /// <summary>Who an index was given to; false for one that was not.</summary>
     public bool TryFind(uint index, [MaybeNullWhen(false)] out TOwner owner, out Keypair? keypair)

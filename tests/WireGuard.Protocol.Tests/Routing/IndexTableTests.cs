@@ -26,6 +26,19 @@ public sealed class IndexTableTests
     }
 
     [Fact]
+    public void Index_that_we_send_to_names_its_peer_while_its_keypair_is_known()
+    {
+        uint index = _table.Allocate("peer");
+        (Keypair keypair, _) = KeypairTests.Pair(0, index);
+        Assert.False(_table.TryFindReceiver(keypair.RemoteIndex, out _));
+        _table.Bind("peer", keypair);
+        Assert.True(_table.TryFindReceiver(keypair.RemoteIndex, out string? owner));
+        Assert.Equal("peer", owner);
+        _table.Free(index);
+        Assert.False(_table.TryFindReceiver(keypair.RemoteIndex, out _));
+    }
+
+    [Fact]
     public void Freed_index_names_nobody()
     {
         uint index = _table.Allocate("peer");

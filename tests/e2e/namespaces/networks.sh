@@ -308,3 +308,49 @@ counts_marks() { # MACHINE HOOK FAMILY INTERFACE MARK
 }
 
 marked_packets() { at "$1" nft list counter inet marks seen | sed -n 's/.*packets \([0-9]*\).*/\1/p'; } # MACHINE
+
+Routing_loop_over_udp4_is_cut_and_said_once() { loop_is_cut udp4; }
+Routing_loop_over_udp6_is_cut_and_said_once() { loop_is_cut udp6; }
+
+# A route leads the endpoint into the tunnel that is to lead there. Each round made the packet longer, and then two of it.
+loop_is_cut() { # NETWORK
+  local before outer
+  tunnel "$1"
+  pings host enclave
+  outer=${outer4[enclave/host]}
+  [ "$1" = udp4 ] || outer=${outer6[enclave/host]}
+  at host wg set wg0 peer "${public[enclave]}" allowed-ips "${inner[enclave]}/32,${inner6[enclave]}/128,$outer"
+  ip -n "host-$$" route add "$outer" dev wg0
+  at host ping -q -n -c 2 -i 0.1 -W 1 -s 100 "${inner[enclave]}" >/dev/null 2>&1 || :
+  at host ping -q -n -c 2 -i 0.1 -W 1 -s 1392 "${inner[enclave]}" >/dev/null 2>&1 || :
+  before=$(sent_by_wg0 host)
+  sleep 2
+  at_most "packets in the interface in 2 s without traffic" 20 $(($(sent_by_wg0 host) - before))
+  at_least "messages of our own that were dropped" 4 "$(counter host routing_loop)"
+  equal "lines about it" 1 "$(grep -c 'Routing loop' "$work/host.log")"
+  ip -n "host-$$" route delete "$outer" dev wg0
+  flows_within 10 host enclave
+}
+
+sent_by_wg0() { at "$1" cat /sys/class/net/wg0/statistics/tx_packets; } # MACHINE
+
+A_tunnel_inside_the_tunnel_works_over_udp() {
+  tunnel udp4
+  pings host enclave
+  begin_inner host 8173 192.0.2.1
+  begin_inner enclave 51821 192.0.2.2
+  at host wg set wg1 peer "${public[enclave2]}" allowed-ips 192.0.2.2/32 endpoint "${inner[enclave]}:51821"
+  at enclave wg set wg1 peer "${public[host2]}" allowed-ips 192.0.2.1/32
+  at host ping -q -c 3 -i 0.2 -W 5 192.0.2.2 >/dev/null || fail "no way through both"
+  copy_checksummed host enclave 2 192.0.2.2
+  equal "messages taken for our own" "0 0" "$(counter host routing_loop) $(counter enclave routing_loop)"
+}
+
+begin_inner() { # MACHINE PORT ADDRESS
+  new_key "$1"2
+  enter "$1" "$daemon" -f -n udp4 wg1 >>"$work/$1.log" 2>&1 &
+  wait_for 10 [ -S "$work/$1/wg1.sock" ] || fail "no inner daemon at $1"
+  wait_for 10 at "$1" wg set wg1 private-key "$work/$1"2.key listen-port "$2" || fail "no inner daemon at $1"
+  ip -n "$1-$$" address add "$3/24" dev wg1
+  ip -n "$1-$$" link set wg1 mtu 1340 up
+}
