@@ -313,9 +313,9 @@ lane_count() {
 
 fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
 
-# What was closed goes when lanes have let go of it, a connection that yields after 2 s, a stranger's after 10: what stays is a leak.
+# What was closed goes when lanes have let go of it, a superseded or an unauthenticated connection after 10 s: what stays is a leak.
 fds_are_at_most() { # NUMBER MACHINE
-  wait_for 15 eval "((\$(fd_count $2) <= $1))" || fail "$(fd_count "$2") descriptors at $2, not $1"
+  wait_for 20 eval "((\$(fd_count $2) <= $1))" || fail "$(fd_count "$2") descriptors at $2, not $1"
 }
 
 # Processor time that the daemon has used so far.

@@ -297,12 +297,11 @@ internal sealed class StreamNetwork : Network
         }
 
         OnDeadlineMoved(peer);
-        if (!isNew)
-            return;
-        if (connection.IsJoined)
+        if (isNew && connection.IsJoined)
             Log.ConnectionJoined(_log, peer, connection.Address, peer.Connections.Count);
-        if (PeerStreams.Surplus(peer, connection) is { } surplus)
+        if (isNew && PeerStreams.Surplus(peer, connection) is { } surplus)
             Close(surplus, "the peer has too many");
+        // Also after one has won back what another had taken over: that ended the dialling of more.
         _extras.Want(peer);
     }
 
