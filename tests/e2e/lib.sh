@@ -390,7 +390,7 @@ trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or option
 # New one-way flows, each over a session of its own: what waits for the session must not be overtaken by what comes behind it.
 new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
   local receiver came damaged late i
-  at "$2" "$e2e/datagrams.pl" receive 7001 1000000000 3 >"$work/datagrams" &
+  at "$2" "$e2e/datagrams.pl" receive 7001 1000000000 10 >"$work/datagrams" &
   receiver=$!
   wait_for 30 listens "$2" 7001 -u || fail "no listener for the datagrams"
   for ((i = 0; i < $4; i++)); do
