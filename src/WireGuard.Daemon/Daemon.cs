@@ -45,6 +45,7 @@ internal sealed class Daemon : IDisposable
     private readonly ControlSocketWatch _socketWatch;
     private readonly GenerationMonitor _generation;
     private readonly Deadline _tick;
+    private readonly VmClock? _vmClock;
     private string? _stopReason;
 
     // Whether control knows that the device takes no unsegmented packets.
@@ -56,7 +57,10 @@ internal sealed class Daemon : IDisposable
         _log = log;
         _kind = options.Network;
         Hello? hello = LocalHello(options, tun);
-        _published = new Published { LocalHello = hello, SleptMs = SleepClock.SleptMs() };
+        _vmClock = VmClock.TryOpen(options.VmClock);
+        _published = new Published { LocalHello = hello, Continuity = new Continuity(_vmClock) };
+        if (_vmClock is not null)
+            Log.VmClockFound(log, options.VmClock);
         for (int i = 0; i < options.Lanes; i++)
         {
             var queue = new TunQueue(tun, Math.Min(i, tun.QueueCount - 1));
@@ -64,10 +68,10 @@ internal sealed class Daemon : IDisposable
         }
 
         var counters = new LaneCounters();
-        _batch = new OutboundBatch(_aead, _kind.IsStream, _inbox, counters);
+        _batch = new OutboundBatch(_aead, _kind.IsStream, _inbox, counters, continuity: _published.Continuity);
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
         _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
-        _hellos = new Hellos(_loop, _aead, hello, log);
+        _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
         _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : NewUdpNetwork(options.UdpOffloads);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
@@ -117,6 +121,13 @@ internal sealed class Daemon : IDisposable
     /// <summary>From any thread: <see cref="Run"/> is to return.</summary>
     public void RequestStop() => _inbox.RequestStop();
 
+    /// <summary>From any thread: this machine was cloned. Lanes send nothing more until all sessions have ended.</summary>
+    public void DeclareCloned()
+    {
+        _published.Continuity.Declare();
+        _inbox.PostSlept();
+    }
+
     public void Dispose()
     {
         _uapi.Dispose();
@@ -135,6 +146,7 @@ internal sealed class Daemon : IDisposable
         _routes.Dispose();
         _socketWatch.Dispose();
         _generation.Dispose();
+        _vmClock?.Dispose();
         _loop.Dispose();
         _inbox.Dispose();
     }
@@ -173,7 +185,7 @@ internal sealed class Daemon : IDisposable
     private void Watch()
     {
         // Before timers and news: they may have something sent.
-        _loop.OnWake = ExpireIfSlept;
+        _loop.OnWake = StartAnewIfBroken;
         _loop.Watch(_inbox.Fd, EPOLLIN, _ => TakeNews());
         _loop.Watch(_link.Fd, EPOLLIN, _ => FollowLink(_link.Read()));
         _loop.Watch(_socketWatch.Fd, EPOLLIN, _ => StopUnless(_socketWatch.Read(), "the control socket was removed"));
@@ -183,7 +195,7 @@ internal sealed class Daemon : IDisposable
         _loop.Watch(_generation.Fd, EPOLLIN, _ =>
         {
             if (_generation.Read())
-                StartAnew();
+                _configurator.DeclareCloned();
         });
     }
 
@@ -273,22 +285,23 @@ internal sealed class Daemon : IDisposable
         _loop.Schedule(_tick, _loop.NowMs + TickMs);
     }
 
-    private void ExpireIfSlept()
+    /// <summary>
+    /// The machine was suspended: its sessions end. Or cloned, or restored: neither its keys nor its connections are its own alone.
+    /// </summary>
+    private void StartAnewIfBroken()
     {
-        if (!SleepClock.HasSlept(_published.SleptMs, Sys.BootMs()))
+        Continuity continuity = _published.Continuity;
+        if (!continuity.IsBroken)
             return;
         Log.SessionsExpired(_log);
-        _device.ExpireSessions();
-        _published.SleptMs = SleepClock.SleptMs();
-    }
-
-    /// <summary>The machine was cloned or restored: neither its keys nor its connections are its own alone.</summary>
-    private void StartAnew()
-    {
-        Log.SessionsExpired(_log);
-        bool wasUp = _device.IsUp;
-        BringDown();
-        if (wasUp)
+        Continuity.State state = continuity.Look();
+        bool isClone = continuity.IsCloned, wasUp = _device.IsUp;
+        if (isClone)
+            BringDown();
+        else
+            _device.ExpireSessions();
+        continuity.Accept(state);
+        if (isClone && wasUp)
             BringUp();
     }
 }

@@ -11,4 +11,7 @@ internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams
 {
     /// <summary>Connections of one peer, whoever dials them.</summary>
     public const int MaxStreams = 8;
+
+    /// <summary>Where the hypervisor tells of clones, if it does.</summary>
+    public string VmClock { get; init; } = WireGuard.Daemon.Lanes.VmClock.DevicePath;
 }

@@ -49,6 +49,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "Interface moved where it cannot be followed; it is taken to be up")]
     public static partial void LinkOutOfSight(ILogger log);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Path} tells of clones of this machine")]
+    public static partial void VmClockFound(ILogger log, string path);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "The machine was suspended or cloned: all sessions end")]
     public static partial void SessionsExpired(ILogger log);
 

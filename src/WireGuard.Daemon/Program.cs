@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
@@ -14,6 +15,8 @@ namespace WireGuard.Daemon;
 /// </summary>
 internal static class Program
 {
+    private static volatile Daemon? s_running; // set by the main thread, read by the runtime's for signals
+
     /// <summary>One a processor.</summary>
     private static int Lanes => Math.Min(Environment.ProcessorCount, Lane.MaxCount);
 
@@ -39,6 +42,7 @@ internal static class Program
             Prerequisites.Check(request.Network);
             // Before anything is made that is to be removed in the end.
             using StopSignals signals = new();
+            using PosixSignalRegistration cloned = PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, TakeCloned);
             using TunDevice tun = OpenTun(request.Interface);
             using UapiListener uapi = OpenUapi(tun.Name);
             StderrLogger log = new(tun.Name, StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
@@ -61,6 +65,7 @@ internal static class Program
             Log.SignalReceived(log, signal);
             daemon.RequestStop();
         });
+        s_running = daemon;
         if (readiness.IsAwaited) _ = Sys.ChangeDirectory("/"); // not to keep a file system busy
         readiness.Ready();
         try
@@ -76,7 +81,15 @@ internal static class Program
         finally
         {
             signals.CallNobody();
+            s_running = null;
         }
+    }
+
+    /// <summary>Before the daemon runs there is no session that could end.</summary>
+    private static void TakeCloned(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        s_running?.DeclareCloned();
     }
 
     private static DaemonOptions OptionsOf(CommandLine.Request request) => new(
@@ -84,7 +97,10 @@ internal static class Program
         Lanes,
         request.Streams ?? Math.Min(Lanes, DaemonOptions.MaxStreams),
         request.Superpackets,
-        request.UdpOffloads ? UdpOffloads.Of(KernelRelease.Current) : UdpOffloads.None);
+        request.UdpOffloads ? UdpOffloads.Of(KernelRelease.Current) : UdpOffloads.None)
+    {
+        VmClock = Environs.Get(Environs.VmClock) ?? VmClock.DevicePath,
+    };
 
     private static TunDevice OpenTun(string name) => Environs.Descriptor(Environs.TunFd) is { } fd
         ? TunOpening.FromDescriptor(fd, wantsOffloads: true)

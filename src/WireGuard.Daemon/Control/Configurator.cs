@@ -79,6 +79,13 @@ internal sealed class Configurator
         return 0;
     }
 
+    /// <summary>The machine was cloned, somebody says: all sessions and connections end before this returns.</summary>
+    public void DeclareCloned()
+    {
+        _device.Published.Continuity.Declare();
+        _loop.OnWake();
+    }
+
     /// <summary>What `get` answers. The keys in it stay the device's.</summary>
     public DeviceStatus Status() => new()
     {

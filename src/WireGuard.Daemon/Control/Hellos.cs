@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
@@ -15,13 +16,16 @@ internal sealed class Hellos
     private readonly ControlLoop _loop;
     private readonly Aead _aead;
     private readonly ILogger _log;
+    private readonly Continuity? _continuity;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="aead">The control thread's.</param>
     /// <param name="local">What we accept; null to say nothing, ever.</param>
     /// <param name="log">Of the daemon.</param>
-    public Hellos(ControlLoop loop, Aead aead, Hello? local, ILogger log)
+    /// <param name="continuity">Asked before anything is sent.</param>
+    public Hellos(ControlLoop loop, Aead aead, Hello? local, ILogger log, Continuity? continuity = null)
     {
+        _continuity = continuity;
         _loop = loop;
         _aead = aead;
         _log = log;
@@ -93,7 +97,7 @@ internal sealed class Hellos
         Span<byte> message = stackalloc byte[TransportMessage.Overhead + Limits.PaddingMultiple];
         message.Clear();
         hello.Write(message[TransportMessage.HeaderSize..]);
-        if (!keypair.TrySeal(_aead, message, _loop.NowMs))
+        if (!keypair.TrySeal(_aead, message, _loop.NowMs) || _continuity is { IsBroken: true })
             return false;
         keypair.HasSaidHello = true;
         peer.CountSent(message.Length);

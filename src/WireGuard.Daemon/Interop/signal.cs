@@ -9,6 +9,7 @@ internal static partial class Libc
     public const int SIGINT = 2;
     public const int SIGQUIT = 3;
     public const int SIGUSR1 = 10;
+    public const int SIGUSR2 = 12;
     public const int SIGPIPE = 13;
     public const int SIGALRM = 14;
     public const int SIGTERM = 15;

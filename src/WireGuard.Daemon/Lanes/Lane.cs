@@ -49,7 +49,7 @@ internal sealed class Lane : IDisposable
         _tun = tun;
         _published = published;
         _inbox = inbox;
-        _batch = new OutboundBatch(_aead, isStream, inbox, Counters, index, _backpressure);
+        _batch = new OutboundBatch(_aead, isStream, inbox, Counters, index, _backpressure, published.Continuity);
         _outbound = new Outbound(tun, _batch, published, inbox, Counters);
         _inbound = new Inbound(tun, _aead, published, inbox, Counters);
         Epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
@@ -143,7 +143,7 @@ internal sealed class Lane : IDisposable
             int count = _poll.Wait(Epoll, _events, _backpressure.SleepMs);
             Epoch.Enter();
             long nowMs = Sys.BootMs();
-            if (HasSlept(nowMs))
+            if (MustWait())
                 count = 0;
             else if (!_staged.IsEmpty)
                 SendStaged(nowMs);
@@ -155,12 +155,12 @@ internal sealed class Lane : IDisposable
     }
 
     /// <summary>
-    /// Whether the machine was suspended since control last looked. Nothing may then be sent before control has expired the
-    /// keypairs: a suspended machine may have been restored from a copy.
+    /// Whether the machine was suspended or cloned since control last looked. Nothing is read then before control has ended the
+    /// sessions: the batch would only drop it.
     /// </summary>
-    private bool HasSlept(long nowMs)
+    private bool MustWait()
     {
-        if (!SleepClock.HasSlept(_published.SleptMs, nowMs))
+        if (!_published.Continuity.IsBroken)
             return false;
         _inbox.PostSlept();
         Thread.Yield();

@@ -37,6 +37,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     private readonly LaneCounters _counters;
     private readonly Aead _aead;
     private readonly Backpressure? _backpressure;
+    private readonly Continuity? _continuity;
     private readonly int _headroom;
     private readonly int _lane;
     private int _count;
@@ -48,14 +49,17 @@ internal sealed unsafe class OutboundBatch : IDisposable
     /// <param name="counters">Of the thread that uses this batch.</param>
     /// <param name="lane">The index of the lane that uses it; none for the control thread.</param>
     /// <param name="backpressure">Of the lane; null for the control thread.</param>
+    /// <param name="continuity">Asked before anything is sent.</param>
     public OutboundBatch(
         Aead aead,
         bool isStream,
         ControlInbox inbox,
         LaneCounters counters,
         int lane = Peer.NoLane,
-        Backpressure? backpressure = null)
+        Backpressure? backpressure = null,
+        Continuity? continuity = null)
     {
+        _continuity = continuity;
         _lane = lane;
         _backpressure = backpressure;
         _counters = counters;
@@ -123,11 +127,15 @@ internal sealed unsafe class OutboundBatch : IDisposable
         return true;
     }
 
-    /// <summary>Sends everything and is empty again.</summary>
+    /// <summary>Sends everything and is empty again. On a machine that is not the one any more it drops everything.</summary>
     /// <param name="sockets">This lane's, where the network is UDP.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     public void Flush(UdpSockets? sockets, long nowMs)
     {
+        if (_count == 0)
+            return;
+        if (_continuity is { IsBroken: true })
+            Drop();
         for (int first = 0; first < _count; first++)
         {
             if (_messages[first].Peer is { } peer)
@@ -147,6 +155,18 @@ internal sealed unsafe class OutboundBatch : IDisposable
         NativeMemory.Free(_pieces);
         _udpSender4.Dispose();
         _udpSender6.Dispose();
+    }
+
+    /// <summary>They were sealed, in part or as a whole, after a copy of this machine was made.</summary>
+    private void Drop()
+    {
+        for (int i = 0; i < _count; i++)
+        {
+            _messages[i].Peer!.CountDropped(1);
+            _messages[i].Peer = null;
+        }
+
+        _inbox.PostSlept();
     }
 
     /// <summary>Sends all messages of one peer, which begin at <paramref name="first"/>, in their order.</summary>

@@ -15,8 +15,6 @@ internal sealed class Published
 {
     private volatile Snapshot _snapshot = new(AllowedIps<Peer>.Empty, null, 0);
 
-    private long _sleptMs;
-
     /// <summary>What we say that we take, over streams; null if we say nothing.</summary>
     public Hello? LocalHello { get; init; }
 
@@ -26,14 +24,8 @@ internal sealed class Published
         set => _snapshot = value;
     }
 
-    /// <summary>
-    /// For how long the machine had been suspended when control last looked; while it is longer, lanes send nothing.
-    /// </summary>
-    public long SleptMs
-    {
-        get => Volatile.Read(ref _sleptMs);
-        set => Volatile.Write(ref _sleptMs, value);
-    }
+    /// <summary>While it is broken, nothing is sent.</summary>
+    public Continuity Continuity { get; init; } = new();
 
     /// <summary>The receiver indices that we gave out.</summary>
     public IndexTable<Peer> Indices { get; } = new();

@@ -10,6 +10,9 @@ internal static class Environs
     public const string TunFd = "WG_TUN_FD";
     public const string UapiFd = "WG_UAPI_FD";
 
+    /// <summary>Ours alone, for tests: what to read in the place of <see cref="Lanes.VmClock.DevicePath"/>.</summary>
+    public const string VmClock = "WG_VSOCK_VMCLOCK";
+
     /// <summary>Ours alone: the pipe on which the background process tells the command that started it how it went.</summary>
     public const string ReadyFd = "WG_VSOCK_READY_FD";
 

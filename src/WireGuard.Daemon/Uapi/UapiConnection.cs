@@ -143,6 +143,10 @@ internal sealed class UapiConnection : IDisposable
             case UapiRequestKind.Counters:
                 _writer.WriteCounters(_configurator.Counters(), _configurator.PeerCounters());
                 break;
+            case UapiRequestKind.Cloned:
+                _configurator.DeclareCloned();
+                _writer.WriteResult(0);
+                break;
             case UapiRequestKind.Set:
                 using (DeviceChange change = request.Change!)
                     _writer.WriteResult(_configurator.Apply(change));

@@ -10,7 +10,7 @@ namespace WireGuard.Daemon.Uapi;
 /// <c>set=1</c>, then key=value lines, then an empty line; any number of requests a connection.
 ///
 /// <code>
-///            get=1, counters=1 -> Getting --- empty line --> request, Idle
+/// get=1, counters=1, cloned=1 -> Getting --- empty line --> request, Idle
 ///     Idle - set=1 -> Setting --- empty line --> request, Idle
 ///            other -> Closed
 ///     any  - a line past its bound -> Closed
@@ -121,12 +121,16 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 _state = State.Getting;
                 _asked = UapiRequest.Counters;
                 break;
+            case "cloned=1":
+                _state = State.Getting;
+                _asked = UapiRequest.Cloned;
+                break;
             case "set=1":
                 _state = State.Setting;
                 _set = new SetRequest(network, interfaceIndex);
                 break;
             default:
-                Close(0, "none of get=1, set=1 and counters=1");
+                Close(0, "none of get=1, set=1, counters=1 and cloned=1");
                 break;
         }
     }

@@ -9,6 +9,9 @@ internal enum UapiRequestKind
     /// <summary>Answer with what was dropped. An operation of our own: <c>wg(8)</c> never asks.</summary>
     Counters,
 
+    /// <summary>End all sessions: this machine was cloned. An operation of our own too.</summary>
+    Cloned,
+
     /// <summary>Apply the change, then answer with how that went.</summary>
     Set,
 
@@ -31,6 +34,8 @@ internal readonly struct UapiRequest
     }
 
     internal static UapiRequest Counters { get; } = new(UapiRequestKind.Counters, null, 0, "");
+
+    internal static UapiRequest Cloned { get; } = new(UapiRequestKind.Cloned, null, 0, "");
 
     internal static UapiRequest Get { get; } = new(UapiRequestKind.Get, null, 0, "");
 

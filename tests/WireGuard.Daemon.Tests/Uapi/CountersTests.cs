@@ -9,13 +9,15 @@ namespace WireGuard.Daemon.Tests.Uapi;
 public class CountersTests
 {
     [Fact]
-    public void Counters_is_an_operation_like_get()
+    public void Counters_and_cloned_are_operations_like_get()
     {
         using var parser = new UapiParser(NetworkKind.Tcp, _ => 0);
-        parser.Append("counters=1\n\nget=1\n\n"u8);
+        parser.Append("counters=1\n\ncloned=1\n\nget=1\n\n"u8);
         Assert.True(parser.TryNext(out UapiRequest first));
         Assert.True(parser.TryNext(out UapiRequest second));
-        Assert.Equal((UapiRequestKind.Counters, UapiRequestKind.Get), (first.Kind, second.Kind));
+        Assert.True(parser.TryNext(out UapiRequest third));
+        Assert.Equal(
+            (UapiRequestKind.Counters, UapiRequestKind.Cloned, UapiRequestKind.Get), (first.Kind, second.Kind, third.Kind));
     }
 
     [Fact]

@@ -146,7 +146,7 @@ public sealed class UapiRandomTests
         Assert.Equal(request.Kind == UapiRequestKind.Set, request.Change is not null);
         bool isError = request.Kind is UapiRequestKind.Invalid or UapiRequestKind.Fatal;
         Assert.Equal(isError, request.Message.Length > 0);
-        Assert.Equal(isError, request.Errno > 0 || request.Message == "none of get=1, set=1 and counters=1");
+        Assert.Equal(isError, request.Errno > 0 || request.Message == "none of get=1, set=1, counters=1 and cloned=1");
         Assert.DoesNotContain(PrivateHex[..16], request.Message, StringComparison.Ordinal);
     }
 
