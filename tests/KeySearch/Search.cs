@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
+using System.Text;
 using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.KeySearch;
 
 /// <summary>
-/// Looks for secrets in memory: any aligned 8 bytes of one, and any word of one four times in a row, as a cipher lays its key out
-/// over wide registers; and for private keys of which only the public half is known, by trying whatever looks random.
+/// Looks for secrets in memory: any aligned 8 bytes of one; any word of one four times in a row, as a cipher lays its key out
+/// over wide registers; any eight of its digits, as the control socket spells keys; and for private keys of which only the public half is known, by trying whatever looks random.
 /// </summary>
 internal static class Search
 {
@@ -36,6 +37,9 @@ internal static class Search
     {
         for (int i = 0; i + 8 <= bytes.Length; i += 8)
             parts.TryAdd(BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i)), $"{name}[{i}..{i + 8}]");
+        byte[] digits = Encoding.ASCII.GetBytes(Convert.ToHexStringLower(bytes));
+        for (int i = 0; i + 8 <= digits.Length; i += 8)
+            parts.TryAdd(BinaryPrimitives.ReadUInt64LittleEndian(digits.AsSpan(i)), $"{name}, digits {i}");
         for (int i = 0; i + 4 <= bytes.Length; i += 4)
         {
             ulong word = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(i));

@@ -131,6 +131,7 @@ internal static class CommandLine
         Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with wg(8), give it
         addresses and bring it up with ip(8). It ends on SIGTERM, SIGINT or any other signal that ends a process, when the
         interface is deleted (ip link del INTERFACE) or when its control socket /var/run/wireguard/INTERFACE.sock is removed.
+        SIGUSR2 tells it that this machine was cloned: all sessions end, and new ones begin.
 
           INTERFACE             a name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free
           -f, --foreground      stay in the foreground; without it the command returns 0 once the interface is ready
