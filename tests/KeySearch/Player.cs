@@ -4,8 +4,8 @@ using WireGuard.Protocol.Crypto;
 namespace WireGuard.KeySearch;
 
 /// <summary>
-/// One peer of the daemon, that knows the daemon's own key as well: so each side of both handshakes of section 5.4 is at hand. Not
-/// made of WireGuard.Protocol's handshake, which keeps to itself what is to be looked for.
+/// One peer of the daemon, that knows the daemon's own key as well: so each side of both handshakes of section 5.4 is at hand.
+/// Not made of WireGuard.Protocol's handshake, which keeps to itself what is to be looked for.
 /// </summary>
 internal sealed class Player : IDisposable
 {

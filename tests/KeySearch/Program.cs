@@ -40,7 +40,8 @@ if (args is ["search", _, _])
     return 0;
 }
 
-await Console.Error.WriteLineAsync("usage: keysearch call|answer tcp|udp ADDRESS:PORT OWN-KEY DAEMON-KEY PRESHARED-KEY | search PID NOTES");
+await Console.Error.WriteLineAsync(
+    "usage: keysearch call|answer tcp|udp ADDRESS:PORT OWN-KEY DAEMON-KEY PRESHARED-KEY | search PID NOTES");
 return 2;
 
 static byte[] ReadKey(string path) => Convert.FromBase64String(File.ReadAllText(path).Trim());

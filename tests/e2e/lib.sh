@@ -416,14 +416,18 @@ capture() { # MACHINE INTERFACE TCPDUMP'S ARGUMENTS...
   wait_for 30 grep -q listening "$work/tcpdump" || fail "no capture: $(cat "$work/tcpdump")"
 }
 
-# Ends it once it has seen what went through before now: when its file grows no more, or after 2 s of traffic that does not end.
-end_capture() {
+# Until it has seen what went through before now: when its file grows no more, or after 4 s of traffic that does not end.
+capture_settles() {
   local size=none
   for _ in {1..10}; do
-    pause 0.2
+    pause 0.4
     [ "$size" != "$(stat -c %s "$work/capture")" ] || break
     size=$(stat -c %s "$work/capture")
   done
+}
+
+end_capture() {
+  capture_settles
   kill "$capture"
   wait "$capture" || :
 }

@@ -59,7 +59,10 @@ internal sealed unsafe class RouteQuery : IDisposable
         int length = RouteSize + attributes.Length;
         MemoryMarshal.Write(message, new nlmsghdr
         {
-            nlmsg_len = (uint)length, nlmsg_type = RTM_GETROUTE, nlmsg_flags = NLM_F_REQUEST, nlmsg_seq = ++_lastSequence,
+            nlmsg_len = (uint)length,
+            nlmsg_type = RTM_GETROUTE,
+            nlmsg_flags = NLM_F_REQUEST,
+            nlmsg_seq = ++_lastSequence,
         });
         MemoryMarshal.Write(message[HeaderSize..], new rtmsg
         {

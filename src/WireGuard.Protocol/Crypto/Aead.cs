@@ -89,9 +89,9 @@ public sealed unsafe class Aead : IDisposable
     }
 
     /// <summary>
-    /// Overwrites what is still held of the last keys and messages, in the contexts and in the processor's registers. The next call
-    /// would do so too; this is for where there may be none for long, so that the end of a keypair is the end of its keys. Does
-    /// nothing if nothing was used since the last time. What is on the stack is <see cref="DeadFrames"/>'s.
+    /// Overwrites what is still held of the last keys and messages, in the contexts and in the processor's registers. The next
+    /// call would do so too; this is for where there may be none for long, so that the end of a keypair is the end of its keys.
+    /// Does nothing if nothing was used since the last time. What is on the stack is <see cref="DeadFrames"/>'s.
     /// </summary>
     public void Forget()
     {

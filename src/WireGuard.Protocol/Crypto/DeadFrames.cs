@@ -4,9 +4,9 @@ using System.Security.Cryptography;
 namespace WireGuard.Protocol.Crypto;
 
 /// <summary>
-/// The part of a thread's stack below whoever runs, where calls that have returned leave their frames behind. We wipe what is ours
-/// before we return; libcrypto, the compiler and the kernel's signal frames do not: HMAC's last output, a round of ChaCha20 or a
-/// spilled register would stay there until some other call happens to go as deep.
+/// The part of a thread's stack below whoever runs, where calls that have returned leave their frames behind. We wipe what is
+/// ours before we return; libcrypto, the compiler and the kernel's signal frames do not: HMAC's last output, a round of ChaCha20
+/// or a spilled register would stay there until some other call happens to go as deep.
 /// </summary>
 public static unsafe class DeadFrames
 {

@@ -1,9 +1,6 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using WireGuard.Daemon.Control;
-using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Transport;
-using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Tests.Control;
 

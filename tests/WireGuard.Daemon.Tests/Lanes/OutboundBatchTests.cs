@@ -27,7 +27,8 @@ public sealed class OutboundBatchTests : IDisposable
         for (int i = 0; i < _tunnels.Length; i++)
         {
             _tunnels[i].Peer.Destination = new StreamConnection(
-                _pairs[i].Near, (uint)i, EndpointAddress.IPv4((uint)i, 1), isDialed: false, _inbox) { IsInUse = true };
+                _pairs[i].Near, (uint)i, EndpointAddress.IPv4((uint)i, 1), isDialed: false, _inbox)
+            { IsInUse = true };
         }
     }
 

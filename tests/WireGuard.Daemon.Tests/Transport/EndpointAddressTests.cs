@@ -197,7 +197,8 @@ public sealed class EndpointAddressTests
                 0 => EndpointAddress.IPv4((uint)low, port),
                 1 => EndpointAddress.IPv6(new UInt128(high, low), port),
                 2 => EndpointAddress.IPv6(LinkLocal(low), port, scopeId),
-                _ => EndpointAddress.Vsock((uint)low, port),
+                // The CID that stands for any is no address.
+                _ => EndpointAddress.Vsock(Math.Min((uint)low, uint.MaxValue - 1), port),
             };
             NetworkKind network = kind == 3 ? NetworkKind.Vsock : NetworkKind.Udp;
             Assert.True(TryParse(endpoint.ToUapi(), network, out EndpointAddress fromUapi, out _));

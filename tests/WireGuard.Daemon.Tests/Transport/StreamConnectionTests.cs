@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
-using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Tests;

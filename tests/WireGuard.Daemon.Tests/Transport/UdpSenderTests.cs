@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Transport;
 using static WireGuard.Daemon.Interop.Libc;
 

@@ -22,7 +22,8 @@ public unsafe class DeadFramesTests
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
-    private static void LeaveMarks() => new Span<ulong>(UseStack(stackalloc ulong[Depth / sizeof(ulong)]), Depth / sizeof(ulong)).Fill(Mark);
+    private static void LeaveMarks() =>
+        new Span<ulong>(UseStack(stackalloc ulong[Depth / sizeof(ulong)]), Depth / sizeof(ulong)).Fill(Mark);
 
     /// <summary>Counts them in a frame of its own, at the same place, which nobody has written to yet.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

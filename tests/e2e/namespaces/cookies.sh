@@ -55,7 +55,7 @@ enclave_calls() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
 overhear() { # tcp|udp [MACHINE]
   local from=${2:-enclave} to=host
   [ "$from" = enclave ] || to=enclave
-  sleep 0.2
+  capture_settles
   tshark -r "$work/capture" -Y "ip.src == ${outer4[$from/$to]} and $1.payload" -T fields -e "$1.payload" 2>/dev/null |
     sed "s/://g; /^$/d$([ "$1" = udp ] || echo '; s/^.\{12\}//')"
 }

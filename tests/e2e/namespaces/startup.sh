@@ -127,7 +127,7 @@ Log_level_decides_what_is_said() {
     LOG_LEVEL=$level start host tcp
     at host wg set wg0 private-key "$work/host.key"
     ip -n "host-$$" link set wg0 up
-    sleep 0.2
+    case $level in debug | verbose) wait_for 30 grep -q 'Interface is up' "$work/host.log" || fail "it did not say that the link is up" ;; esac
     kill -TERM "${pid[host]}"
     wait_for 30 is_gone "${pid[host]}" || fail "SIGTERM did not end the daemon"
     case $level in
