@@ -370,7 +370,7 @@ copy_checksummed() { # FROM TO MEGABYTES [ADDRESS]
 }
 
 # Trains of datagrams, each train sent with one system call; what comes is compared byte by byte. Of a hundred one may be lost. More
-# are where an end stands still for as long as its queue of 500 packets lasts, some 25 ms: hence three tries, counted in $tries.
+# are where an end stands still for as long as its queue of 200 packets lasts, some 10 ms: hence three tries, counted in $tries.
 trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or options]]
   local count=$(($3 * $4)) receiver came damaged
   # shellcheck disable=SC2034 # read by whoever counts bytes

@@ -120,7 +120,7 @@ internal sealed class Device : IDisposable
     public void Publish()
     {
         _routes = _routes.WithIndex();
-        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu);
+        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu) { HasSeveralPeers = Peers.Count > 1 };
     }
 
     /// <summary>

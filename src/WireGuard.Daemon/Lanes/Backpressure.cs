@@ -7,9 +7,9 @@ namespace WireGuard.Daemon.Lanes;
 /// that it has sent on lately is congested. While another still moves, the congested one's packets wait in its own queue, and are
 /// dropped when that is full.
 /// <para>
-/// The device's queue is everybody's, and drops what comes when it is full. So a pause is short: after <see cref="PauseMs"/> the
-/// lane reads all that waits there before it may pause again, and a peer that was idle neither loses a packet nor waits for long.
-/// After a reading that found many packets the next pause is shorter still (<see cref="ShortPauseMs"/>).
+/// Where there are several peers the device's queue is everybody's, and drops what comes when it is full. A pause is short then:
+/// 10 ms at most, and less where packets come so fast that half of the queue would be full before. After it the lane reads all
+/// that waits there before it may pause again. So a peer that was idle neither loses a packet nor waits for long.
 /// </para>
 /// <para>
 /// A connection on which nothing moves at all does not hold the lane for longer than <see cref="PatienceMs"/>: its peer has
@@ -23,17 +23,14 @@ internal sealed class Backpressure
     /// </summary>
     public const int RecentMs = 1_000;
 
-    /// <summary>
-    /// How long a pause may last: longer than a fast far end mostly stands still for, shorter than the device's queue
-    /// (<see cref="Tun.TunDevice.DefaultQueueLength"/>) takes to fill.
-    /// </summary>
-    public const int PauseMs = 5;
+    /// <summary>How long a pause may last where there are several peers.</summary>
+    public const int LongestPauseMs = 10;
 
-    /// <summary>The same when packets come so fast that the device's queue might be full by then.</summary>
-    public const int ShortPauseMs = 1;
+    /// <summary>So many packets may have come by its end.</summary>
+    public const int PacketsAPause = Tun.TunDevice.DefaultQueueLength / 2;
 
-    /// <summary>So many packets in the device after a pause are many.</summary>
-    public const int ManyPackets = Tun.TunDevice.DefaultQueueLength / 8;
+    /// <summary>The first pause, when nothing is known of how fast packets come.</summary>
+    public const int FirstPauseMs = 2;
 
     /// <summary>How long a connection may be without progress, and still be waited for.</summary>
     public const int PatienceMs = 100;
@@ -44,13 +41,17 @@ internal sealed class Backpressure
     private readonly Recent[] _recent = new Recent[MaxRecent];
     private int _count;
     private long _sentOnMoreMs = long.MinValue / 2;
-    private int _pauseMs = PauseMs;
+    private int _pauseMs = FirstPauseMs;
     private long _pausedSinceMs;
     private bool _isPaused;
+    private bool _hasSeveralPeers;
 
     // A pause has lasted as long as it may: first the device is read until it is empty.
     private bool _mustEmpty;
-    private int _readSincePause;
+
+    // When the device was last found empty, and how many packets were read since.
+    private long _emptyMs;
+    private long _readSince;
 
     /// <summary>The lane has sent on a connection.</summary>
     public void Sent(StreamConnection connection, long nowMs)
@@ -72,20 +73,22 @@ internal sealed class Backpressure
     }
 
     /// <summary>For how long the lane may sleep now, in ms; -1 if for as long as it likes.</summary>
-    public int SleepMs => _isPaused ? _pauseMs : -1;
+    public int SleepMs => !_isPaused ? -1 : _hasSeveralPeers ? _pauseMs : PatienceMs;
 
     /// <summary>The lane has read the device.</summary>
     /// <param name="packets">How many packets there were.</param>
     /// <param name="isEmpty">Whether none is left.</param>
-    public void HasRead(int packets, bool isEmpty)
+    /// <param name="nowMs">Boot time in ms.</param>
+    public void HasRead(int packets, bool isEmpty, long nowMs)
     {
-        if (!_mustEmpty)
-            return;
-        _readSincePause += packets;
+        _readSince += packets;
         if (!isEmpty)
             return;
+        long elapsed = Math.Max(nowMs - _emptyMs, 1);
+        _pauseMs = (int)Math.Clamp(PacketsAPause * elapsed / Math.Max(_readSince, 1), 1, LongestPauseMs);
+        _emptyMs = nowMs;
+        _readSince = 0;
         _mustEmpty = false;
-        _pauseMs = _readSincePause < ManyPackets ? PauseMs : ShortPauseMs;
     }
 
     /// <summary>
@@ -93,15 +96,13 @@ internal sealed class Backpressure
     /// <see cref="SleepMs"/> is how long it sleeps at most.
     /// </summary>
     /// <param name="lane">The lane's index.</param>
+    /// <param name="hasSeveralPeers">Whether others than who is waited for may have something to send.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    public bool MustWait(int lane, long nowMs)
+    public bool MustWait(int lane, bool hasSeveralPeers, long nowMs)
     {
-        if (_isPaused && nowMs - _pausedSinceMs >= _pauseMs)
-        {
-            _mustEmpty = true;
-            _readSincePause = 0;
-        }
-
+        _hasSeveralPeers = hasSeveralPeers;
+        _mustEmpty |= _isPaused && nowMs - _pausedSinceMs >= _pauseMs;
+        _mustEmpty &= hasSeveralPeers;
         bool mustWait = !_mustEmpty && AreAllCongested(lane, nowMs);
         if (mustWait && !_isPaused)
             _pausedSinceMs = nowMs;

@@ -193,7 +193,7 @@ internal sealed class Lane : IDisposable
             case LaneEvents.Tun when !_isTunGone:
                 if (!_outbound.OnReadable(_sockets, nowMs))
                     TunGone();
-                _backpressure.HasRead(_outbound.PacketsRead, _outbound.HasEmptied);
+                _backpressure.HasRead(_outbound.PacketsRead, _outbound.HasEmptied, nowMs);
                 break;
             case LaneEvents.UdpIPv4 when _sockets?.IPv4 is { } socket:
                 _inbound.OnReadable(socket, nowMs);
@@ -214,7 +214,7 @@ internal sealed class Lane : IDisposable
     {
         if (_isTunGone)
             return;
-        bool mustWait = _backpressure.MustWait(_index, nowMs);
+        bool mustWait = _backpressure.MustWait(_index, _published.Snapshot.HasSeveralPeers, nowMs);
         if (mustWait == _isTunPaused)
             return;
         _isTunPaused = mustWait;

@@ -37,4 +37,8 @@ internal sealed class Published
 /// <param name="Routes">Which peer a packet goes to, and may come from.</param>
 /// <param name="MacKeys">Ours, to check mac1; null while the device has no private key.</param>
 /// <param name="Mtu">The interface's, 0 when it is not known.</param>
-internal sealed record Snapshot(AllowedIps<Peer> Routes, MacKeys? MacKeys, int Mtu);
+internal sealed record Snapshot(AllowedIps<Peer> Routes, MacKeys? MacKeys, int Mtu)
+{
+    /// <summary>Whether there is more than one peer.</summary>
+    public bool HasSeveralPeers { get; init; }
+}

@@ -8,7 +8,7 @@ namespace WireGuard.Daemon.Transport;
 internal struct RecentlyTaken
 {
     /// <summary>For so long a frame may wait where more than <see cref="SendQueue.Limit"/> is queued.</summary>
-    public const int WindowMs = 50;
+    public const int WindowMs = 100;
 
     private long _sinceMs;
     private int _now;

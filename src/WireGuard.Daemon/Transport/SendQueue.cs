@@ -14,7 +14,7 @@ internal sealed class SendQueue
     public const int Limit = 256 * 1024;
 
     /// <summary>How much may be queued for the fastest socket.</summary>
-    public const int LargestLimit = 4 * 1024 * 1024;
+    public const int LargestLimit = 16 * 1024 * 1024;
 
     private const int SmallestRing = 64 * 1024;
 

@@ -23,10 +23,10 @@ internal unsafe class TunDevice : IDisposable
     public const int MaxQueues = 256;
 
     /// <summary>
-    /// How many packets the kernel keeps for each queue while we do not read: its own choice (TUN_READQ_SIZE of
-    /// drivers/net/tun.c). It must not be full before a pause has passed (<see cref="Lanes.Backpressure.PauseMs"/>).
+    /// How many packets the kernel keeps for each queue while we do not read. What waits here for a slow stream is late, so it is
+    /// fewer than the kernel's 500 (TUN_READQ_SIZE of drivers/net/tun.c); with 128, bursts of small datagrams were lost.
     /// </summary>
-    public const int DefaultQueueLength = 500;
+    public const int DefaultQueueLength = 200;
 
     /// <summary>The longest read: a header, and the longest packet there is.</summary>
     public const int MaxRead = VirtioHeader.Size + 65_535;

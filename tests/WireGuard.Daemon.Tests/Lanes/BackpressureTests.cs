@@ -22,6 +22,7 @@ public sealed unsafe class BackpressureTests : IDisposable
     private readonly List<StreamConnection> _connections = [];
     private readonly Backpressure _backpressure = new();
     private readonly byte[] _frame = new byte[32_000];
+    private bool _hasSeveralPeers;
 
     public BackpressureTests()
     {
@@ -40,17 +41,17 @@ public sealed unsafe class BackpressureTests : IDisposable
     }
 
     [Fact]
-    public void Lane_that_has_sent_nothing_does_not_wait() => Assert.False(_backpressure.MustWait(Lane, Now));
+    public void Lane_that_has_sent_nothing_does_not_wait() => Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
 
     [Fact]
     public void Lane_whose_only_peer_is_congested_waits()
     {
         StreamConnection connection = New();
         Send(connection, Now);
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
-        Assert.True(_backpressure.MustWait(Lane, Now + 1));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now + 1));
     }
 
     [Theory]
@@ -62,7 +63,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         StreamConnection full = New();
         Send(New(), Now);
         Congest(full, Now + sinceMs);
-        Assert.Equal(waits, _backpressure.MustWait(Lane, Now + sinceMs));
+        Assert.Equal(waits, _backpressure.MustWait(Lane, _hasSeveralPeers, Now + sinceMs));
     }
 
     [Fact]
@@ -71,10 +72,10 @@ public sealed unsafe class BackpressureTests : IDisposable
         StreamConnection stalled = New(), moving = New();
         Congest(stalled, Now);
         Congest(moving, Now + 50);
-        Assert.True(_backpressure.MustWait(Lane, Now + Backpressure.PatienceMs));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now + Backpressure.PatienceMs));
         Drain(0);
         Send(stalled, Now + Backpressure.PatienceMs);
-        Assert.False(_backpressure.MustWait(Lane, Now + Backpressure.PatienceMs));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now + Backpressure.PatienceMs));
     }
 
     [Fact]
@@ -93,9 +94,7 @@ public sealed unsafe class BackpressureTests : IDisposable
             }
 
             Congest(connection, nowMs, notes: false);
-            _backpressure.MustWait(Lane, nowMs);
-            _backpressure.HasRead(packets: 0, isEmpty: true);
-            Assert.True(_backpressure.MustWait(Lane, nowMs));
+            Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, nowMs));
         }
     }
 
@@ -106,47 +105,63 @@ public sealed unsafe class BackpressureTests : IDisposable
     {
         StreamConnection connection = New();
         Congest(connection, Now);
-        Assert.Equal(waits, _backpressure.MustWait(Lane, Now + sinceMs));
+        Assert.Equal(waits, _backpressure.MustWait(Lane, _hasSeveralPeers, Now + sinceMs));
         // What is sent on it meanwhile moves nothing.
         Send(connection, Now + sinceMs);
-        Assert.Equal(waits, _backpressure.MustWait(Lane, Now + sinceMs));
+        Assert.Equal(waits, _backpressure.MustWait(Lane, _hasSeveralPeers, Now + sinceMs));
     }
 
     [Fact]
-    public void Pause_is_short_and_then_the_device_is_read_until_it_is_empty()
+    public void Pause_is_short_where_there_are_several_peers_and_then_the_device_is_read_until_it_is_empty()
     {
+        _hasSeveralPeers = true;
         StreamConnection connection = New();
         Assert.Equal(-1, _backpressure.SleepMs);
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
-        Assert.Equal(Backpressure.PauseMs, _backpressure.SleepMs);
-        Assert.True(_backpressure.MustWait(Lane, Now + Backpressure.PauseMs - 1));
-        long nowMs = Now + Backpressure.PauseMs;
-        Assert.False(_backpressure.MustWait(Lane, nowMs));
+        Assert.True(MustWait(Now));
+        Assert.Equal(Backpressure.FirstPauseMs, _backpressure.SleepMs);
+        Assert.True(MustWait(Now + Backpressure.FirstPauseMs - 1));
+        long nowMs = Now + Backpressure.FirstPauseMs;
+        Assert.False(MustWait(nowMs));
         Assert.Equal(-1, _backpressure.SleepMs);
-        Assert.False(_backpressure.MustWait(Lane, nowMs)); // nothing was read yet
-        _backpressure.HasRead(packets: 10, isEmpty: false);
-        Assert.False(_backpressure.MustWait(Lane, nowMs));
-        _backpressure.HasRead(packets: 10, isEmpty: true);
-        Assert.True(_backpressure.MustWait(Lane, nowMs));
-        Assert.True(_backpressure.MustWait(Lane, nowMs + Backpressure.PauseMs - 1));
-        Assert.False(_backpressure.MustWait(Lane, nowMs + Backpressure.PauseMs));
+        Assert.False(MustWait(nowMs)); // nothing was read yet
+        _backpressure.HasRead(packets: 1, isEmpty: false, nowMs);
+        Assert.False(MustWait(nowMs));
+        _backpressure.HasRead(packets: 1, isEmpty: true, nowMs);
+        Assert.True(MustWait(nowMs));
+        Assert.True(MustWait(nowMs + Backpressure.LongestPauseMs - 1));
+        Assert.False(MustWait(nowMs + Backpressure.LongestPauseMs));
     }
 
     [Theory]
-    [InlineData(Backpressure.ManyPackets - 2, Backpressure.PauseMs)]
-    [InlineData(Backpressure.ManyPackets - 1, Backpressure.ShortPauseMs)]
-    public void Pause_is_shorter_after_a_reading_of_many_packets(int packets, int pauseMs)
+    [InlineData(0, 10)]
+    [InlineData(1, 10)]
+    [InlineData(10, 10)]
+    [InlineData(20, 5)]
+    [InlineData(100, 1)]
+    [InlineData(1_000, 1)]
+    public void Pause_is_over_before_half_of_the_devices_queue_is_full(int packetsAMs, int pauseMs)
+    {
+        _hasSeveralPeers = true;
+        Congest(New(), Now);
+        _backpressure.HasRead(packets: 1, isEmpty: true, Now - 20);
+        _backpressure.HasRead(packetsAMs * 15, isEmpty: false, Now - 5);
+        _backpressure.HasRead(packetsAMs * 5, isEmpty: true, Now);
+        Assert.True(MustWait(Now));
+        Assert.Equal(pauseMs, _backpressure.SleepMs);
+        Assert.True(MustWait(Now + pauseMs - 1));
+        Assert.False(MustWait(Now + pauseMs));
+    }
+
+    [Fact]
+    public void Only_peer_is_waited_for_as_long_as_it_moves()
     {
         Congest(New(), Now);
-        for (long nowMs = Now; nowMs < Now + 50; nowMs += 10)
-        {
-            Assert.True(_backpressure.MustWait(Lane, nowMs));
-            Assert.Equal(nowMs == Now ? Backpressure.PauseMs : pauseMs, _backpressure.SleepMs);
-            Assert.False(_backpressure.MustWait(Lane, nowMs + _backpressure.SleepMs));
-            _backpressure.HasRead(packets, isEmpty: false);
-            _backpressure.HasRead(packets: 1, isEmpty: true);
-        }
+        for (int elapsed = 0; elapsed < Backpressure.PatienceMs; elapsed++)
+            Assert.True(MustWait(Now + elapsed));
+        // Another peer is configured: it may have something to send.
+        _hasSeveralPeers = true;
+        Assert.False(MustWait(Now + Backpressure.PatienceMs - 1));
     }
 
     [Fact]
@@ -154,11 +169,11 @@ public sealed unsafe class BackpressureTests : IDisposable
     {
         StreamConnection connection = New();
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         connection.Fail();
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         Send(connection, Now);
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
     }
 
     [Fact]
@@ -168,7 +183,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         Congest(connection, Now);
         for (int i = 0; i < 6; i++)
             Send(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         _pairs[0].CloseFar();
         connection.OnWritable(Owner, Now);
         Assert.True(connection.IsFailed);
@@ -177,7 +192,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         Assert.True(connection.QueuedBytes > SendQueue.Limit / 2);
         Send(connection, Now);
         Assert.False(connection.IsCongested);
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
     }
 
     [Fact]
@@ -185,11 +200,11 @@ public sealed unsafe class BackpressureTests : IDisposable
     {
         StreamConnection connection = New();
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         Assert.False(IsWoken(Lane));
         connection.Shutdown();
         Assert.True(IsWoken(Lane));
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
     }
 
     [Fact]
@@ -198,17 +213,17 @@ public sealed unsafe class BackpressureTests : IDisposable
         StreamConnection[] connections = [.. Enumerable.Range(0, 9).Select(_ => New())];
         foreach (StreamConnection connection in connections[..8])
             Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         Send(connections[8], Now);
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         for (int elapsed = 50; elapsed < Backpressure.RecentMs; elapsed += 50)
         {
             foreach (StreamConnection connection in connections[..8])
                 Move(connection, Now + elapsed);
-            Assert.False(_backpressure.MustWait(Lane, Now + elapsed));
+            Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now + elapsed));
         }
 
-        Assert.True(_backpressure.MustWait(Lane, Now + Backpressure.RecentMs));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now + Backpressure.RecentMs));
     }
 
     [Fact]
@@ -216,7 +231,7 @@ public sealed unsafe class BackpressureTests : IDisposable
     {
         StreamConnection connection = New();
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Lane, Now));
+        Assert.True(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         while (connection.IsCongested)
         {
             Assert.False(IsWoken(Lane));
@@ -227,7 +242,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         Assert.Equal(0, connection.QueuedBytes);
         Assert.True(IsWoken(Lane));
         Assert.False(IsWoken(Owner)); // who looks by itself
-        Assert.False(_backpressure.MustWait(Lane, Now));
+        Assert.False(_backpressure.MustWait(Lane, _hasSeveralPeers, Now));
         Congest(connection, Now);
         Drain(0);
         Assert.False(IsWoken(Lane)); // it did not ask again
@@ -238,10 +253,10 @@ public sealed unsafe class BackpressureTests : IDisposable
     {
         StreamConnection connection = New();
         Congest(connection, Now);
-        Assert.True(_backpressure.MustWait(Owner, Now));
+        Assert.True(_backpressure.MustWait(Owner, _hasSeveralPeers, Now));
         Drain(0);
         Assert.False(IsWoken(Owner));
-        Assert.False(_backpressure.MustWait(Owner, Now));
+        Assert.False(_backpressure.MustWait(Owner, _hasSeveralPeers, Now));
     }
 
     [Fact]
@@ -274,7 +289,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         while (waits < Waits && clock.Elapsed.TotalSeconds < 30)
         {
             Send(connection, Now);
-            if (!_backpressure.MustWait(Lane, Now))
+            if (!_backpressure.MustWait(Lane, _hasSeveralPeers, Now))
                 continue;
             waits++;
             var one = new pollfd { fd = _wakes[Lane], events = POLLIN };
@@ -297,7 +312,7 @@ public sealed unsafe class BackpressureTests : IDisposable
         {
             _backpressure.Sent(connection, Now);
             _backpressure.Sent(other, Now);
-            _backpressure.MustWait(Lane, Now);
+            _backpressure.MustWait(Lane, _hasSeveralPeers, Now);
         }
 
         Congest(connection, Now);
@@ -357,6 +372,8 @@ public sealed unsafe class BackpressureTests : IDisposable
 
         _pairs[index].ReadMessages();
     }
+
+    private bool MustWait(long nowMs) => _backpressure.MustWait(Lane, _hasSeveralPeers, nowMs);
 
     private bool IsWoken(int lane)
     {

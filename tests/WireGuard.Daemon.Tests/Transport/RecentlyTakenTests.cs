@@ -41,11 +41,11 @@ public sealed class RecentlyTakenTests
     }
 
     [Fact]
-    public void No_more_than_4_MiB_may_wait_for_any_socket()
+    public void No_more_than_16_MiB_may_wait_for_any_socket()
     {
         for (int elapsed = 0; elapsed < 3 * Window; elapsed++)
             _taken.Add(int.MaxValue, Now + elapsed);
-        Assert.Equal(4 * 1024 * 1024, SendQueue.LargestLimit);
+        Assert.Equal(16 * 1024 * 1024, SendQueue.LargestLimit);
         Assert.Equal(SendQueue.LargestLimit, _taken.Limit(Now + (3 * Window)));
     }
 }

@@ -38,7 +38,8 @@ Slow_path_flooded_with_datagrams_keeps_its_delay() {
   tunnel tcp4
   shape host enclave
   pings host enclave
-  # Three times what the path takes. The rest is dropped where the peer's queue is full.
+  # Three times what the path takes. The rest is lost where the kernel's queue is full; in the daemon, only while the path stands
+  # still for longer than it waits for one peer.
   loaded host enclave 4 -u -b 60M -l 1200
   at_least "kbit/s" 10000 "$rate"
   at_most "ms of a mean round trip under load" 1500 "$round_trip"
