@@ -286,7 +286,8 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>
-    /// The machine was suspended: its sessions end. Or cloned, or restored: neither its keys nor its connections are its own alone.
+    /// The machine was suspended: its sessions end. Or cloned, or restored: neither its keys nor its connections are its own
+    /// alone.
     /// </summary>
     private void StartAnewIfBroken()
     {

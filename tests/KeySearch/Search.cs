@@ -6,7 +6,8 @@ namespace WireGuard.KeySearch;
 
 /// <summary>
 /// Looks for secrets in memory: any aligned 8 bytes of one; any word of one four times in a row, as a cipher lays its key out
-/// over wide registers; any eight of its digits, as the control socket spells keys; and for private keys of which only the public half is known, by trying whatever looks random.
+/// over wide registers; any eight of its digits, as the control socket spells keys; and for private keys of which only the public
+/// half is known, by trying whatever looks random.
 /// </summary>
 internal static class Search
 {

@@ -3,15 +3,15 @@ using WireGuard.Daemon.Interop;
 namespace WireGuard.Daemon.Lanes;
 
 /// <summary>
-/// Whether this machine is still the one that made its keypairs: it was neither suspended nor restored nor cloned since control last
-/// looked. Another copy of it may be using the same counters, so nothing is sent before control has ended the sessions.
+/// Whether this machine is still the one that made its keypairs: it was neither suspended nor restored nor cloned since control
+/// last looked. Another copy of it may be using the same counters, so nothing is sent before control has ended the sessions.
 /// <para>
-/// Whoever seals asks between sealing and sending. A snapshot taken before that is seen; one taken after it leaves both copies with
-/// the same sealed messages, and what two machines send is then the same bytes, under a nonce used for one plaintext.
+/// Whoever seals asks between sealing and sending. A snapshot taken before that is seen; one taken after it leaves both copies
+/// with the same sealed messages, and what two machines send is then the same bytes, under a nonce used for one plaintext.
 /// </para>
 /// <para>
-/// It is seen at once by the clocks (a suspended machine), by the hypervisor's own word where there is a <see cref="VmClock"/>, and
-/// when somebody says so (<see cref="Declare"/>): control, which hears the kernel's uevent, or a person.
+/// It is seen at once by the clocks (a suspended machine), by the hypervisor's own word where there is a <see cref="VmClock"/>,
+/// and when somebody says so (<see cref="Declare"/>): control, which hears the kernel's uevent, or a person.
 /// </para>
 /// Any thread may ask; control alone accepts.
 /// </summary>

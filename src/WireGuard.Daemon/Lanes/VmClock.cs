@@ -5,16 +5,16 @@ using static WireGuard.Daemon.Interop.Libc;
 namespace WireGuard.Daemon.Lanes;
 
 /// <summary>
-/// A page that the hypervisor writes and everybody may map (drivers/ptp/ptp_vmclock.c): its disruption marker is another one as soon
-/// as this machine runs on from a snapshot, before any of its processors does. Safe to read from any thread.
+/// A page that the hypervisor writes and everybody may map (drivers/ptp/ptp_vmclock.c): its disruption marker is another one as
+/// soon as this machine runs on from a snapshot, before any of its processors does. Safe to read from any thread.
 /// </summary>
 internal sealed unsafe class VmClock : IDisposable
 {
     public const string DevicePath = "/dev/vmclock0";
 
     /// <summary>
-    /// How often the marker is read while it is being changed, which takes the hypervisor nanoseconds. One that never ends must not
-    /// stop the tunnel: the marker as it stands then counts.
+    /// How often the marker is read while it is being changed, which takes the hypervisor nanoseconds. One that never ends must
+    /// not stop the tunnel: the marker as it stands then counts.
     /// </summary>
     private const int MaxReads = 1_000;
 
