@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Daemon;
 
@@ -77,8 +78,29 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending handshake initiation")]
     public static partial void InitiationSent(ILogger log, Peer peer);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Rejected a handshake initiation from {From}")]
-    public static partial void InitiationRejected(ILogger log, EndpointAddress from);
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Rejected a handshake initiation from {From}: it is not made with our public key")]
+    public static partial void InitiationNotForUs(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Rejected a handshake initiation from {From}: no peer has the public key {Key}")]
+    public static partial void InitiatorUnknown(ILogger log, EndpointAddress from, PublicKey key);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Rejected a handshake initiation from {From}: it is not authentic")]
+    public static partial void InitiationNotAuthentic(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - Rejected a handshake initiation from {From}: its timestamp is {Seconds:0.0} s behind the newest: "
+            + "a replay, or the clock there was set back")]
+    public static partial void InitiationOld(ILogger log, Peer peer, EndpointAddress from, double seconds);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - Rejected a handshake initiation from {From}: {Ms} ms after the one before is too soon")]
+    public static partial void InitiationTooSoon(ILogger log, Peer peer, EndpointAddress from, long ms);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received handshake initiation from {From}, sending response")]
     public static partial void ResponseSent(ILogger log, Peer peer, EndpointAddress from);
@@ -139,9 +161,6 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Accepted a connection from {From}")]
     public static partial void ConnectionAccepted(ILogger log, EndpointAddress from);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Refused a connection from {From}: too many have not authenticated")]
-    public static partial void ConnectionRefused(ILogger log, EndpointAddress from);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - One more connection, with {Address}: {Count} now")]
     public static partial void ConnectionJoined(ILogger log, Peer peer, EndpointAddress address, int count);

@@ -7,7 +7,7 @@ namespace WireGuard.Daemon.Control;
 /// <summary>
 /// Dials more connections to a peer of our kind, beside the one it has: only the end that dialled that one, and only while the
 /// peer's HELLO under the current keypair says that it knows what they are. One after the other, so that the peer has them in the
-/// same order and only one of them is a stranger's at a time. The first message on each is a HELLO that joins, and is answered
+/// same order and only one of them is unauthenticated at a time. The first message on each is a HELLO that joins, and is answered
 /// by one: until then nothing else is sent there. Whatever fails concerns that connection alone. Control only.
 /// </summary>
 internal sealed class ExtraStreams

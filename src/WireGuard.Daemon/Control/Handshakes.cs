@@ -123,7 +123,7 @@ internal sealed class Handshakes
         EndpointAddress address = from.Address;
         source = source[..address.CookieSource(source)];
         if (cookies.IsMac2Valid(message, source, _loop.NowMs))
-            return _rateLimiter.TryTake(address.RateSource(), _loop.NowMs);
+            return _rateLimiter.TryTake(address.Source(), _loop.NowMs);
 
         Span<byte> reply = stackalloc byte[CookieReplyMessage.Size];
         uint senderIndex = BinaryPrimitives.ReadUInt32LittleEndian(message[4..]);
@@ -140,22 +140,43 @@ internal sealed class Handshakes
         var responder = new HandshakeResponder(local, _aead, new InitiationMessage(message));
         try
         {
-            if (!responder.TryOpen(out PublicKey initiator)
-                || !_device.Peers.TryGetValue(initiator, out Peer? peer)
-                || !responder.TryAuthenticate(peer.Session.Remote, out Tai64n timestamp)
-                || !peer.Session.TryAccept(timestamp, _loop.NowMs))
+            if (!responder.TryOpen(out PublicKey initiator))
             {
-                Log.InitiationRejected(_log, from.Address);
-                return;
+                Log.InitiationNotForUs(_log, from.Address);
             }
-
-            Respond(ref responder, peer, from);
-            peer.CountReceived(message.Length);
+            else if (!_device.Peers.TryGetValue(initiator, out Peer? peer))
+            {
+                Log.InitiatorUnknown(_log, from.Address, initiator);
+            }
+            else if (!responder.TryAuthenticate(peer.Session.Remote, out Tai64n timestamp))
+            {
+                Log.InitiationNotAuthentic(_log, peer, from.Address);
+            }
+            else if (IsAcceptable(peer, timestamp, from))
+            {
+                Respond(ref responder, peer, from);
+                peer.CountReceived(message.Length);
+            }
         }
         finally
         {
             responder.Dispose();
         }
+    }
+
+    /// <summary>Whether an authentic initiation is new, and not too soon after the last.</summary>
+    private bool IsAcceptable(Peer peer, Tai64n timestamp, Destination from)
+    {
+        Session session = peer.Session;
+        long sinceMs = _loop.NowMs - session.InitiationAcceptedMs;
+        double secondsBehind = session.LatestTimestamp.SecondsSince(timestamp);
+        if (session.TryAccept(timestamp, _loop.NowMs))
+            return true;
+        if (timestamp.IsAfter(session.LatestTimestamp))
+            Log.InitiationTooSoon(_log, peer, from.Address, sinceMs);
+        else
+            Log.InitiationOld(_log, peer, from.Address, secondsBehind);
+        return false;
     }
 
     private void Respond(ref HandshakeResponder responder, Peer peer, Destination from)

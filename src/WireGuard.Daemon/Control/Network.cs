@@ -14,7 +14,7 @@ internal abstract class Network
 
     public abstract bool IsOpen { get; }
 
-    /// <summary>Connections turned away because too many strangers were connected already; 0 with UDP.</summary>
+    /// <summary>Connections closed before anybody authenticated on them, since there were too many such; 0 with UDP.</summary>
     public virtual long RefusedConnections => 0;
 
     /// <summary>Binds, or binds anew: the old sockets stay if the new ones cannot be had.</summary>

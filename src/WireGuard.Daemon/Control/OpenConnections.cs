@@ -1,19 +1,21 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// Every connection that is open, whoever's it is: each gets a number, a lane that owns it, and while it is a stranger's a place
-/// among those. Control only; lanes find a connection by its number.
+/// Every connection that is open, whoever's it is: each gets a number, a lane that owns it, and while nobody has authenticated on
+/// it a place among those. Control only; lanes find a connection by its number.
 /// </summary>
 internal sealed class OpenConnections
 {
     /// <summary>How long a connection whose socket takes nothing is believed in.</summary>
     private const int StallMs = 10_000;
+
+    /// <summary>How many go at once when descriptors have run out.</summary>
+    private const int RoomToMake = 16;
 
     private readonly ControlLoop _loop;
     private readonly ControlInbox _inbox;
@@ -22,15 +24,29 @@ internal sealed class OpenConnections
     private readonly ILogger _log;
     private readonly int[] _laneWakes;
     private readonly LaneShares _shares;
-    private readonly Strangers _strangers = new();
+    private readonly UnauthenticatedConnections _unauthenticated = new();
+    private readonly Action<StreamConnection, string> _close;
     private ulong _nextId = LaneEvents.FirstStream;
 
-    public OpenConnections(ControlLoop loop, ControlInbox inbox, IReadOnlyList<Lane> lanes, Published published, ILogger log)
+    /// <param name="loop">The control loop.</param>
+    /// <param name="inbox">Where news of connections goes.</param>
+    /// <param name="lanes">To own them.</param>
+    /// <param name="published">Where lanes find them.</param>
+    /// <param name="close">Closes a connection, for that reason.</param>
+    /// <param name="log">Of the daemon.</param>
+    public OpenConnections(
+        ControlLoop loop,
+        ControlInbox inbox,
+        IReadOnlyList<Lane> lanes,
+        Published published,
+        Action<StreamConnection, string> close,
+        ILogger log)
     {
         _loop = loop;
         _inbox = inbox;
         _lanes = lanes;
         _published = published;
+        _close = close;
         _log = log;
         _laneWakes = [.. lanes.Select(lane => lane.WakeFd)];
         _shares = new LaneShares(lanes.Count);
@@ -39,23 +55,31 @@ internal sealed class OpenConnections
     /// <summary>Some may be ended while they are gone through.</summary>
     public IEnumerable<StreamConnection> All => _published.Connections.Select(entry => entry.Value);
 
-    /// <summary>Connections that were turned away, because too many strangers had one.</summary>
-    public long Refused => _strangers.Refused;
+    /// <summary>Connections that were closed before anybody authenticated on them, since there were too many such.</summary>
+    public long Refused { get; private set; }
 
     public bool Contains(StreamConnection connection) => _published.Connections.ContainsKey(connection.Id);
 
-    /// <summary>Somebody called. The socket is closed if there are too many of whom nobody knows who they are.</summary>
+    /// <summary>Somebody called. If there are too many of whom nobody knows who they are, another goes.</summary>
     public void Accept(int fd, EndpointAddress from)
     {
-        if (!_strangers.TryAdmit(from))
-        {
-            Log.ConnectionRefused(_log, from);
-            Sys.Close(fd);
-            return;
-        }
-
         Log.ConnectionAccepted(_log, from);
-        Begin(fd, from, _shares.Take([]), dialedFor: null).IsStranger = true;
+        _unauthenticated.Add(Begin(fd, from, _shares.Take([]), dialedFor: null));
+        CloseSurplus();
+    }
+
+    /// <summary>Closes what is too much of connections on which nobody has authenticated.</summary>
+    public void CloseSurplus()
+    {
+        while (_unauthenticated.Surplus(_loop.NowMs) is { } surplus)
+            Refuse(surplus);
+    }
+
+    /// <summary>Descriptors have run out: some go on which nobody has authenticated, so that others can come in.</summary>
+    public void MakeRoom()
+    {
+        for (int i = 0; i < RoomToMake && _unauthenticated.Least() is { } least; i++)
+            Refuse(least);
     }
 
     /// <summary>The socket is connected to the peer's endpoint.</summary>
@@ -66,13 +90,8 @@ internal sealed class OpenConnections
         return Begin(fd, endpoint, _shares.Take([.. PeerStreams.Used(peer)]), peer);
     }
 
-    /// <summary>The one at the far end is known, or gone.</summary>
-    public void ForgetStranger(StreamConnection connection)
-    {
-        if (connection.IsStranger)
-            _strangers.Forget(connection.Address);
-        connection.IsStranger = false;
-    }
+    /// <summary>Somebody has authenticated on it.</summary>
+    public void NoteAuthenticated(StreamConnection connection) => _unauthenticated.Remove(connection);
 
     /// <summary>Shuts the connection down. Lanes may hold it until it has been retired.</summary>
     /// <returns>False if it had ended before.</returns>
@@ -82,7 +101,7 @@ internal sealed class OpenConnections
             return false;
         Log.ConnectionClosed(_log, connection.Address, reason);
         connection.Shutdown();
-        ForgetStranger(connection);
+        _unauthenticated.Remove(connection);
         _shares.GiveBack(connection.Lane);
         return true;
     }
@@ -90,11 +109,17 @@ internal sealed class OpenConnections
     /// <summary>Why a connection is not to be kept any longer; null if it may stay.</summary>
     public string? Overdue(StreamConnection connection)
     {
-        if (connection.Peer is null && _loop.NowMs - connection.SinceMs >= Strangers.PatienceMs)
+        if (connection.Peer is null && _loop.NowMs - connection.SinceMs >= UnauthenticatedConnections.PatienceMs)
             return "nobody has authenticated on it";
         return connection.IsStalled(_loop.NowMs, StallMs)
             ? string.Create(CultureInfo.InvariantCulture, $"nothing has moved for {StallMs / 1000} s")
             : null;
+    }
+
+    private void Refuse(StreamConnection connection)
+    {
+        Refused++;
+        _close(connection, "newer ones need its place");
     }
 
     private StreamConnection Begin(int fd, EndpointAddress address, int lane, Peer? dialedFor)

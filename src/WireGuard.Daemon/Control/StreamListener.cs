@@ -20,15 +20,18 @@ internal sealed class StreamListener
 
     private readonly ControlLoop _loop;
     private readonly Action<int, EndpointAddress> _onAccepted;
+    private readonly Action _onShortage;
     private readonly List<(int Fd, ulong Watch)> _sockets = [];
     private readonly Deadline _resume;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="onAccepted">Is given each connection and its far end.</param>
-    public StreamListener(ControlLoop loop, Action<int, EndpointAddress> onAccepted)
+    /// <param name="onShortage">Called when there is no descriptor for one more: some may be given up for it.</param>
+    public StreamListener(ControlLoop loop, Action<int, EndpointAddress> onAccepted, Action onShortage)
     {
         _loop = loop;
         _onAccepted = onAccepted;
+        _onShortage = onShortage;
         _resume = new Deadline(Resume);
     }
 
@@ -141,6 +144,7 @@ internal sealed class StreamListener
             int fd = Sys.Accept(listener, address, out int length);
             if (Errno.IsShortage(fd))
             {
+                _onShortage();
                 Pause(listener);
                 return;
             }

@@ -6,13 +6,13 @@ using WireGuard.Protocol.Noise;
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
-/// The tunnel over streams (VSOCK or TCP). A connection begins as a stranger's; the first authentic message on it makes it a
+/// The tunnel over streams (VSOCK or TCP). A connection begins unauthenticated; the first authentic message on it makes it a
 /// peer's. Where the peer's newest message came in is where we send; its configured endpoint is where we dial when there is no
 /// such connection and something to send. Which of a peer's connections are used is in <see cref="PeerStreams"/>, how a peer of
 /// our kind comes by several in <see cref="ExtraStreams"/>. Control only.
 /// <code>
-/// accepted / dialled --> stranger --authentic message--> the peer's --superseded--> closed
-///                           `--10 s--> closed               `--broken, stalled, silent--> closed, dialled again on demand
+/// accepted / dialled --> unauthenticated --authentic message--> the peer's --superseded--> closed
+///                           `--10 s, newer ones--> closed          `--broken, stalled, silent--> closed, dialled again on demand
 /// </code>
 /// </summary>
 internal sealed class StreamNetwork : Network
@@ -45,8 +45,8 @@ internal sealed class StreamNetwork : Network
         _loop = loop;
         _grace = grace;
         _log = log;
-        _connections = new OpenConnections(loop, inbox, lanes, published, log);
-        _listener = new StreamListener(loop, _connections.Accept);
+        _connections = new OpenConnections(loop, inbox, lanes, published, (connection, reason) => Close(connection, reason), log);
+        _listener = new StreamListener(loop, _connections.Accept, _connections.MakeRoom);
         _hellos = hellos;
         _sources = new StreamSources(routes);
         _streams = new PeerStreams(lanes.Count, log) { LocalKey = () => LocalKey!() };
@@ -254,6 +254,7 @@ internal sealed class StreamNetwork : Network
     /// </summary>
     public void Sweep()
     {
+        _connections.CloseSurplus();
         foreach (StreamConnection connection in _connections.All)
         {
             if (_connections.Overdue(connection) is { } reason)
@@ -308,7 +309,7 @@ internal sealed class StreamNetwork : Network
     /// <summary>The peer has authenticated on it for the first time.</summary>
     private void Welcome(StreamConnection connection, Peer peer)
     {
-        _connections.ForgetStranger(connection);
+        _connections.NoteAuthenticated(connection);
         _dialer.Succeeded(connection);
         _extras.Succeeded(connection);
         // Its dialler sends nothing more on it before it has an answer; which is to be the first that comes.
@@ -379,8 +380,8 @@ internal sealed class StreamNetwork : Network
     }
 
     /// <summary>
-    /// The peer is reached on another connection. What we have dialled meanwhile, and not called it on, it would keep as a
-    /// stranger's.
+    /// The peer is reached on another connection. What we have dialled meanwhile, and not called it on, it would keep without
+    /// knowing whose it is.
     /// </summary>
     private void CloseUncalled(Peer peer)
     {

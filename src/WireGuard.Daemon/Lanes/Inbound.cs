@@ -110,7 +110,10 @@ internal sealed unsafe class Inbound : IDisposable
             case MessageType.Initiation when message.Length == InitiationMessage.Size:
             case MessageType.Response when message.Length == ResponseMessage.Size:
                 if (snapshot.MacKeys?.IsMac1Valid(message) == true)
+                {
+                    origin.Connection?.NoteCalled(nowMs);
                     PostHandshake(message, origin);
+                }
                 else
                     _counters.Count(DropReason.NotAMessage);
                 break;

@@ -13,8 +13,10 @@ internal readonly partial struct EndpointAddress
     public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeId);
 
     /// <summary>
-    /// Whoever is counted as one source when handshakes are rationed: an IPv4 address, an IPv6 /64 (one customer has that many at
-    /// least), a CID. The kind goes into the lowest bits, which none of them uses.
+    /// Whoever counts as one source wherever unauthenticated bytes are bounded: an IPv4 address, an IPv6 /64 (one customer has
+    /// that many at least), a CID. Link-local addresses are one source a link. Below the 64 bits of the prefix stand the scope
+    /// and the kind.
     /// </summary>
-    public UInt128 RateSource() => (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (uint)Kind;
+    public UInt128 Source() =>
+        (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (UInt128)_scopeId << 32 | (uint)Kind;
 }

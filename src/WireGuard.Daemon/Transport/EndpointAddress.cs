@@ -116,7 +116,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
 
-    // HashCode is seeded anew in each process, so that strangers cannot choose addresses that collide.
+    // HashCode is seeded anew in each process, so that nobody can choose addresses that collide.
     public override int GetHashCode() => HashCode.Combine((ulong)(_host >> 64), (ulong)_host, _port, _scopeId, Kind);
 
     private static InvalidOperationException NoAddress() => new("The default value is no address.");

@@ -23,6 +23,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     private volatile bool _isJoined;
     private volatile bool _takesShortChecksums;
     private long _heardMs;
+    private long _calledMs;
 
     /// <param name="fd">A connected, non-blocking socket; owned from now on.</param>
     /// <param name="id">Never used twice; what its lane's epoll calls it (<see cref="Lanes.LaneEvents"/>).</param>
@@ -80,6 +81,11 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     /// </summary>
     public long HeardMs => Volatile.Read(ref _heardMs);
 
+    /// <summary>
+    /// When a handshake message with a valid mac1 last came in on it, in ms of boot time; 0 for never. Written by its owner lane.
+    /// </summary>
+    public long CalledMs => Volatile.Read(ref _calledMs);
+
     /// <summary>The lane that owns it, by its index.</summary>
     public int Lane { get; init; }
 
@@ -91,9 +97,6 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     /// <summary>The peer whose endpoint was dialled for it; null if it was accepted. Control only.</summary>
     public Peer? DialedFor { get; init; }
-
-    /// <summary>Whether it counts among those on which nobody has authenticated. Control only.</summary>
-    public bool IsStranger { get; set; }
 
     public bool IsFailed => Volatile.Read(ref _isFailed) != 0;
 
@@ -158,6 +161,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
     public void NoteTakesShortChecksums() => _takesShortChecksums = true;
+
+    /// <summary>Notes that whoever is at the far end knows our public key. Owner lane only.</summary>
+    public void NoteCalled(long nowMs) => Volatile.Write(ref _calledMs, nowMs);
 
     /// <summary>
     /// Receives behind what the last call left over. Owner lane only.

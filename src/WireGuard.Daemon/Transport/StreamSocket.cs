@@ -7,7 +7,10 @@ namespace WireGuard.Daemon.Transport;
 /// <summary>Opening VSOCK and TCP sockets, and setting them up. All are non-blocking.</summary>
 internal static unsafe class StreamSocket
 {
-    private const int Backlog = 128;
+    /// <summary>
+    /// What comes in a second when many come, in case control is busy for so long; the system may allow less (somaxconn).
+    /// </summary>
+    private const int Backlog = 1024;
 
     // A peer that vanishes is noticed after about 20 s: keepalives ask from the 15th on, and TCP_USER_TIMEOUT bounds the wait for
     // them as it does for data (tcp(7)).

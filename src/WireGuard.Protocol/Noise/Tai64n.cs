@@ -4,8 +4,8 @@ namespace WireGuard.Protocol.Noise;
 
 /// <summary>
 /// The timestamp of a handshake initiation (section 5.1 of the WireGuard paper): TAI64N, https://cr.yp.to/libtai/tai64.html.
-/// On the wire 12 bytes: u64 BE seconds, 2^62 + 10 at the Unix epoch | u32 BE nanoseconds. A stranger's bytes may be any;
-/// they only ever get compared.
+/// On the wire 12 bytes: u64 BE seconds, 2^62 + 10 at the Unix epoch | u32 BE nanoseconds. An unauthenticated sender's bytes
+/// may be any; they only ever get compared.
 /// </summary>
 public readonly record struct Tai64n
 {
@@ -48,6 +48,10 @@ public readonly record struct Tai64n
     /// <summary>Whether this is later: the order of the 12 bytes.</summary>
     public bool IsAfter(Tai64n other) =>
         _seconds != other._seconds ? _seconds > other._seconds : _nanoseconds > other._nanoseconds;
+
+    /// <summary>How many seconds this is later than another, which may be any: for people to read.</summary>
+    public double SecondsSince(Tai64n earlier) =>
+        (double)((Int128)_seconds - earlier._seconds) + (((double)_nanoseconds - earlier._nanoseconds) / NanosecondsPerSecond);
 
     /// <summary>Writes the 12 bytes of the wire.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is room for fewer than 12 bytes.</exception>

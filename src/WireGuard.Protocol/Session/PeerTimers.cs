@@ -33,6 +33,7 @@ public sealed class PeerTimers
     private long _jitterMs = NewJitter();
     private int _attempts;
     private int _persistentKeepaliveMs;
+    private bool _hasTakenCookie;
 
     /// <summary>What lanes note for these timers.</summary>
     public Activity Activity { get; } = new();
@@ -46,7 +47,9 @@ public sealed class PeerTimers
     /// <summary>When the last initiation, or response, was sent; <see cref="long.MinValue"/> if none was.</summary>
     public long HandshakeSentMs => _handshakeSentAt;
 
-    /// <summary>Whether nothing at all has come back for the last initiation: a cookie would be something.</summary>
+    /// <summary>
+    /// Whether nothing has come back for the last initiation that speaks for the peer: see <see cref="CookieReceived"/>.
+    /// </summary>
     public bool IsInitiationUnanswered { get; private set; }
 
     /// <summary>Sets the persistent keepalive.</summary>
@@ -92,8 +95,18 @@ public sealed class PeerTimers
     /// <summary>A response was sent.</summary>
     public void ResponseSent(long nowMs) => HandshakeSent(nowMs);
 
-    /// <summary>The peer is under load and gave us a cookie: it is there, and the retransmission will carry the cookie.</summary>
-    public void CookieReceived() => IsInitiationUnanswered = false;
+    /// <summary>
+    /// The peer is under load and gave us a cookie: the retransmission will carry it, and is to find the way still there. This
+    /// holds for the first cookie of an attempt alone. Whoever sees our initiations and knows the peer's public key can make
+    /// cookies too, and must not have us keep to a dead connection for ever.
+    /// </summary>
+    public void CookieReceived()
+    {
+        if (_hasTakenCookie)
+            return;
+        _hasTakenCookie = true;
+        IsInitiationUnanswered = false;
+    }
 
     /// <summary>A keypair was derived.</summary>
     public void KeypairDerived(long nowMs) => _zeroKeysAt = nowMs + (3 * Limits.RejectAfterTimeMs);
@@ -105,6 +118,7 @@ public sealed class PeerTimers
         _retransmitAt = Never;
         _dropStagedAt = Never;
         _attempts = 0;
+        _hasTakenCookie = false;
     }
 
     /// <summary>
@@ -115,6 +129,7 @@ public sealed class PeerTimers
     public bool AllowInitiation(long nowMs)
     {
         IsInitiationUnanswered = false;
+        _hasTakenCookie = false;
         _initiateFrom = _initiationSentAt == long.MinValue
             ? nowMs
             : Math.Max(nowMs, _initiationSentAt + Limits.InitiationSpacingMs);
@@ -130,6 +145,7 @@ public sealed class PeerTimers
         _dropStagedAt = Never;
         _zeroKeysAt = Never;
         _attempts = 0;
+        _hasTakenCookie = false;
         _initiateFrom = long.MinValue;
         Activity.HandshakeBegan();
         Activity.KeepaliveDue();
@@ -216,6 +232,7 @@ public sealed class PeerTimers
         if (_attempts >= Limits.MaxHandshakeAttempts)
         {
             _attempts = 0;
+            _hasTakenCookie = false;
             if (_zeroKeysAt == Never)
                 _zeroKeysAt = nowMs + (3 * Limits.RejectAfterTimeMs);
             return SessionAction.AbandonHandshake;

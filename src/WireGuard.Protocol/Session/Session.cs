@@ -38,6 +38,12 @@ public sealed class Session : IDisposable
     /// <summary>The index that our initiation in flight was given; 0 when none waits.</summary>
     public uint HandshakeIndex => _initiator.LocalIndex;
 
+    /// <summary>When an initiation was last accepted, in ms of boot time; <see cref="long.MinValue"/> if none was.</summary>
+    public long InitiationAcceptedMs => _initiationAcceptedMs;
+
+    /// <summary>The newest timestamp that was accepted.</summary>
+    public Tai64n LatestTimestamp => _latestTimestamp;
+
     /// <summary>Writes an initiation, macs and all, and starts its timer.</summary>
     /// <param name="local">Our static private key.</param>
     /// <param name="localIndex">A fresh receiver index. The one before it (<see cref="HandshakeIndex"/>) is then free.</param>

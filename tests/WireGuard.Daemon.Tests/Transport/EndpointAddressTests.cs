@@ -178,6 +178,24 @@ public sealed class EndpointAddressTests
     }
 
     [Fact]
+    public void Source_is_an_IPv4_address_an_IPv6_network_of_64_bits_or_a_CID_whatever_the_port()
+    {
+        UInt128 network = (UInt128)0x20010DB800010002 << 64;
+        Assert.Equal(EndpointAddress.IPv6(network | 1, 1).Source(), EndpointAddress.IPv6(network | ulong.MaxValue, 2).Source());
+        UInt128 next = network + (UInt128.One << 64);
+        Assert.NotEqual(EndpointAddress.IPv6(network | 1, 1).Source(), EndpointAddress.IPv6(next | 1, 1).Source());
+        Assert.Equal(EndpointAddress.IPv4(1, 1).Source(), EndpointAddress.IPv4(1, 2).Source());
+        Assert.NotEqual(EndpointAddress.IPv4(1, 1).Source(), EndpointAddress.IPv4(2, 1).Source());
+        Assert.Equal(EndpointAddress.Vsock(6, 1).Source(), EndpointAddress.Vsock(6, 1 << 20).Source());
+        Assert.NotEqual(EndpointAddress.Vsock(6, 1).Source(), EndpointAddress.Vsock(7, 1).Source());
+        Assert.NotEqual(EndpointAddress.Vsock(6, 1).Source(), EndpointAddress.IPv4(6, 1).Source());
+        // Whoever is on another link.
+        UInt128 linkLocal = (UInt128)0xFE80 << 112;
+        Assert.Equal(EndpointAddress.IPv6(linkLocal | 1, 1, 3).Source(), EndpointAddress.IPv6(linkLocal | 2, 1, 3).Source());
+        Assert.NotEqual(EndpointAddress.IPv6(linkLocal | 1, 1, 3).Source(), EndpointAddress.IPv6(linkLocal | 1, 1, 4).Source());
+    }
+
+    [Fact]
     public void The_default_value_is_no_address()
     {
         EndpointAddress none = default;

@@ -108,4 +108,22 @@ public sealed class Tai64nTests
         stamp.CopyTo(bytes);
         return Convert.ToHexString(bytes);
     }
+
+    [Theory]
+    [InlineData(100, 500_000_000, 40, 0, 60.5)]
+    [InlineData(40, 0, 100, 500_000_000, -60.5)]
+    [InlineData(0, 0, 0, 0, 0)]
+    public void Seconds_between_two_are_told(long seconds, uint nanoseconds, long before, uint nanosecondsBefore, double expected)
+    {
+        var earlier = Tai64n.FromUnixTime(before, nanosecondsBefore);
+        Assert.Equal(expected, Tai64n.FromUnixTime(seconds, nanoseconds).SecondsSince(earlier), 0.02);
+    }
+
+    [Fact]
+    public void Seconds_between_the_farthest_two_are_told_too()
+    {
+        var last = new Tai64n(Convert.FromHexString("ffffffffffffffffffffffff"));
+        Assert.Equal(18446744073709551615.0, last.SecondsSince(default), 1e5);
+        Assert.Equal(-18446744073709551615.0, default(Tai64n).SecondsSince(last), 1e5);
+    }
 }

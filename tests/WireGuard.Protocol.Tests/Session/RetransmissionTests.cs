@@ -143,6 +143,43 @@ public sealed class RetransmissionTests
         Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
     }
 
+    [Fact]
+    public void First_cookie_of_an_attempt_spares_one_retry_and_a_later_one_is_no_sign_of_life()
+    {
+        _timers.InitiationSent(Now);
+        _timers.CookieReceived();
+        Assert.False(_timers.IsInitiationUnanswered);
+        for (int retry = 1; retry <= 5; retry++)
+        {
+            _timers.InitiationSent(Now + (retry * 5_000));
+            _timers.CookieReceived(); // which anybody can make who sees the initiation
+            Assert.True(_timers.IsInitiationUnanswered, $"retry {retry}");
+        }
+    }
+
+    [Fact]
+    public void Cookie_counts_again_after_a_handshake_on_a_new_connection_and_in_a_new_attempt()
+    {
+        foreach (Action end in (Action[])[
+            _timers.HandshakeComplete, () => _timers.AllowInitiation(Now), _timers.Stop, () => GiveUp(_timers)])
+        {
+            _timers.InitiationSent(Now);
+            _timers.CookieReceived();
+            end();
+            _timers.InitiationSent(Now);
+            Assert.True(_timers.IsInitiationUnanswered);
+            _timers.CookieReceived();
+            Assert.False(_timers.IsInitiationUnanswered);
+            _timers.Stop();
+        }
+    }
+
+    private static void GiveUp(PeerTimers timers)
+    {
+        long now = Retry(timers, Now, 18);
+        Assert.Equal(SessionAction.AbandonHandshake, timers.Poll(timers.NextDeadline(now)));
+    }
+
     /// <summary>Sends initiations that are not answered.</summary>
     internal static long Retry(PeerTimers timers, long now, int times)
     {

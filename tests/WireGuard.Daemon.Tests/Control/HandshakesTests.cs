@@ -1,0 +1,128 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Daemon.Control;
+using WireGuard.Daemon.Interop;
+using WireGuard.Daemon.Lanes;
+using WireGuard.Daemon.Transport;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Session;
+
+namespace WireGuard.Daemon.Tests.Control;
+
+/// <summary>
+/// What control does with the handshake messages of others. The clock is the control loop's, which does not turn here.
+/// </summary>
+public sealed class HandshakesTests : IDisposable
+{
+    private static readonly EndpointAddress s_from = EndpointAddress.IPv4(0xC0000202, 51820);
+
+    private readonly PrivateKey _far = PrivateKey.Generate();
+    private readonly ControlLoop _loop = new();
+    private readonly ControlInbox _inbox = new();
+    private readonly Aead _aead = new();
+    private readonly Device _device = new(new Published(), new GracePeriod([]), () => { });
+    private readonly RecordedLog _log = new();
+    private readonly Handshakes _handshakes;
+    private readonly Session _farSession;
+    private readonly Peer _peer;
+    private uint _lastIndex;
+
+    public HandshakesTests()
+    {
+        var local = PrivateKey.Generate();
+        _device.SetPrivateKey(local);
+        _peer = _device.Add(_far.PublicKey);
+        _farSession = new Session(local.PublicKey, _far, _ => { });
+        _handshakes = new Handshakes(_device, new NoNetwork(), _loop, _inbox, _aead, _log)
+        {
+            OnComplete = _ => { },
+            OnAnswered = _ => { },
+        };
+    }
+
+    public void Dispose()
+    {
+        _farSession.Dispose();
+        _far.Dispose();
+        _device.Dispose();
+        _aead.Dispose();
+        _inbox.Dispose();
+        _loop.Dispose();
+    }
+
+    [Fact]
+    public void Initiation_of_nobody_we_know_is_rejected_by_its_key()
+    {
+        byte[] initiation = Initiate(100);
+        _device.Remove(_peer);
+        Assert.Equal(
+            $"Rejected a handshake initiation from 192.0.2.2:51820: no peer has the public key {_far.PublicKey}",
+            Take(initiation));
+    }
+
+    [Fact]
+    public void Initiation_for_another_key_is_rejected_as_such()
+    {
+        byte[] initiation = Initiate(100);
+        initiation[40] ^= 1; // encrypted static
+        Assert.Equal(
+            "Rejected a handshake initiation from 192.0.2.2:51820: it is not made with our public key", Take(initiation));
+    }
+
+    [Fact]
+    public void Initiation_that_only_claims_to_be_a_peers_is_rejected_as_such()
+    {
+        byte[] initiation = Initiate(100);
+        initiation[90] ^= 1; // encrypted timestamp
+        Assert.Equal($"{_peer} - Rejected a handshake initiation from 192.0.2.2:51820: it is not authentic", Take(initiation));
+    }
+
+    [Fact]
+    public void Initiation_with_an_old_timestamp_says_how_far_behind_its_clock_is()
+    {
+        Take(Initiate(10_000));
+        Assert.Equal(
+            $"{_peer} - Rejected a handshake initiation from 192.0.2.2:51820: its timestamp is 3600.0 s behind the newest: "
+            + "a replay, or the clock there was set back",
+            Take(Initiate(6_400)));
+    }
+
+    [Fact]
+    public void Initiation_right_after_another_says_that_it_is_too_soon()
+    {
+        Take(Initiate(100));
+        Assert.Equal(
+            $"{_peer} - Rejected a handshake initiation from 192.0.2.2:51820: 0 ms after the one before is too soon",
+            Take(Initiate(101)));
+    }
+
+    private byte[] Initiate(long seconds)
+    {
+        byte[] message = new byte[InitiationMessage.Size];
+        Assert.True(_farSession.TryWriteInitiation(
+            _far, ++_lastIndex, Tai64n.FromUnixTime(1_700_000_000 + seconds, 0), _aead, _loop.NowMs, message));
+        return message;
+    }
+
+    /// <summary>The line that is logged of a message.</summary>
+    private string Take(byte[] message)
+    {
+        Assert.True(_inbox.TryPostHandshake(message, new UdpDestination(s_from)));
+        _handshakes.TakeAll();
+        return _log.Lines[^1];
+    }
+
+    private sealed class RecordedLog : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add(formatter(state, exception));
+    }
+}

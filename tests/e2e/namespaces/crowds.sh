@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# Crowds of unauthenticated connections, which say nothing, while a peer that knows the way loses its link and comes back. The host
+# does not know where its peers are: they have to get in.
+
+A_process_on_the_peers_own_machine_that_holds_24_connections_does_not_keep_it_out() {
+  callers tcp4 enclave
+  crowd enclave hold 24 60 "${outer4[host/enclave]}"
+  comes_back_within_a_second enclave
+}
+
+A_thousand_connections_a_second_from_the_peers_own_address_do_not_keep_it_out() {
+  callers tcp4 enclave
+  crowd enclave rate 1000 60 "${outer4[host/enclave]}"
+  comes_back_within_a_second enclave
+}
+
+Twenty_addresses_of_one_network_keep_nobody_out() {
+  callers tcp6 enclave third
+  local i
+  for i in {20..39}; do ip -n "third-$$" address add "2001:db8:2::$i/64" dev to-host nodad; done
+  crowd third hold 400 60 "${outer6[host/third]}" 2001:db8:2::{20..39}
+  comes_back_within_a_second enclave
+  # Nor each other, nor who has an address among theirs.
+  comes_back_within_a_second third
+}
+
+A_thousand_connections_a_second_from_many_networks_keep_nobody_out() {
+  callers tcp6 enclave third
+  local i
+  for i in {1..300}; do echo "address add 2001:db8:1000:$i::1/64 dev to-host nodad"; done | ip -n "third-$$" -batch -
+  ip -n "host-$$" -6 route add 2001:db8:1000::/48 via "${outer6[third/host]}"
+  crowd third rate 1000 60 "${outer6[host/third]}" $(printf '2001:db8:1000:%d::1 ' {1..300})
+  comes_back_within_a_second enclave
+}
+
+# The third machine reaches the host through the enclave, whose address it has there, and 100 ms later each way.
+A_caller_with_200_ms_of_round_trip_behind_the_address_of_a_crowd_gets_in() {
+  new_machines host enclave third
+  wire host enclave
+  wire enclave third
+  start host tcp4
+  start third tcp4
+  configure host
+  configure third
+  introduce host third
+  enter enclave "$e2e/delay.pl" 9999 "${outer4[host/enclave]}" "${port[host]}" 100 &
+  wait_for 5 listens enclave 9999 || fail "no relay"
+  at third wg set wg0 peer "${public[host]}" allowed-ips "${inner[host]}/32" endpoint "${outer4[enclave/third]}:9999"
+  pings third host
+  crowd enclave rate 1000 60 "${outer4[host/enclave]}"
+  comes_back_within_a_second third 200
+}
+
+callers() { # NETWORK MACHINE...
+  local network=$1 machine
+  shift
+  new_machines host "$@"
+  start host "$network"
+  configure host
+  for machine; do
+    wire host "$machine"
+    start "$machine" "$network"
+    configure "$machine"
+    introduce host "$machine"
+    introduce "$machine" host "$network"
+    pings "$machine" host
+  done
+}
+
+crowd() { # MACHINE KIND NUMBER SECONDS ADDRESS [SOURCE...]
+  local machine=$1 address=$5
+  enter "$machine" "$e2e/crowd.pl" "${@:2:3}" "$address" "${port[host]}" "${@:6}" >"$work/crowd" &
+  crowd=$!
+  wait_for 5 [ -s "$work/crowd" ] || fail "no crowd"
+}
+
+# A packet waits for its session, so one ping says when that has come about, and one round trip more.
+comes_back_within_a_second() { # MACHINE [MS OF ITS ROUND TRIP]
+  local i ms slowest=0
+  for i in {1..5}; do
+    ip -n "$1-$$" link set wg0 down
+    sleep 0.3
+    ip -n "$1-$$" link set wg0 up
+    at "$1" ping -n -c 1 -W 10 "${inner[host]}" >"$work/ping" || fail "$1 did not get in within 10 s"
+    ms=$(sed -n 's/.* time=\([0-9]*\).*/\1/p' "$work/ping")
+    slowest=$((ms > slowest ? ms : slowest))
+  done
+  is_gone "$crowd" && fail "the crowd has left"
+  at_least "connections of the crowd" 24 "$(tail -n 1 "$work/crowd")"
+  at_most "ms until $1 was back" $((1000 + ${2:-0})) "$slowest"
+  note "$1 is back after at most $slowest ms; $(tail -n 1 "$work/crowd") connections made"
+}
