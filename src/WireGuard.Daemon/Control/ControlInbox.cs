@@ -8,23 +8,22 @@ namespace WireGuard.Daemon.Control;
 
 /// <summary>
 /// All that lanes tell the control thread. It is bounded: a peer or a connection stands in its queue once, whatever signals
-/// it gathers; handshake messages, which strangers can cause, have <see cref="MaxHandshakes"/> places, and what comes beyond them
-/// is dropped.
+/// it gathers. Handshake messages, which anybody can cause, have <see cref="HandshakeQueue"/>'s places over UDP, and two of each
+/// connection's own over streams; what comes beyond them is dropped.
 /// </summary>
 internal sealed class ControlInbox : IDisposable
 {
-    public const int MaxHandshakes = 256;
-
-    /// <summary>With this many waiting we are under load (an eighth of the places, as in wireguard-go).</summary>
-    public const int HandshakesUnderLoad = MaxHandshakes / 8;
+    /// <summary>
+    /// With this many handshake messages waiting we are under load (an eighth of the queue's places, as in wireguard-go).
+    /// </summary>
+    public const int HandshakesUnderLoad = HandshakeQueue.Max / 8;
 
     private readonly ConcurrentQueue<Peer> _peers = new();
     private readonly ConcurrentQueue<StreamConnection> _connections = new();
-    private readonly Lock _handshakesGate = new();
-    private readonly Handshake[] _handshakes = new Handshake[MaxHandshakes];
-    private readonly byte[] _handshakeBytes = new byte[MaxHandshakes * InitiationMessage.Size];
-    private int _firstHandshake;
-    private int _handshakeCount;
+    private readonly ConcurrentQueue<StreamConnection> _callers = new();
+    private readonly HandshakeQueue _handshakes = new();
+    private int _connectionHandshakes;
+    private long _underLoadUntilMs = long.MinValue;
     private int _isSignalled;
     private volatile bool _isTunGone;
     private volatile bool _isUnsegmentedRefused;
@@ -44,17 +43,8 @@ internal sealed class ControlInbox : IDisposable
     /// <summary>Why a lane has ended by itself; null while all are well.</summary>
     public Exception? Failure => _failure;
 
-    public int HandshakesWaiting
-    {
-        get
-        {
-            lock (_handshakesGate)
-                return _handshakeCount;
-        }
-    }
-
-    /// <summary>Whether there is a place now; another lane may take it.</summary>
-    public bool HasRoomForHandshake => HandshakesWaiting < MaxHandshakes;
+    /// <summary>Handshake messages that wait, in datagrams and on connections.</summary>
+    public int HandshakesWaiting => _handshakes.Count + Volatile.Read(ref _connectionHandshakes);
 
     public void Post(Peer peer, PeerSignals signal)
     {
@@ -71,21 +61,59 @@ internal sealed class ControlInbox : IDisposable
         Wake();
     }
 
-    /// <summary>Queues a copy of a handshake message.</summary>
+    /// <summary>Keeps a copy of a handshake message with its connection, and queues that.</summary>
     /// <returns>False when there is no place.</returns>
-    public bool TryPostHandshake(ReadOnlySpan<byte> message, Destination from)
+    public bool TryPostHandshake(ReadOnlySpan<byte> message, StreamConnection from)
     {
-        lock (_handshakesGate)
-        {
-            if (_handshakeCount == MaxHandshakes)
-                return false;
-            int i = (_firstHandshake + _handshakeCount++) % MaxHandshakes;
-            message.CopyTo(_handshakeBytes.AsSpan(i * InitiationMessage.Size, InitiationMessage.Size));
-            _handshakes[i] = new Handshake(message.Length, from);
-        }
-
+        if (!from.TryAddHandshake(message))
+            return false;
+        Interlocked.Increment(ref _connectionHandshakes);
+        if (!from.BeginCalling())
+            return true;
+        _callers.Enqueue(from);
         Wake();
         return true;
+    }
+
+    /// <summary>Queues a copy of a handshake message that came in a datagram.</summary>
+    /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
+    /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
+    /// <returns>False when there is no place.</returns>
+    public bool TryPostHandshake(ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
+    {
+        if (!_handshakes.TryPost(message, address, source))
+            return false;
+        Wake();
+        return true;
+    }
+
+    /// <summary>
+    /// As <see cref="TryPostHandshake(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{byte})"/>, with a valid mac2.
+    /// </summary>
+    /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
+    /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
+    /// <param name="sender">Who counts as one sender.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    public bool TryPostProvenHandshake(
+        ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, UInt128 sender, long nowMs)
+    {
+        if (!_handshakes.TryPostProven(message, address, source, sender, nowMs))
+            return false;
+        Wake();
+        return true;
+    }
+
+    /// <summary>
+    /// Whether so many handshake messages wait, or have waited within UnderLoadAfterTime, that each has to prove its source
+    /// before it is worked on.
+    /// </summary>
+    public bool IsUnderLoad(long nowMs)
+    {
+        if (HandshakesWaiting >= HandshakesUnderLoad)
+            Volatile.Write(ref _underLoadUntilMs, nowMs + Limits.UnderLoadAfterTimeMs);
+        return nowMs < Volatile.Read(ref _underLoadUntilMs);
     }
 
     public void PostTunGone()
@@ -132,26 +160,39 @@ internal sealed class ControlInbox : IDisposable
 
     public bool TryTake([MaybeNullWhen(false)] out StreamConnection connection) => _connections.TryDequeue(out connection);
 
-    /// <summary>Takes the oldest handshake message.</summary>
+    /// <summary>Connections on which handshake messages wait.</summary>
+    public int CallersWaiting => _callers.Count;
+
+    /// <summary>
+    /// Takes the connection whose handshake messages have waited longest; those that come from now on have it queued again.
+    /// </summary>
+    public bool TryTakeCaller([MaybeNullWhen(false)] out StreamConnection connection)
+    {
+        if (!_callers.TryDequeue(out connection))
+            return false;
+        connection.EndCalling();
+        return true;
+    }
+
+    /// <summary>Takes the older handshake message of a connection.</summary>
+    /// <param name="connection">The connection.</param>
     /// <param name="buffer">Receives it: <see cref="InitiationMessage.Size"/> bytes, the largest.</param>
     /// <param name="length">Its length.</param>
-    /// <param name="from">Where it came from.</param>
-    public bool TryTakeHandshake(Span<byte> buffer, out int length, [MaybeNullWhen(false)] out Destination from)
+    public bool TryTakeHandshake(StreamConnection connection, Span<byte> buffer, out int length)
     {
-        lock (_handshakesGate)
-        {
-            length = 0;
-            from = null;
-            if (_handshakeCount == 0)
-                return false;
-            (length, from) = _handshakes[_firstHandshake];
-            _handshakeBytes.AsSpan(_firstHandshake * InitiationMessage.Size, length).CopyTo(buffer);
-            _handshakes[_firstHandshake] = default;
-            _firstHandshake = (_firstHandshake + 1) % MaxHandshakes;
-            _handshakeCount--;
-            return true;
-        }
+        if (!connection.TryTakeHandshake(buffer, out length))
+            return false;
+        Interlocked.Decrement(ref _connectionHandshakes);
+        return true;
     }
+
+    /// <inheritdoc cref="HandshakeQueue.TryTake"/>
+    public bool TryTakeHandshake(
+        Span<byte> buffer, out int length, [MaybeNullWhen(false)] out UdpDestination from, out bool isProven) =>
+        _handshakes.TryTake(buffer, out length, out from, out isProven);
+
+    /// <inheritdoc cref="HandshakeQueue.TryTakeRate"/>
+    public bool TryTakeRate(UInt128 sender, long nowMs) => _handshakes.TryTakeRate(sender, nowMs);
 
     public void Dispose() => Sys.Close(Fd);
 
@@ -160,6 +201,4 @@ internal sealed class ControlInbox : IDisposable
         if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
             Sys.EventFdSignal(Fd);
     }
-
-    private readonly record struct Handshake(int Length, Destination From);
 }

@@ -120,7 +120,11 @@ internal sealed class Device : IDisposable
     public void Publish()
     {
         _routes = _routes.WithIndex();
-        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu) { HasSeveralPeers = Peers.Count > 1 };
+        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu)
+        {
+            Cookies = Cookies,
+            HasSeveralPeers = Peers.Count > 1,
+        };
     }
 
     /// <summary>

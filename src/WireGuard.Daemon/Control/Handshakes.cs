@@ -22,10 +22,8 @@ internal sealed class Handshakes
     private readonly Aead _aead;
     private readonly ILogger _log;
     private readonly TimestampSource _timestamps = new();
-    private readonly RateLimiter _rateLimiter = new();
     private readonly byte[] _initiation = new byte[InitiationMessage.Size];
     private readonly byte[] _response = new byte[ResponseMessage.Size];
-    private long _underLoadUntilMs = long.MinValue;
 
     public Handshakes(Device device, Network network, ControlLoop loop, ControlInbox inbox, Aead aead, ILogger log)
     {
@@ -88,22 +86,37 @@ internal sealed class Handshakes
     public void TakeAll()
     {
         Span<byte> message = stackalloc byte[InitiationMessage.Size];
-        for (int i = 0; i < ControlInbox.MaxHandshakes; i++)
+        for (int left = _inbox.CallersWaiting; left > 0 && _inbox.TryTakeCaller(out StreamConnection? caller); left--)
         {
-            if (_inbox.HandshakesWaiting >= ControlInbox.HandshakesUnderLoad)
-                _underLoadUntilMs = _loop.NowMs + Limits.UnderLoadAfterTimeMs;
-            if (!_inbox.TryTakeHandshake(message, out int length, out Destination? from))
+            // Before they are taken, which lightens the load.
+            bool isUnderLoad = _inbox.IsUnderLoad(_loop.NowMs);
+            for (int i = 0; i < StreamConnection.MaxHandshakes && _inbox.TryTakeHandshake(caller, message, out int length); i++)
+            {
+                // Nobody is there any more, and nobody ever was.
+                if (caller is { IsFailed: true, Owner: null, IsDialed: false })
+                    continue;
+                Take(message[..length], caller, !isUnderLoad || caller.TryTakeFreeHandshake(_loop.NowMs));
+            }
+        }
+
+        for (int left = HandshakeQueue.Max + HandshakeQueue.MaxProven; left > 0; left--)
+        {
+            bool isUnderLoad = _inbox.IsUnderLoad(_loop.NowMs);
+            if (!_inbox.TryTakeHandshake(message, out int length, out UdpDestination? sender, out bool isProven))
                 return;
-            Take(message[..length], from);
+            Take(message[..length], sender, !isUnderLoad || isProven);
         }
     }
 
-    private void Take(Span<byte> message, Destination from)
+    /// <param name="message">Its mac1 is valid, unless it is a cookie reply.</param>
+    /// <param name="from">Where it came from; not to be kept.</param>
+    /// <param name="isFree">Whether it need not prove its source, or has done so.</param>
+    private void Take(Span<byte> message, Destination from, bool isFree)
     {
         var type = (MessageType)BinaryPrimitives.ReadUInt32LittleEndian(message);
         if (type == MessageType.CookieReply)
             TakeCookieReply(message);
-        else if (!MayGoOn(message, from))
+        else if (!isFree && !HasProof(message, from))
             return;
         else if (type == MessageType.Initiation)
             TakeInitiation(message, from);
@@ -115,15 +128,15 @@ internal sealed class Handshakes
     /// Under load, a message is answered with a cookie unless it carries the one of its source, and even then a source has
     /// only so many a second (section 5.3).
     /// </summary>
-    private bool MayGoOn(ReadOnlySpan<byte> message, Destination from)
+    private bool HasProof(ReadOnlySpan<byte> message, Destination from)
     {
-        if (_loop.NowMs >= _underLoadUntilMs || _device.Cookies is not { } cookies)
+        if (_device.Cookies is not { } cookies)
             return true;
         Span<byte> source = stackalloc byte[EndpointAddress.MaxCookieSourceSize];
         EndpointAddress address = from.Address;
         source = source[..address.CookieSource(source)];
         if (cookies.IsMac2Valid(message, source, _loop.NowMs))
-            return _rateLimiter.TryTake(address.Source(), _loop.NowMs);
+            return _inbox.TryTakeRate(address.Source(), _loop.NowMs);
 
         Span<byte> reply = stackalloc byte[CookieReplyMessage.Size];
         uint senderIndex = BinaryPrimitives.ReadUInt32LittleEndian(message[4..]);

@@ -20,7 +20,7 @@ internal sealed class Peer
     private volatile Destination? _destination;
     private volatile StreamConnection[] _streamByLane = [];
     private LastSent[]? _lastSent; // each element is its lane's
-    private UdpDestination? _roamedTo;
+    private Roaming? _roaming;
     private int _signals;
     private int _isLoopNoted;
     private long _sentBytes;
@@ -109,10 +109,12 @@ internal sealed class Peer
     /// <summary>Keeps a packet that a lane has read until it can be sent.</summary>
     public void Stage(ReadOnlySpan<byte> packet, int lane = NoLane) => CountDropped(Staged.Add(lane, packet));
 
-    /// <summary>An authentic datagram came from there: tells control.</summary>
-    public void RoamTo(UdpDestination destination, ControlInbox inbox)
+    /// <summary>An authentic datagram came from there, to that address of ours: tells control.</summary>
+    public void RoamTo(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, ControlInbox inbox)
     {
-        Volatile.Write(ref _roamedTo, destination);
+        if (Volatile.Read(ref _roaming) is null)
+            Interlocked.CompareExchange(ref _roaming, new Roaming(), null);
+        _roaming!.Note(address, source);
         inbox.Post(this, PeerSignals.Roamed);
     }
 
@@ -154,7 +156,8 @@ internal sealed class Peer
 
     public PeerSignals TakeSignals() => (PeerSignals)Interlocked.Exchange(ref _signals, 0);
 
-    public UdpDestination? TakeRoaming() => Interlocked.Exchange(ref _roamedTo, null);
+    /// <summary>Where it has roamed to since the last call, if that is anywhere else; null if not.</summary>
+    public UdpDestination? TakeRoaming() => Volatile.Read(ref _roaming)?.Take(Destination as UdpDestination);
 
     public override string ToString() => PublicKey.ToString();
 

@@ -107,7 +107,15 @@ internal sealed class UdpNetwork : Network
         }
     }
 
-    public override void OnAuthenticated(Peer peer, Destination from) => _sources.Adopt(peer, (UdpDestination)from);
+    public override void OnAuthenticated(Peer peer, Destination from)
+    {
+        // It stands for another sender with the next message.
+        var sender = (UdpDestination)from;
+        if (peer.Destination is not UdpDestination current || !current.IsSame(sender))
+            _sources.Adopt(peer, sender.Copy());
+        if (peer.Destination is UdpDestination now)
+            sender.InheritFrom(now);
+    }
 
     public override void OnRoamed(Peer peer, UdpDestination to) => _sources.Adopt(peer, to);
 

@@ -112,15 +112,15 @@ internal sealed unsafe class Inbound : IDisposable
                 if (snapshot.MacKeys?.IsMac1Valid(message) == true)
                 {
                     origin.Connection?.NoteCalled(nowMs);
-                    PostHandshake(message, origin);
+                    PostHandshake(snapshot, message, origin, nowMs);
                 }
                 else
                     _counters.Count(DropReason.NotAMessage);
                 break;
             case MessageType.CookieReply when message.Length == CookieReplyMessage.Size:
-                // It has no mac1: a stranger's must not take the places of handshakes, so it has to name one of ours.
+                // It has no mac1: not everybody's is to take the places of handshakes, so it has to name one of ours.
                 if (_published.Indices.TryFind(new CookieReplyMessage(message).ReceiverIndex, out _, out _))
-                    PostHandshake(message, origin);
+                    Post(message, origin);
                 else
                     _counters.Count(DropReason.UnknownReceiver);
                 break;
@@ -130,10 +130,32 @@ internal sealed unsafe class Inbound : IDisposable
         }
     }
 
-    private void PostHandshake(ReadOnlySpan<byte> message, Origin origin)
+    /// <summary>
+    /// Under load, a datagram whose mac2 is valid has places of its own. A connection's messages have places of their own
+    /// anyway, and control looks at their mac2.
+    /// </summary>
+    private void PostHandshake(Snapshot snapshot, ReadOnlySpan<byte> message, Origin origin, long nowMs)
     {
-        // Asked first: a flood must not leave an address a message to be collected.
-        if (!_inbox.HasRoomForHandshake || !_inbox.TryPostHandshake(message, origin.ToDestination()))
+        if (origin.Connection is not null || !_inbox.IsUnderLoad(nowMs) || snapshot.Cookies is not { } cookies
+            || !EndpointAddress.TryFromSockaddr(origin.Address, out EndpointAddress from))
+        {
+            Post(message, origin);
+            return;
+        }
+
+        Span<byte> source = stackalloc byte[EndpointAddress.MaxCookieSourceSize];
+        if (!cookies.IsMac2Valid(message, source[..from.CookieSource(source)], nowMs))
+            Post(message, origin);
+        else if (!_inbox.TryPostProvenHandshake(message, origin.Address, origin.Source, from.Source(), nowMs))
+            _counters.Count(DropReason.HandshakeQueueFull);
+    }
+
+    private void Post(ReadOnlySpan<byte> message, Origin origin)
+    {
+        bool isPosted = origin.Connection is { } connection
+            ? _inbox.TryPostHandshake(message, connection)
+            : _inbox.TryPostHandshake(message, origin.Address, origin.Source);
+        if (!isPosted)
             _counters.Count(DropReason.HandshakeQueueFull);
     }
 
@@ -201,7 +223,7 @@ internal sealed unsafe class Inbound : IDisposable
                 connection.NoteTakesShortChecksums();
         }
         else if (!origin.IsAt(peer.Destination))
-            peer.RoamTo((UdpDestination)origin.ToDestination(), _inbox);
+            peer.RoamTo(origin.Address, origin.Source, _inbox);
 
         if (peer.Keypairs.IsUnconfirmed(keypair))
             _inbox.Post(peer, PeerSignals.Confirmed);
@@ -244,17 +266,18 @@ internal sealed unsafe class Inbound : IDisposable
     private readonly ref struct Origin(
         StreamConnection? connection, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, int ecn)
     {
-        private readonly ReadOnlySpan<byte> _address = address;
-        private readonly ReadOnlySpan<byte> _source = source;
-
         public StreamConnection? Connection { get; } = connection;
 
         /// <summary>The ECN bits that it came with.</summary>
         public int Ecn { get; } = ecn;
 
-        /// <summary>Whether that is where we send already.</summary>
-        public bool IsAt(Destination? destination) => destination is UdpDestination udp && udp.Equals(_address, _source);
+        /// <summary>The sender's, as a struct sockaddr_in or sockaddr_in6.</summary>
+        public ReadOnlySpan<byte> Address { get; } = address;
 
-        public Destination ToDestination() => Connection ?? (Destination)new UdpDestination(_address, _source);
+        /// <summary>Ours, as a struct in_pktinfo or in6_pktinfo, or empty.</summary>
+        public ReadOnlySpan<byte> Source { get; } = source;
+
+        /// <summary>Whether that is where we send already.</summary>
+        public bool IsAt(Destination? destination) => destination is UdpDestination udp && udp.Equals(Address, Source);
     }
 }

@@ -41,4 +41,7 @@ internal sealed record Snapshot(AllowedIps<Peer> Routes, MacKeys? MacKeys, int M
 {
     /// <summary>Whether there is more than one peer.</summary>
     public bool HasSeveralPeers { get; init; }
+
+    /// <summary>To check mac2; null while the device has no private key.</summary>
+    public CookieChecker? Cookies { get; init; }
 }

@@ -24,6 +24,12 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>The same over IPv6, whose length leaves its own header out.</summary>
     public const int LargestIPv6Payload = 65_535 - 8;
 
+    /// <summary>The longest address: a struct sockaddr_in6.</summary>
+    public const int MaxAddressSize = 28;
+
+    /// <summary>The longest source: a struct in6_pktinfo.</summary>
+    public const int MaxSourceSize = 20;
+
     private readonly byte[] _address;
     private readonly byte[] _source;
 
@@ -103,6 +109,24 @@ internal sealed unsafe class UdpDestination : Destination
         if (_rejected.Length != 0 && _rejected.AsSpan().SequenceEqual(_source))
             _sourceState = SourceState.Rejected;
     }
+
+    /// <summary>
+    /// Has it stand for another, if that is as long. Only for what control alone knows: the sender of a message, who is answered
+    /// and then forgotten.
+    /// </summary>
+    public bool TryAssign(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
+    {
+        if (address.Length != _address.Length || source.Length != _source.Length)
+            return false;
+        address.CopyTo(_address);
+        source.CopyTo(_source);
+        AcceptSource();
+        Route = default;
+        return true;
+    }
+
+    /// <summary>One that stands for the same, for good.</summary>
+    public UdpDestination Copy() => new(_address, _source);
 
     /// <summary>Whether it adds nothing to this one.</summary>
     public bool IsSame(UdpDestination other) => Equals(other._address, other._source);

@@ -6,13 +6,12 @@ namespace WireGuard.Protocol.Noise;
 /// <summary>
 /// The responder's side of the cookies (sections 5.3 and 5.4.7): under load a handshake message is answered with a cookie, and
 /// only one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the
-/// source address under a secret that changes every two minutes. Owned by one thread.
+/// source address under a secret that changes every two minutes. One thread gives cookies out; any may check them.
 /// </summary>
 public sealed class CookieChecker : IDisposable
 {
-    private readonly byte[] _secret = GC.AllocateArray<byte>(Blake2s.HashSize, pinned: true);
     private readonly MacKeys _keys;
-    private long _secretBornMs = long.MinValue;
+    private Secret? _secret;
 
     /// <param name="keys">Of our own static public key.</param>
     public CookieChecker(MacKeys keys) => _keys = keys;
@@ -23,14 +22,18 @@ public sealed class CookieChecker : IDisposable
     /// <param name="nowMs">Boot time in ms.</param>
     public bool IsMac2Valid(ReadOnlySpan<byte> message, ReadOnlySpan<byte> source, long nowMs)
     {
-        if (!HasFreshSecret(nowMs))
+        if (Volatile.Read(ref _secret) is not { } secret || !secret.IsFresh(nowMs))
             return false;
         Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
         Span<byte> expected = stackalloc byte[MacKeys.MacSize];
-        Blake2s.Mac(_secret, source, cookie);
+        Blake2s.Mac(secret.Bytes, source, cookie);
         Blake2s.Mac(cookie, message[..^MacKeys.MacSize], expected);
         CryptographicOperations.ZeroMemory(cookie);
-        return CryptographicOperations.FixedTimeEquals(expected, MacKeys.Mac2(message));
+        bool isValid = CryptographicOperations.FixedTimeEquals(expected, MacKeys.Mac2(message));
+        // If the secret was wiped meanwhile, this may be a mac under zeros, which anybody can make. It is out of reach before it
+        // is wiped.
+        Interlocked.MemoryBarrier();
+        return isValid && ReferenceEquals(secret, _secret);
     }
 
     /// <summary>Writes the cookie reply to a handshake message.</summary>
@@ -42,14 +45,10 @@ public sealed class CookieChecker : IDisposable
     public void WriteReply(
         ReadOnlySpan<byte> message, uint senderIndex, ReadOnlySpan<byte> source, long nowMs, CookieReplyMessage reply)
     {
-        if (!HasFreshSecret(nowMs))
-        {
-            SecureRandom.Fill(_secret);
-            _secretBornMs = nowMs;
-        }
-
+        if (_secret is not { } secret || !secret.IsFresh(nowMs))
+            Replace(secret = new Secret(nowMs));
         Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
-        Blake2s.Mac(_secret, source, cookie);
+        Blake2s.Mac(secret.Bytes, source, cookie);
         reply.Type = MessageType.CookieReply;
         reply.ReceiverIndex = senderIndex;
         SecureRandom.Fill(reply.Nonce);
@@ -57,8 +56,27 @@ public sealed class CookieChecker : IDisposable
         CryptographicOperations.ZeroMemory(cookie);
     }
 
-    public void Dispose() => CryptographicOperations.ZeroMemory(_secret);
+    public void Dispose() => Replace(null);
 
-    private bool HasFreshSecret(long nowMs) =>
-        _secretBornMs != long.MinValue && nowMs - _secretBornMs < Limits.CookieRefreshTimeMs;
+    private void Replace(Secret? secret)
+    {
+        Secret? old = Interlocked.Exchange(ref _secret, secret);
+        if (old is not null)
+            CryptographicOperations.ZeroMemory(old.Bytes);
+    }
+
+    private sealed class Secret
+    {
+        private readonly long _bornMs;
+
+        public Secret(long nowMs)
+        {
+            _bornMs = nowMs;
+            SecureRandom.Fill(Bytes);
+        }
+
+        public byte[] Bytes { get; } = GC.AllocateArray<byte>(Blake2s.HashSize, pinned: true);
+
+        public bool IsFresh(long nowMs) => nowMs - _bornMs < Limits.CookieRefreshTimeMs;
+    }
 }

@@ -3,7 +3,7 @@ namespace WireGuard.Protocol.Session;
 /// <summary>
 /// How many handshake messages a second one source may have us compute while we are under load (section 5.3): a token
 /// bucket a source, 20 a second with a burst of 5, in a table of bounded size. A source is any 128 bits: an IPv4 address, an
-/// IPv6 /64, a VSOCK CID. Owned by one thread.
+/// IPv6 /64, a VSOCK CID. Owned by one thread, or guarded by its owner.
 /// </summary>
 public sealed class RateLimiter
 {

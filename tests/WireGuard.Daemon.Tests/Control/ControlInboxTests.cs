@@ -2,14 +2,13 @@ using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Tests;
 using static WireGuard.Daemon.Interop.Libc;
 
 namespace WireGuard.Daemon.Tests.Control;
 
 public sealed class ControlInboxTests : IDisposable
 {
-    private static readonly Destination From = new UdpDestination(EndpointAddress.IPv4(0xc0000201, 51820));
-
     private readonly ControlInbox _inbox = new();
     private readonly Peer _peer = Tunnel.NewPeer();
     private readonly int _epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
@@ -54,59 +53,96 @@ public sealed class ControlInboxTests : IDisposable
     [Fact]
     public void Newest_address_is_the_one_a_peer_has_roamed_to()
     {
-        var older = new UdpDestination(EndpointAddress.IPv4(1, 1));
-        var newer = new UdpDestination(EndpointAddress.IPv4(2, 2));
-        _peer.RoamTo(older, _inbox);
-        _peer.RoamTo(newer, _inbox);
+        _peer.RoamTo(Sockaddr(1, 1), default, _inbox);
+        _peer.RoamTo(Sockaddr(2, 2), default, _inbox);
         Assert.True(_inbox.TryTake(out Peer? peer));
         Assert.Equal(PeerSignals.Roamed, peer.TakeSignals());
-        Assert.Same(newer, peer.TakeRoaming());
+        Assert.Equal(EndpointAddress.IPv4(2, 2), peer.TakeRoaming()!.Address);
         Assert.Null(peer.TakeRoaming());
+        Assert.Null(Tunnel.NewPeer().TakeRoaming());
     }
 
     [Fact]
-    public void Handshake_messages_are_copied_and_come_in_order()
+    public void Peer_that_has_not_moved_keeps_its_destination_and_one_that_goes_to_and_fro_finds_both()
     {
-        byte[] message = new byte[InitiationMessage.Size], taken = new byte[InitiationMessage.Size];
-        var other = new UdpDestination(EndpointAddress.IPv4(1, 1));
-        message[0] = 1;
-        Assert.True(_inbox.TryPostHandshake(message, From));
-        message[0] = 2;
-        Assert.True(_inbox.TryPostHandshake(message.AsSpan(0, ResponseMessage.Size), other));
-        Assert.Equal(2, _inbox.HandshakesWaiting);
-        Assert.True(_inbox.TryTakeHandshake(taken, out int length, out Destination? from));
-        Assert.Equal((1, InitiationMessage.Size), (taken[0], length));
-        Assert.Same(From, from);
-        Assert.True(_inbox.TryTakeHandshake(taken, out length, out from));
-        Assert.Equal((2, ResponseMessage.Size), (taken[0], length));
-        Assert.Same(other, from);
-        Assert.False(_inbox.TryTakeHandshake(taken, out _, out _));
+        UdpDestination first = Roam(1)!, second = Roam(2)!;
+        Assert.Null(Roam(2));
+        Assert.Same(second, _peer.Destination);
+        Assert.Same(first, Roam(1));
+        Assert.Same(second, Roam(2));
     }
 
     [Fact]
-    public void No_more_than_256_handshake_messages_wait()
+    public void Roaming_with_every_datagram_makes_no_garbage()
     {
-        Assert.Equal(256, ControlInbox.MaxHandshakes);
-        Assert.Equal(32, ControlInbox.HandshakesUnderLoad);
-        byte[] message = new byte[InitiationMessage.Size];
-        int posted = 0, next = 0;
-        for (int round = 0; round < 5; round++)
+        Roam(1);
+        Assert.Equal(0, Allocations.Of(() =>
         {
-            while (true)
-            {
-                BitConverter.TryWriteBytes(message, posted);
-                if (!_inbox.TryPostHandshake(message, From))
-                    break;
-                posted++;
-            }
+            for (uint i = 0; i < 100; i++)
+                Roam(i % 2);
+        }));
+    }
 
-            Assert.Equal(256, _inbox.HandshakesWaiting);
-            for (int i = 0; i < 100 + round; i++)
+    [Fact]
+    public void Connection_has_two_handshake_messages_waiting_whatever_others_have()
+    {
+        StreamConnection[] connections = [.. Enumerable.Range(1, 300).Select(i =>
+            new StreamConnection(-1, (uint)i, EndpointAddress.IPv4(1, (ushort)i), isDialed: false, _inbox))];
+        byte[] message = new byte[InitiationMessage.Size], taken = new byte[InitiationMessage.Size];
+        foreach (StreamConnection connection in connections)
+        {
+            for (int i = 1; i <= 3; i++)
             {
-                Assert.True(_inbox.TryTakeHandshake(message, out _, out _));
-                Assert.Equal(next++, BitConverter.ToInt32(message));
+                message[0] = (byte)i;
+                int length = i == 1 ? InitiationMessage.Size : ResponseMessage.Size;
+                Assert.Equal(i < 3, _inbox.TryPostHandshake(message.AsSpan(0, length), connection));
             }
         }
+
+        Assert.Equal(600, _inbox.HandshakesWaiting);
+        Assert.Equal(300, _inbox.CallersWaiting);
+        foreach (StreamConnection connection in connections)
+        {
+            Assert.True(_inbox.TryTakeCaller(out StreamConnection? caller));
+            Assert.Same(connection, caller);
+            Assert.True(_inbox.TryTakeHandshake(caller, taken, out int length));
+            Assert.Equal((1, InitiationMessage.Size), (taken[0], length));
+            Assert.True(_inbox.TryTakeHandshake(caller, taken, out length));
+            Assert.Equal((2, ResponseMessage.Size), (taken[0], length));
+            Assert.False(_inbox.TryTakeHandshake(caller, taken, out _));
+        }
+
+        Assert.False(_inbox.TryTakeCaller(out _));
+        Assert.Equal(0, _inbox.HandshakesWaiting);
+        Assert.True(_inbox.TryPostHandshake(message, connections[7]));
+        Assert.Equal(1, _inbox.CallersWaiting);
+    }
+
+    [Fact]
+    public void With_32_waiting_it_is_under_load_and_for_a_second_after()
+    {
+        Assert.Equal(32, ControlInbox.HandshakesUnderLoad);
+        var connection = new StreamConnection(-1, 1, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
+        byte[] message = new byte[InitiationMessage.Size];
+        Assert.True(_inbox.TryPostHandshake(message, connection));
+        for (int i = 1; i < 31; i++)
+            Assert.True(_inbox.TryPostHandshake(message, Sockaddr(1, 1), default));
+        Assert.False(_inbox.IsUnderLoad(1_000));
+        Assert.True(_inbox.TryPostHandshake(message, connection));
+        Assert.True(_inbox.IsUnderLoad(1_000));
+        Assert.True(_inbox.TryTakeHandshake(connection, message, out _));
+        Assert.True(_inbox.IsUnderLoad(1_999));
+        Assert.False(_inbox.IsUnderLoad(2_000));
+    }
+
+    [Fact]
+    public void Free_handshake_messages_of_a_connection_are_two_at_once_and_one_a_second()
+    {
+        var connection = new StreamConnection(-1, 1, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
+        Assert.Equal(
+            [true, true, false, false, true, false, true, true, false],
+            ((long[])[0, 0, 0, 999, 1_000, 1_500, 9_000, 9_000, 9_999])
+                .Select(ms => connection.TryTakeFreeHandshake(5_000 + ms)));
     }
 
     [Fact]
@@ -115,7 +151,8 @@ public sealed class ControlInboxTests : IDisposable
         Assert.False(IsReadable());
         var connection = new StreamConnection(-1, 1, EndpointAddress.IPv4(1, 1), isDialed: true, _inbox);
         foreach (Action post in (Action[])[
-            () => _inbox.Post(_peer, PeerSignals.HasStaged), () => _inbox.TryPostHandshake(new byte[64], From),
+            () => _inbox.Post(_peer, PeerSignals.HasStaged), () => _inbox.TryPostHandshake(new byte[64], Sockaddr(1, 1), default),
+            () => _inbox.TryPostHandshake(new byte[64], connection),
             connection.Fail, _inbox.PostTunGone, _inbox.PostSlept, _inbox.RequestStop])
         {
             post();
@@ -158,6 +195,24 @@ public sealed class ControlInboxTests : IDisposable
 
         foreach (Thread lane in lanes)
             lane.Join();
+    }
+
+    private static byte[] Sockaddr(uint host, ushort port)
+    {
+        byte[] sockaddr = new byte[EndpointAddress.MaxSockaddrSize];
+        return sockaddr[..EndpointAddress.IPv4(host, port).WriteSockaddr(sockaddr)];
+    }
+
+    private UdpDestination? Roam(uint host)
+    {
+        Span<byte> sockaddr = stackalloc byte[EndpointAddress.MaxSockaddrSize];
+        _peer.RoamTo(sockaddr[..EndpointAddress.IPv4(host, 1).WriteSockaddr(sockaddr)], default, _inbox);
+        Assert.True(_inbox.TryTake(out Peer? _));
+        _peer.TakeSignals();
+        UdpDestination? moved = _peer.TakeRoaming();
+        if (moved is not null)
+            _peer.Destination = moved;
+        return moved;
     }
 
     private bool IsReadable() => Sys.EpollWait(_epoll, _events, 0) == 1;

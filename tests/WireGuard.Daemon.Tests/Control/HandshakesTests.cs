@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
@@ -6,6 +7,7 @@ using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Tests;
 
 namespace WireGuard.Daemon.Tests.Control;
 
@@ -96,6 +98,77 @@ public sealed class HandshakesTests : IDisposable
             Take(Initiate(101)));
     }
 
+    [Fact]
+    public void Flood_of_handshake_messages_makes_no_garbage()
+    {
+        byte[] initiation = Initiate(100);
+        initiation[40] ^= 1; // encrypted static: what costs us most of what anybody can make
+        var handshakes = new Handshakes(_device, new NoNetwork(), _loop, _inbox, _aead, NullLogger.Instance)
+        {
+            OnComplete = _ => { },
+            OnAnswered = _ => { },
+        };
+        byte[][] senders = [.. Enumerable.Range(1, 300).Select(i => Sockaddr(EndpointAddress.IPv4((uint)i, 1)))];
+        byte[] source = new byte[12];
+        int most = 0;
+        var connection = new StreamConnection(-1, 1, EndpointAddress.IPv4(1, 1), isDialed: true, _inbox);
+        Assert.Equal(0, Allocations.Of(() =>
+        {
+            foreach (byte[] sender in senders)
+                _inbox.TryPostHandshake(initiation, sender, source);
+            _inbox.TryPostHandshake(initiation, connection);
+            _inbox.TryPostHandshake(initiation, connection);
+            most = _inbox.HandshakesWaiting;
+            handshakes.TakeAll();
+        }));
+        Assert.Equal((258, 0), (most, _inbox.HandshakesWaiting));
+    }
+
+    [Fact]
+    public void Under_load_a_connections_first_messages_need_no_cookie()
+    {
+        var connection = new StreamConnection(-1, 1, s_from, isDialed: true, _inbox);
+        LoadUp();
+        Assert.True(_inbox.TryPostHandshake(Initiate(100), connection));
+        Assert.True(_inbox.TryPostHandshake(Initiate(90), connection));
+        _handshakes.TakeAll();
+        AssertBegins($"{_peer} - Received handshake initiation from 192.0.2.2:51820", _log.Lines[0]);
+        AssertBegins($"{_peer} - Rejected a handshake initiation from 192.0.2.2:51820", _log.Lines[1]);
+        LoadUp();
+        Assert.True(_inbox.TryPostHandshake(Initiate(200), connection));
+        _log.Lines.Clear();
+        _handshakes.TakeAll();
+        Assert.Equal("Under load: sending a cookie to 192.0.2.2:51820", _log.Lines[0]);
+    }
+
+    [Fact]
+    public void Under_load_a_datagram_without_a_cookie_gets_one_and_one_with_it_is_worked_on_before_all_others()
+    {
+        LoadUp();
+        _handshakes.TakeAll();
+        Assert.All(_log.Lines, line => AssertBegins("Under load: sending a cookie to 0.0.0.", line));
+        _log.Lines.Clear();
+        LoadUp();
+        Assert.True(_inbox.TryPostProvenHandshake(Initiate(100), Sockaddr(s_from), default, s_from.Source(), _loop.NowMs));
+        _handshakes.TakeAll();
+        AssertBegins($"{_peer} - Received handshake initiation from 192.0.2.2:51820", _log.Lines[0]);
+    }
+
+    private static void AssertBegins(string beginning, string line) =>
+        Assert.StartsWith(beginning, line, StringComparison.Ordinal);
+
+    private void LoadUp()
+    {
+        for (uint i = 1; _inbox.HandshakesWaiting < ControlInbox.HandshakesUnderLoad; i++)
+            Assert.True(_inbox.TryPostHandshake(new byte[InitiationMessage.Size], Sockaddr(EndpointAddress.IPv4(i, 1)), default));
+    }
+
+    private static byte[] Sockaddr(EndpointAddress address)
+    {
+        byte[] sockaddr = new byte[EndpointAddress.MaxSockaddrSize];
+        return sockaddr[..address.WriteSockaddr(sockaddr)];
+    }
+
     private byte[] Initiate(long seconds)
     {
         byte[] message = new byte[InitiationMessage.Size];
@@ -107,7 +180,7 @@ public sealed class HandshakesTests : IDisposable
     /// <summary>The line that is logged of a message.</summary>
     private string Take(byte[] message)
     {
-        Assert.True(_inbox.TryPostHandshake(message, new UdpDestination(s_from)));
+        Assert.True(_inbox.TryPostHandshake(message, Sockaddr(s_from), default));
         _handshakes.TakeAll();
         return _log.Lines[^1];
     }

@@ -161,6 +161,20 @@ public sealed class CookieTests
     }
 
     [Fact]
+    public void Mac2_is_not_valid_once_the_secret_was_wiped_nor_under_zeros()
+    {
+        (Party a, Party b) = Party.Pair();
+        byte[] message = WithCookie(a, b, Source), zeros = [.. message];
+        byte[] cookie = new byte[16];
+        Blake2s.Mac(new byte[32], Source, cookie);
+        Blake2s.Mac(cookie, zeros.AsSpan(0, 132), zeros.AsSpan(132));
+        Assert.True(b.Cookies.IsMac2Valid(message, Source, Now));
+        b.Cookies.Dispose();
+        Assert.False(b.Cookies.IsMac2Valid(message, Source, Now));
+        Assert.False(b.Cookies.IsMac2Valid(zeros, Source, Now));
+    }
+
+    [Fact]
     public void Nonce_of_a_reply_is_never_the_same()
     {
         (Party a, Party b) = Party.Pair();
