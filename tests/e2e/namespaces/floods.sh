@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Strangers who connect and send garbage, nothing, or a byte a second, while a real peer works.
-# The bounds: an unauthenticated connection is closed after 10 s; at most 16 a source and 256 in all are held.
+# Unauthenticated senders who connect and send garbage, nothing, or a byte a second, while a real peer works.
+# The bounds: an unauthenticated connection is closed after 10 s; at most 16 a source, beside those younger than 250 ms, and 256 in
+# all are held.
 
 Garbage_on_the_tcp_port_does_no_harm() { withstands garbage; }
 Valid_frames_of_strangers_on_the_tcp_port_do_no_harm() { withstands frames; }
@@ -35,8 +36,8 @@ withstands() { # KIND
   wait $flood
   at_most "lost pings of 100" 2 "$(($(sed -n 's/ packets transmitted.*//p' "$work/pings") - $(sed -n 's/.*transmitted, \([0-9]*\) received.*/\1/p' "$work/pings")))"
   at_least "connections made by the flood" 300 "$(cat "$work/flood")"
-  # One that was accepted and is about to be refused may be counted, hence the slack.
-  at_most "connections held at a time" 264 $peak
+  # Beside the 256, those of a turn or two that newer ones have replaced: a descriptor is closed when lanes have let go of it.
+  at_most "connections held at a time" 384 $peak
   fds_are_at_most $((fds + 3)) host
   at_most "KiB of memory after the flood ($rss before)" $((rss + 16384)) "$(rss_kib host)"
   at_most "KiB of memory" 65536 "$(rss_kib host)"
