@@ -78,7 +78,8 @@ Out_of_descriptors_it_keeps_its_peers_and_does_not_spin() {
   enter third "$e2e/flood.pl" silence 9 tcp "${outer4[host/third]}" 8172 10.77.2.{30..49} >"$work/flood" &
   flood=$!
   sleep 2
-  at_least "fds during the flood, of 48" 40 "$(fd_count host)"
+  # When there are none left, 16 are given up for those that come next.
+  at_least "fds during the flood, of 48" 30 "$(fd_count host)"
   before=$(processor_ms host)
   pings enclave host
   sleep 3
