@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WireGuard.Daemon.Control;
-using WireGuard.Daemon.Interop;
 using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
