@@ -16,9 +16,9 @@ count() { # PASSED FAILED SKIPPED
   skipped=$((skipped + $3))
 }
 
-# Sums the numbers that stand behind a word in the test runner's summaries.
+# Sums the numbers that stand behind a word in the test runner's summaries, of which there may be none.
 summed() { # WORD FILE
-  grep -E '^(Passed|Failed)! +- ' "$2" | sed -n "s/.*[ -]$1: *\([0-9]*\).*/\1/p" | awk '{n += $1} END {print n + 0}'
+  sed -nE "s/^(Passed|Failed|Skipped)! +- .*$1: *([0-9]+).*/\2/p" "$2" | awk '{n += $1} END {print n + 0}'
 }
 
 unit_tests() {

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# flood.pl KIND SECONDS tcp|udp|vsock ADDRESS PORT [SOURCE...]: a stranger at a WireGuard port, for some seconds.
+# flood.pl KIND SECONDS tcp|udp|vsock ADDRESS PORT [SOURCE...]: an unauthenticated sender at a WireGuard port, for some seconds.
 #
 #   garbage   random bytes, as fast as they are taken; a new connection for each that is closed
 #   frames    well-formed stream frames (length, CRC-32) around messages that authenticate nobody
@@ -71,7 +71,7 @@ while (time < $end) {
             # A reset or an end of file: the daemon has had enough.
             my $n = sysread($s, my $answer, 4096);
             $alive = 0 if defined $n ? $n == 0 : !($!{EAGAIN} || $!{ENOTCONN});
-            die "the daemon answered a stranger with $n bytes\n" if $n;
+            die "the daemon answered an unauthenticated sender with $n bytes\n" if $n;
         }
         if ($alive && $kind ne 'silence' && $kind ne 'once') {
             my $payload = $kind eq 'drip' ? "\x94" : $payloads[rand @payloads];

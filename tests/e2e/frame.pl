@@ -1,4 +1,4 @@
-# The stream frame (docs/protocol.md), for the strangers of the end-to-end tests.
+# The stream frame (docs/protocol.md), for the unauthenticated senders of the end-to-end tests.
 use strict;
 use warnings;
 

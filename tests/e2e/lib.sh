@@ -237,7 +237,7 @@ star() { # NETWORK
 }
 
 # host -- the tunnel -- enclave -- a network of 1,500 bytes -- third. To this network the enclave leaves no work: what third sees
-# has been cut and summed, as on a wire between machines.
+# has been segmented and summed, as on a wire between machines.
 tunnel_to_a_network() { # NETWORK
   new_machines host enclave third
   wire host enclave
@@ -263,7 +263,7 @@ tunnel_to_a_network() { # NETWORK
 ping_behind() {
   local to
   for to in "$behind4" "$behind6"; do
-    wait_for 5 at host ping -q -c 1 -W 1 "$to" || fail "no way to $to"
+    wait_for 30 at host ping -q -c 1 -W 1 "$to" || fail "no way to $to"
   done
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# replay.pl SECONDS BURST tcp|udp ADDRESS PORT: a stranger who sends messages of others, for some seconds or until SIGTERM.
+# replay.pl SECONDS BURST tcp|udp ADDRESS PORT: an unauthenticated sender of others' messages, for some seconds or until SIGTERM.
 #
 # It reads them from standard input, a line of hexadecimal digits each, and sends BURST of them every 0.2 s, each in its turn:
 # with udp from one socket, with tcp as frames on four connections, which are dialled anew when they are closed.
@@ -41,7 +41,7 @@ sub hear {
         while (length $c->{received} >= $reply) {
             my $message = substr($c->{received}, 0, $reply, '');
             my $type = unpack("V", substr($message, $reply - 64));
-            die "a stranger was sent a message of type $type\n" unless $type == 3;
+            die "an unauthenticated sender was sent a message of type $type\n" unless $type == 3;
             $replies++;
         }
     }

@@ -56,7 +56,8 @@ fetch_kernel() {
     package=$(cloud_kernel)
   fi
   [ -n "$package" ] || give_up "no package linux-image-cloud-amd64 to take a kernel from"
-  rm -rf "$cache"
+  # Nothing but what is made here: the folder may be somebody's own.
+  rm -rf "$cache/download" "$cache/files" "$cache/vmlinux"
   mkdir -p "$cache/download"
   download "$package" || {
     # The list of packages may be older than the packages.
@@ -66,6 +67,8 @@ fetch_kernel() {
   } || give_up "could not download $package"
   dpkg -x "$cache"/download/*.deb "$cache/files"
   rm -r "$cache/download"
+  # Later packages have their modules under usr/lib, and leave the link from lib to another package.
+  [ -e "$cache/files/lib/modules" ] || ln -sfn usr/lib "$cache/files/lib"
   depmod -b "$cache/files" "$(ls "$cache/files/lib/modules")"
   uncompress_kernel "$cache"/files/boot/vmlinuz-* "$cache/vmlinux"
 }

@@ -110,7 +110,7 @@ Idle_peer_is_answered_at_once_beside_a_stopped_one() {
 
 # The slow one takes 1.3 MB a second and is sent 7; the idle one is pinged after pauses so long that it counts as idle each time.
 Idle_peer_loses_nothing_and_waits_little_beside_a_slow_one() {
-  local flood late=0 all= us
+  local flood late=0 all='' us
   # It is the tunnel that is measured, and not what else wants the processor.
   # shellcheck disable=SC2034 # read by start
   local within=(nice -n -20 taskset -c 0)

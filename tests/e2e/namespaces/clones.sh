@@ -24,12 +24,12 @@ begins_anew_at() { # NETWORK WORD
   WG_VSOCK_VMCLOCK=$work/vmclock tunnel "$1"
   pings host enclave
   before=$(connections)
-  wait_for 5 is_a_second_later "$(handshake_of host enclave)"
+  wait_for 30 is_a_second_later "$(handshake_of host enclave)"
   enter host ping -q -i 0.2 -c 25 -W 2 "${inner[enclave]}" >"$work/pings" &
   local steady=$!
   sleep 0.5
   "$2"
-  wait_for 5 grep -q 'suspended or cloned: all sessions end' "$work/host.log" || fail "no session ended"
+  wait_for 30 grep -q 'suspended or cloned: all sessions end' "$work/host.log" || fail "no session ended"
   equal "times that sessions ended" 1 "$(grep -c 'suspended or cloned: all sessions end' "$work/host.log")"
   flows_within 10 host enclave
   pings enclave host

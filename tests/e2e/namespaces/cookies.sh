@@ -35,7 +35,7 @@ gets_through_a_storm() { # CONNECTIONS
   grep '^01000000' "$work/overheard" >"$work/initiations" || fail "no initiation was overheard"
   enter third "$e2e/storm.pl" "$1" 60 "${outer4[host/third]}" 8172 <"$work/initiations" &
   flood=$!
-  wait_for 5 eval '(( $(counter host handshake_queue_full) > 1000 ))' || fail "the host is not under load"
+  wait_for 30 eval '(( $(counter host handshake_queue_full) > 1000 ))' || fail "the host is not under load"
   for i in {1..5}; do
     ip -n "enclave-$$" link set wg0 down
     sleep 0.5

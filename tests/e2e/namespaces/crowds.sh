@@ -44,7 +44,7 @@ A_caller_with_200_ms_of_round_trip_behind_the_address_of_a_crowd_gets_in() {
   configure third
   introduce host third
   enter enclave "$e2e/delay.pl" 9999 "${outer4[host/enclave]}" "${port[host]}" 100 &
-  wait_for 5 listens enclave 9999 || fail "no relay"
+  wait_for 30 listens enclave 9999 || fail "no relay"
   at third wg set wg0 peer "${public[host]}" allowed-ips "${inner[host]}/32" endpoint "${outer4[enclave/third]}:9999"
   pings third host
   crowd enclave rate 1000 60 "${outer4[host/enclave]}"
@@ -71,7 +71,7 @@ crowd() { # MACHINE KIND NUMBER SECONDS ADDRESS [SOURCE...]
   local machine=$1 address=$5
   enter "$machine" "$e2e/crowd.pl" "${@:2:3}" "$address" "${port[host]}" "${@:6}" >"$work/crowd" &
   crowd=$!
-  wait_for 5 [ -s "$work/crowd" ] || fail "no crowd"
+  wait_for 30 [ -s "$work/crowd" ] || fail "no crowd"
 }
 
 # A packet waits for its session, so one ping says when that has come about, and one round trip more.

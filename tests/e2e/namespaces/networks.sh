@@ -109,7 +109,7 @@ Both_ends_dialling_at_once_settle_on_one_tcp_connection() {
   local other=$!
   ping_once enclave host >/dev/null || :
   wait $other || :
-  # The one that carried no message is closed as a stranger's would be, after 10 s.
+  # The one that carried no message is closed as an unauthenticated one, after 10 s.
   wait_for 30 one_connection || fail "connections: $(at host ss -Htn state established)"
   stays_settled
 }

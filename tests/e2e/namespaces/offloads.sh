@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packets are cut, glued and summed on their way, and yet are what they were.
+# Packets are segmented, coalesced and summed on their way, and yet are what they were.
 
 Lost_doubled_damaged_and_overtaking_datagrams_leave_the_data_whole() {
   tunnel_through_a_bad_network

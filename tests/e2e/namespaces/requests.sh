@@ -2,9 +2,9 @@
 # What a request on the control socket does to everybody else: to traffic, to other clients, to memory.
 
 many_peers() { # FIRST LAST: as wg(8) has them in a file, each with an allowed IP and an endpoint that nobody has
-  perl -MMIME::Base64 -e 'for ($ARGV[0] .. $ARGV[1]) {
-    printf "[Peer]\nPublicKey = %s\nAllowedIPs = 10.%d.%d.0/24\nEndpoint = 192.0.2.1:%d\n",
-      encode_base64(pack("x28N", $_), ""), $_ >> 8, $_ & 255, 1000 + $_;
+  # Any 42 digits with A= behind them are 32 bytes in base64.
+  perl -e 'for ($ARGV[0] .. $ARGV[1]) {
+    printf "[Peer]\nPublicKey = %042dA=\nAllowedIPs = 10.%d.%d.0/24\nEndpoint = 192.0.2.1:%d\n", $_, $_ >> 8, $_ & 255, 1000 + $_;
   }' "$1" "$2"
 }
 
@@ -118,7 +118,7 @@ The_control_socket_answers_while_dialling_has_used_all_descriptors() {
   new_machines host enclave
   wire host enclave
   # shellcheck disable=SC2034 # read by start
-  within=(prlimit --nofile=$limit:$limit)
+  within=(prlimit "--nofile=$limit:$limit")
   start host tcp4
   configure host
   # Nobody answers there, not even with a reset: each attempt holds a descriptor for 10 s.
@@ -158,14 +158,14 @@ A_request_that_is_refused_leaves_no_memory_in_use() {
   # 700,000 peers with an allowed IP each: 75 MB.
   perl -e 'print "set=1\n";
     printf "public_key=%064x\nallowed_ip=10.%d.%d.%d/32\n", $_, $_ >> 16, $_ >> 8 & 255, $_ & 255 for 1 .. 700_000;
-    print "\n"' | socat -t 20 - "UNIX-CONNECT:$work/host/wg0.sock" >"$work/answer"
+    print "\n"' | socat -t 60 - "UNIX-CONNECT:$work/host/wg0.sock" >"$work/answer"
   equal answer errno=-28 "$(xargs <"$work/answer")"
-  wait_for 5 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after"
+  wait_for 30 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after"
   after=$(rss_kib host)
   # And one that breaks off.
   perl -e 'print "set=1\n"; printf "public_key=%064x\nallowed_ip=::%x/128\n", $_, $_ for 1 .. 100_000' |
     socat -u - "UNIX-CONNECT:$work/host/wg0.sock"
-  wait_for 15 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after one that broke off"
+  wait_for 30 eval '(($(rss_kib host) <= before + 16384))' || fail "$before KiB before, $(rss_kib host) after one that broke off"
   equal peers "" "$(show host peers)"
   note "$before KiB before, $after after"
 }

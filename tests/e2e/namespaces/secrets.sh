@@ -34,8 +34,8 @@ forgets_when() { # NETWORK END
     grep -q "^$name\[0..8\]" "$work/found" || fail "$name is not found while it is in use"
   done
   "$2"
-  # Lanes let go at their next turn.
-  wait_for 5 nothing_is_left || fail "left in memory: $(grep -E "$ended" "$work/found")"
+  # Lanes let go at their next turn; one search may take seconds.
+  wait_for 60 nothing_is_left || fail "left in memory: $(grep -E "$ended" "$work/found")"
   note "$(grep -c '^secret' "$work/notes") secrets"
 }
 

@@ -209,7 +209,7 @@ Every_signal_that_ends_it_leaves_nothing() {
   for signal in HUP QUIT USR1 ALRM STKFLT XCPU VTALRM PROF IO PWR; do
     start host tcp
     kill "-$signal" "${pid[host]}"
-    wait_for 5 is_gone "${pid[host]}" || fail "SIG$signal did not end it"
+    wait_for 30 is_gone "${pid[host]}" || fail "SIG$signal did not end it"
     status=0
     wait "${pid[host]}" || status=$?
     equal "exit code after SIG$signal" 0 $status
@@ -226,7 +226,7 @@ A_signal_while_it_starts_leaves_nothing() {
     pid[host]=$!
     pause "0.$(printf '%02d' $((i * 2)))"
     kill -TERM "${pid[host]}"
-    wait_for 5 is_gone "${pid[host]}" || fail "SIGTERM did not end it"
+    wait_for 30 is_gone "${pid[host]}" || fail "SIGTERM did not end it"
     wait "${pid[host]}" || :
     nothing_left_at host || fail "something is left, $((i * 20)) ms after its start"
   done
@@ -248,14 +248,14 @@ Started_with_its_standard_descriptors_closed_it_works_as_ever() {
   pid[host]=$(daemon_of host)
   standard_descriptors_lead_nowhere
   kill -TERM "${pid[host]}"
-  ends_within 2 host
+  ends_within 10 host
   # In the foreground: what it logs must go nowhere, least of all into the interface.
   LOG_LEVEL=debug enter host "$daemon" -f -n tcp wg0 <&- >&- 2>&- &
   pid[host]=$!
-  wait_for 10 is_ready host || fail "not ready"
+  wait_for 30 is_ready host || fail "not ready"
   at host wg set wg0 private-key "$work/host.key" listen-port 8172
   ip -n "host-$$" link set wg0 up
-  wait_for 5 listens host 8172 || fail "it does not listen"
+  wait_for 30 listens host 8172 || fail "it does not listen"
   standard_descriptors_lead_nowhere
 }
 

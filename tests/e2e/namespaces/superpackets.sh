@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the kernel has not cut yet goes through the tunnel in one piece, between two of our kind.
+# What the kernel has not segmented yet goes through the tunnel in one piece, between two of our kind.
 
 Superpackets_carry_tcp_and_udp_over_tcp4() { carries_superpackets tcp4; }
 Superpackets_carry_tcp_and_udp_over_tcp6() { carries_superpackets tcp6; }
@@ -33,7 +33,7 @@ Superpackets_off_at_either_end_leaves_ordinary_packets() {
     goes_in_pieces host enclave
     goes_in_pieces enclave host
     trains_arrive host enclave 50 40 1200
-    # They are glued together again, where they arrive.
+    # They are coalesced again where they arrive.
     sees_large_packets enclave host enclave
     sees_large_packets host enclave host
     sees_nothing_wrong
@@ -166,7 +166,7 @@ Wireguard_go_is_sent_nothing_but_classic_messages() {
   local kind length
   new_machines host enclave
   wire host enclave
-  # Trains of datagrams are cut before they are captured.
+  # Trains of datagrams are segmented before they are captured.
   at host ethtool -K to-enclave tx off gso off tx-udp-segmentation off >/dev/null
   start host udp4
   start enclave wireguard-go

@@ -40,7 +40,7 @@ moves_while_pinged() { # FROM TO UPLINK
   pings host enclave
   enter "$1" ping -n -D -i 0.05 -c 100 -W 1 "${inner[$2]}" >"$work/pings" 2>&1 &
   pinging=$!
-  wait_for 5 eval "((\$(grep -c 'bytes from' '$work/pings') >= 20))" || fail "no answers: $(cat "$work/pings")"
+  wait_for 30 eval "((\$(grep -c 'bytes from' '$work/pings') >= 20))" || fail "no answers: $(cat "$work/pings")"
   uplink "$3"
   wait "$pinging" || :
   gap=$(sed -n 's/^\[\([0-9.]*\)\] .*bytes from.*/\1/p' "$work/pings" |
@@ -105,7 +105,7 @@ dialled_from() { # MACHINE: all connections are
 }
 
 A_flood_of_route_changes_costs_little() {
-  local before began=${EPOCHREALTIME/./} elapsed i n
+  local before used began=${EPOCHREALTIME/./} elapsed made i n
   two_uplinks udp4
   pings host enclave
   before=$(processor_ms host)
@@ -113,9 +113,13 @@ A_flood_of_route_changes_costs_little() {
     echo "route add 100.64.$i.0/24 via ${outer4[second/host]}"
     for ((n = 1; n < 250; n++)); do echo "route add 100.64.$i.$n via ${outer4[second/host]}"; done
   done >"$work/routes"
-  ip -n "host-$$" -batch "$work/routes"
+  TIMEFORMAT='%3U %3S'
+  { time ip -n "host-$$" -batch "$work/routes"; } 2>"$work/time"
+  used=$(($(processor_ms host) - before))
   since "$began"
-  at_most "ms of processor for 10,000 routes" 500 $(($(processor_ms host) - before))
-  note "$(($(processor_ms host) - before)) ms of processor for 10,000 routes, in $elapsed s"
+  # What it costs to make a route, on this machine at this time, is the measure.
+  made=$(awk 'END {printf "%d", ($1 + $2) * 1000}' "$work/time")
+  at_most "ms of processor for 10,000 routes, which took ip(8) $made ms" $((made + 500)) $used
+  note "$used ms of processor for 10,000 routes, which took ip(8) $made ms, in $elapsed s"
   pings host enclave
 }

@@ -72,7 +72,7 @@ Both_ends_dialling_at_once_settle() {
   local other=$!
   ping_once enclave host >/dev/null || :
   wait $other || :
-  # The one that carried no message is closed as a stranger's would be, after 10 s.
+  # The one that carried no message is closed as an unauthenticated one, after 10 s.
   wait_for 30 one_connection || fail "connections: $(at host ss --vsock)"
   pings host enclave
   pings enclave host
@@ -289,7 +289,7 @@ Garbage_on_the_vsock_port_does_no_harm() { withstands garbage; }
 Silent_vsock_connections_do_no_harm() { withstands silence; }
 Vsock_connections_that_send_a_byte_a_second_do_no_harm() { withstands drip; }
 
-# The strangers come from CID 1 like everybody here, which has 16 connections before it has proved itself.
+# The unauthenticated senders come from CID 1 like everybody here, which has 16 connections before it has proved itself.
 withstands() { # KIND
   local fds rss peak=0 held i
   tunnel vsock
