@@ -129,8 +129,9 @@ internal static class CommandLine
                wireguard-vsock --version | --help
 
         Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with wg(8), give it
-        addresses and bring it up with ip(8). It ends on SIGTERM, SIGINT or any other signal that ends a process, when the
-        interface is deleted (ip link del INTERFACE) or when its control socket /var/run/wireguard/INTERFACE.sock is removed.
+        addresses and bring it up with ip(8). It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a
+        process to end, when the interface is deleted (ip link del INTERFACE) or when its control socket
+        /var/run/wireguard/INTERFACE.sock is removed.
         SIGUSR2 tells it that this machine was cloned: all sessions end, and new ones begin.
 
           INTERFACE             a name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free
