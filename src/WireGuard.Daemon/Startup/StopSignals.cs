@@ -4,9 +4,9 @@ using static WireGuard.Daemon.Interop.Libc;
 namespace WireGuard.Daemon.Startup;
 
 /// <summary>
-/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: each has the daemon end in good order, so that
-/// its control socket is not left behind. They are caught from before that is made. One that was ignored from the start, as SIGHUP
-/// under nohup(1), still is.
+/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: each has the daemon end in good order, so
+/// that its control socket is not left behind. They are caught from before that is made. One that was ignored from the start, as
+/// SIGHUP under nohup(1), still is.
 /// <para>
 /// DEVIATION: wireguard-go catches SIGTERM and SIGINT alone, and leaves its socket behind after any other. Test:
 /// Every_signal_that_ends_it_leaves_nothing.
@@ -14,7 +14,7 @@ namespace WireGuard.Daemon.Startup;
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
-    /// <summary>Those whose default is to end the process (signal(7)), but for SIGKILL and those that tell of a fault in it.</summary>
+    /// <summary>Those that end a process by default (signal(7)), but for SIGKILL and those that tell of a fault in it.</summary>
     private static readonly (int Number, string Name)[] Signals =
     [
         (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGQUIT, "SIGQUIT"), (SIGUSR1, "SIGUSR1"), (SIGALRM, "SIGALRM"),

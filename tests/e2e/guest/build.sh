@@ -68,7 +68,10 @@ fetch_kernel() {
   dpkg -x "$cache"/download/*.deb "$cache/files"
   rm -r "$cache/download"
   # Later packages have their modules under usr/lib, and leave the link from lib to another package.
-  [ -e "$cache/files/lib/modules" ] || ln -sfn usr/lib "$cache/files/lib"
+  [ -e "$cache/files/lib/modules" ] || {
+    mkdir -p "$cache/files/lib"
+    ln -s ../usr/lib/modules "$cache/files/lib/modules"
+  }
   depmod -b "$cache/files" "$(ls "$cache/files/lib/modules")"
   uncompress_kernel "$cache"/files/boot/vmlinuz-* "$cache/vmlinux"
 }

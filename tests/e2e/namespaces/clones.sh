@@ -14,6 +14,7 @@ marker() { vmclock 4 5 | dd of="$work/vmclock" conv=notrunc status=none; }
 # The page that a hypervisor offers as /dev/vmclock0: magic, size 4096, version 1, counter and time, sequence, disruption marker.
 vmclock() { # SEQUENCE MARKER, a digit each
   printf 'VCLK\0\020\0\0\001\0\001\0'
+  # shellcheck disable=SC2059 # digits, within escapes
   printf "\\00$1\\0\\0\\0\\0$2\\0\\0\\0\\0\\0\\0\\0"
   head -c 4072 /dev/zero
 }
