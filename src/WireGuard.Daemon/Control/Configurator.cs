@@ -74,8 +74,8 @@ internal sealed class Configurator
         _device.Publish();
         foreach (Peer peer in request.Removed)
             End(peer);
-        foreach (Changed changed in request.Changed)
-            Settle(changed);
+        foreach ((Peer peer, Changed changed) in request.Changed)
+            Settle(peer, changed);
         return 0;
     }
 
@@ -270,7 +270,7 @@ internal sealed class Configurator
         peer.Endpoint = change.Endpoint;
         if (change.Endpoint is not null)
             _network.OnEndpointSet(peer, previous: null);
-        request.Changed.Add(new Changed(peer, change, null, IsNew: true));
+        request.ChangedOf(peer, peer.Endpoint).Keepalive = change.PersistentKeepalive;
         ApplyTo(peer, change);
     }
 
@@ -299,9 +299,10 @@ internal sealed class Configurator
     /// <summary>Changes a peer that lanes know. Its endpoint is the network's business, once lanes see the rest.</summary>
     private void Alter(Peer peer, PeerChange change, EndpointAddress? previous, Request request)
     {
-        if (change.Endpoint is { } endpoint)
-            peer.Endpoint = endpoint;
-        request.Changed.Add(new Changed(peer, change, previous, IsNew: false));
+        Changed changed = request.ChangedOf(peer, previous);
+        changed.Keepalive = change.PersistentKeepalive ?? changed.Keepalive;
+        changed.NamesEndpoint |= change.Endpoint is not null;
+        peer.Endpoint = change.Endpoint ?? peer.Endpoint;
         ApplyTo(peer, change);
     }
 
@@ -325,14 +326,13 @@ internal sealed class Configurator
     }
 
     /// <summary>Once lanes see the change: a keepalive that was switched on is sent, and what waited for an endpoint.</summary>
-    private void Settle(Changed changed)
+    private void Settle(Peer peer, Changed changed)
     {
-        (Peer peer, PeerChange change) = (changed.Peer, changed.Change);
         if (peer.IsRemoved)
             return;
-        if (change.Endpoint is not null && !changed.IsNew)
+        if (changed.NamesEndpoint || peer.Endpoint != changed.Previous)
             _network.OnEndpointSet(peer, changed.Previous);
-        bool switchedOn = change.PersistentKeepalive is { } seconds
+        bool switchedOn = changed.Keepalive is { } seconds
             && peer.Session.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
         if (!_device.IsUp)
             return;
@@ -365,12 +365,27 @@ internal sealed class Configurator
 
         public List<Peer> Removed { get; } = [];
 
-        public List<Changed> Changed { get; } = [];
+        public Dictionary<Peer, Changed> Changed { get; } = [];
+
+        /// <summary>What the request changes of a peer, however often it names it.</summary>
+        /// <param name="peer">The peer.</param>
+        /// <param name="endpoint">The endpoint that the network knows of it, when it is named for the first time.</param>
+        public Changed ChangedOf(Peer peer, EndpointAddress? endpoint)
+        {
+            if (!Changed.TryGetValue(peer, out Changed? changed))
+                Changed.Add(peer, changed = new Changed(endpoint));
+            return changed;
+        }
     }
 
-    /// <param name="Peer">The peer.</param>
-    /// <param name="Change">What is asked of it.</param>
-    /// <param name="Previous">The endpoint that it had before.</param>
-    /// <param name="IsNew">Whether this has made the peer: the network knows its endpoint then.</param>
-    private readonly record struct Changed(Peer Peer, PeerChange Change, EndpointAddress? Previous, bool IsNew);
+    /// <param name="previous">The endpoint that the network knows.</param>
+    private sealed class Changed(EndpointAddress? previous)
+    {
+        public EndpointAddress? Previous { get; } = previous;
+
+        /// <summary>Whether an endpoint is given, if only the same: a peer that has roamed goes back to it.</summary>
+        public bool NamesEndpoint { get; set; }
+
+        public ushort? Keepalive { get; set; }
+    }
 }

@@ -28,7 +28,7 @@ internal abstract class Network
     /// <summary>Sets the mark (SO_MARK) of all sockets, now and later.</summary>
     public abstract void SetMark(uint mark);
 
-    /// <summary>A peer's endpoint was set.</summary>
+    /// <summary>A peer's endpoint was set, or taken away: then it is still reached where it is.</summary>
     public abstract void OnEndpointSet(Peer peer, EndpointAddress? previous);
 
     /// <summary>A peer was removed.</summary>

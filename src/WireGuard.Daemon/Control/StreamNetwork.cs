@@ -107,7 +107,7 @@ internal sealed class StreamNetwork : Network
         if (previous is null || previous == peer.Endpoint)
             return;
         ResetDialing(peer, "the endpoint has changed");
-        if (peer.Destination is not StreamConnection { IsDialed: true } current)
+        if (peer.Endpoint is null || peer.Destination is not StreamConnection { IsDialed: true } current)
             return;
         // The others first: none of them is to take its place.
         CloseOthers(peer, other => other.IsDialed, "the endpoint has changed");

@@ -78,9 +78,11 @@ internal sealed class UdpNetwork : Network
 
     public override void OnEndpointSet(Peer peer, EndpointAddress? previous)
     {
-        UdpDestination? set = peer.Endpoint is { } endpoint ? new UdpDestination(endpoint) : null;
+        if (peer.Endpoint is not { } endpoint)
+            return;
+        var set = new UdpDestination(endpoint);
         if (peer.Destination is UdpDestination before)
-            set?.InheritFrom(before);
+            set.InheritFrom(before);
         peer.Destination = set;
     }
 

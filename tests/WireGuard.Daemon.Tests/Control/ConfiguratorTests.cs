@@ -162,6 +162,31 @@ public sealed class ConfiguratorTests : IDisposable
     }
 
     [Fact]
+    public void Network_hears_of_an_endpoint_that_is_taken_away()
+    {
+        EndpointAddress endpoint = EndpointAddress.IPv4(1, 1);
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        var told = new List<EndpointAddress?>();
+        _network.OnTold = peer => told.Add(peer.Endpoint);
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([null], told);
+    }
+
+    [Fact]
+    public void Network_hears_once_of_a_peer_that_a_request_names_twice()
+    {
+        EndpointAddress endpoint = EndpointAddress.IPv4(1, 1), passing = EndpointAddress.IPv4(2, 2);
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        var told = new List<EndpointAddress?>();
+        _network.OnTold = peer => told.Add(peer.Endpoint);
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.AddRange([new PeerChange(Key) { Endpoint = passing }, new PeerChange(Key) { Endpoint = endpoint }]);
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([endpoint], told);
+    }
+
+    [Fact]
     public void Peer_that_is_replaced_by_itself_with_another_preshared_key_is_a_new_one()
     {
         using var change = new DeviceChange { ReplacesPeers = true };

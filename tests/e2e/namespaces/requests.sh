@@ -169,3 +169,22 @@ A_request_that_is_refused_leaves_no_memory_in_use() {
   equal peers "" "$(show host peers)"
   note "$before KiB before, $after after"
 }
+
+# While connect(2) waits for an answer, the peer that it is for loses its endpoint.
+A_peer_may_lose_its_endpoint_while_it_is_dialled() {
+  tunnel tcp4
+  drop_everything enclave
+  at host ping -q -c 1 -W 1 "${inner[enclave]}" >/dev/null 2>&1 || :
+  wait_for 30 grep -q Dialling "$work/host.log" || fail "nobody is dialled"
+  {
+    printf '[Interface]\nPrivateKey = %s\nListenPort = %s\n' "$(cat "$work/host.key")" "${port[host]}"
+    printf '[Peer]\nPublicKey = %s\nAllowedIPs = %s/32\n' "${public[enclave]}" "${inner[enclave]}"
+  } >"$work/setconf"
+  at host wg setconf wg0 "$work/setconf"
+  equal "endpoint" "(none)" "$(field host endpoints)"
+  # The next SYN is sent again within 3 s; then nothing is to come of it.
+  at enclave nft flush table inet outage
+  pause 4
+  ! is_gone "${pid[host]}" || fail "the daemon has ended"
+  flows_within 30 enclave host
+}
