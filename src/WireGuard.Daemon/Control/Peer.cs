@@ -67,9 +67,17 @@ internal sealed class Peer
     }
 
     /// <summary>
+    /// The connection that a lane is on: what it sends goes there, unless <see cref="StreamToSendOn"/> moves it first.
+    /// </summary>
+    public StreamConnection? StreamOf(int lane) =>
+        lane != NoLane && Volatile.Read(ref _lastSent) is { } all && all[lane].Connection is { IsFailed: false, IsInUse: true } last
+            ? last
+            : StreamFor(lane);
+
+    /// <summary>
     /// The connection that a lane sends on now. When the set has changed, it moves to the one that is its own only after a pause
-    /// of
-    /// <see cref="QuietMs"/>: what it sends there must not overtake what is still under way.
+    /// of <see cref="QuietMs"/>, and when the one before is not congested: what it sends there must not overtake what is still
+    /// under way.
     /// </summary>
     public StreamConnection? StreamToSendOn(int lane, long nowMs)
     {
@@ -83,7 +91,7 @@ internal sealed class Peer
             last.Ms = nowMs;
         if (ReferenceEquals(last.Connection, own))
             return own;
-        if (isUnderWay && last.Connection is { IsFailed: false, IsInUse: true } before)
+        if (last.Connection is { IsFailed: false, IsInUse: true } before && (isUnderWay || before.IsCongested))
             return before;
         last.Connection = own;
         return own;
@@ -107,7 +115,7 @@ internal sealed class Peer
     public void CountDropped(long packets) => Interlocked.Add(ref _droppedPackets, packets);
 
     /// <summary>Keeps a packet that a lane has read until it can be sent.</summary>
-    public void Stage(ReadOnlySpan<byte> packet, int lane = NoLane) => CountDropped(Staged.Add(lane, packet));
+    public void Stage(ReadOnlySpan<byte> packet, int lane) => CountDropped(Staged.Add(lane, packet));
 
     /// <summary>An authentic datagram came from there, to that address of ours: tells control.</summary>
     public void RoamTo(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, ControlInbox inbox)

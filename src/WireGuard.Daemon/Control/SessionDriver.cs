@@ -139,10 +139,11 @@ internal sealed class SessionDriver
     /// </summary>
     public void OnComplete(Peer peer)
     {
-        if (_hellos.TrySay(peer))
-            SendStaged(peer);
-        else if (peer.Keypairs.Current is { NextCounter: 0 })
+        // A lane that had nothing staged may have sent already, and confirmed the session: another's packets still wait.
+        if (!_hellos.TrySay(peer) && peer.Keypairs.Current is { NextCounter: 0 })
             SendKeepalive(peer);
+        else
+            SendStaged(peer);
         Schedule(peer);
     }
 

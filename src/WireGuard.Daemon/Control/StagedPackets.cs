@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace WireGuard.Daemon.Control;
 
 /// <summary>
@@ -15,6 +17,7 @@ internal sealed class StagedPackets
 
     private readonly Lock _gate = new();
     private readonly Queue<(int Lane, byte[] Bytes)> _packets = new();
+    private readonly byte[] _countOf = new byte[Lanes.Lane.MaxCount];
     private int _bytes;
 
     // A bit a lane: those that have something here. Written under the lock.
@@ -33,6 +36,7 @@ internal sealed class StagedPackets
     /// <returns>How many older ones were dropped for it.</returns>
     public int Add(int lane, ReadOnlySpan<byte> packet)
     {
+        Debug.Assert((uint)lane < Lanes.Lane.MaxCount, "only lanes stage");
         byte[] copy = packet.ToArray();
         int dropped = 0;
         lock (_gate)
@@ -40,6 +44,7 @@ internal sealed class StagedPackets
             for (; _packets.Count > 0 && (_packets.Count >= MaxPackets || _bytes + copy.Length > MaxBytes); dropped++)
                 DropOldest();
             _packets.Enqueue((lane, copy));
+            _countOf[lane]++;
             _bytes += copy.Length;
             _lanes |= Bit(lane);
         }
@@ -65,14 +70,19 @@ internal sealed class StagedPackets
     {
         lock (_gate)
         {
-            byte[][] taken = [.. _packets.Where(packet => packet.Lane == lane).Select(packet => packet.Bytes)];
+            var taken = new byte[_countOf[lane]][];
+            int count = 0;
             for (int left = _packets.Count; left > 0; left--)
             {
                 (int Lane, byte[] Bytes) packet = _packets.Dequeue();
-                if (packet.Lane == lane)
-                    _bytes -= packet.Bytes.Length;
-                else
+                if (packet.Lane != lane)
+                {
                     _packets.Enqueue(packet);
+                    continue;
+                }
+
+                _bytes -= packet.Bytes.Length;
+                taken[count++] = packet.Bytes;
             }
 
             Forget(lane);
@@ -88,6 +98,7 @@ internal sealed class StagedPackets
         {
             int count = _packets.Count;
             _packets.Clear();
+            Array.Clear(_countOf);
             _bytes = 0;
             _asked = 0;
             _lanes = 0;
@@ -101,12 +112,13 @@ internal sealed class StagedPackets
     {
         (int lane, byte[] bytes) = _packets.Dequeue();
         _bytes -= bytes.Length;
-        if (!_packets.Any(packet => packet.Lane == lane))
+        if (--_countOf[lane] == 0)
             Forget(lane);
     }
 
     private void Forget(int lane)
     {
+        _countOf[lane] = 0;
         _asked &= ~Bit(lane);
         _lanes &= ~Bit(lane);
     }

@@ -140,7 +140,8 @@ internal sealed class Lane : IDisposable
     {
         while (!_isStopping)
         {
-            int count = _poll.Wait(Epoll, _events, _backpressure.SleepMs);
+            // What was staged after the lane looked and before it took the wake-up that said so has no other.
+            int count = _poll.Wait(Epoll, _events, _staged.IsEmpty ? _backpressure.SleepMs : 0);
             Epoch.Enter();
             long nowMs = Sys.BootMs();
             if (MustWait())

@@ -81,7 +81,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     private int PacketStart => _end + _headroom + TransportMessage.HeaderSize;
 
     /// <summary>Whether what is sealed for the peer now would be dropped, since its connection's queue is full.</summary>
-    public bool IsQueueFullOf(Peer peer) => _headroom != 0 && peer.StreamFor(_lane) is { IsQueueFull: true };
+    public bool IsQueueFullOf(Peer peer) => _headroom != 0 && peer.StreamOf(_lane) is { IsQueueFull: true };
 
     /// <summary>Whether another packet of that length can be sealed before the next flush.</summary>
     public bool HasRoomFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
@@ -184,18 +184,18 @@ internal sealed unsafe class OutboundBatch : IDisposable
             if (!ReferenceEquals(message.Peer, peer))
                 continue;
             message.Peer = null;
+            if (destination is UdpDestination { LargestPayload: var largest } && message.Length > largest)
+            {
+                _counters.Count(DropReason.TooLong);
+                continue;
+            }
+
             byte* start = _arena + message.Start;
             messages++;
             bytes += message.Length - _headroom;
             hasPacket |= message.HasPacket;
             if (destination is UdpDestination udp)
             {
-                if (message.Length > udp.LargestPayload)
-                {
-                    _counters.Count(DropReason.TooLong);
-                    continue;
-                }
-
                 (udp.IsIPv6 ? _udpSender6 : _udpSender4).Add(start, message.Length, udp, message.Ecn);
                 continue;
             }
@@ -208,9 +208,11 @@ internal sealed unsafe class OutboundBatch : IDisposable
                 _pieces[pieces++] = new iovec { iov_base = start, iov_len = (nuint)message.Length };
         }
 
+        if (messages == 0)
+            return;
         if (destination is null)
         {
-            // The way to it was lost since its first packet was routed.
+            // The path to it was lost since its first packet was routed.
             peer.CountDropped(messages);
             return;
         }

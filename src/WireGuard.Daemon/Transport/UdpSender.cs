@@ -145,7 +145,7 @@ internal sealed unsafe class UdpSender : IDisposable
             if (_firsts[sent + 1] - _firsts[sent] > 1)
                 refused += SendCut(socket, _firsts[sent], _firsts[sent + 1], n);
             // Asked of the message, not of its destination: that may have forgotten its source after an earlier one.
-            else if (_messages[sent].msg_hdr.msg_control == null || !IsSourceGone(n) || SendOne(socket, _firsts[sent]) < 0)
+            else if (!HasSource(in _messages[sent].msg_hdr) || !IsSourceGone(n) || SendOne(socket, _firsts[sent]) < 0)
                 refused++;
             sent++;
         }
@@ -192,12 +192,17 @@ internal sealed unsafe class UdpSender : IDisposable
         var header = new msghdr { msg_iov = &piece, msg_iovlen = 1 };
         datagram.Destination.Apply(&header, control, datagram.Ecn);
         int n = Sys.SendMsg(socket.Fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (header.msg_control == null || !IsSourceGone(n))
+        if (!HasSource(in header) || !IsSourceGone(n))
             return n;
         datagram.Destination.ForgetSource();
         datagram.Destination.Apply(&header, control, datagram.Ecn);
         return Sys.SendMsg(socket.Fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+
+    /// <summary>Whether a message names its source address: then that is what it says first.</summary>
+    private static bool HasSource(in msghdr message) =>
+        message.msg_control != null && (*(cmsghdr*)message.msg_control is
+            { cmsg_level: IPPROTO_IP, cmsg_type: IP_PKTINFO } or { cmsg_level: IPPROTO_IPV6, cmsg_type: IPV6_PKTINFO });
 
     private static bool IsFull(int result) => result is -Errno.EAGAIN or -Errno.ENOBUFS;
 

@@ -48,13 +48,15 @@ public sealed class RouteMonitorTests
         List<Peer> looks = [];
         using var loop = new ControlLoop();
         using var monitor = new RouteMonitor(loop, () => all, looks.Add);
-        loop.RunOnce(RouteMonitor.SettleMs);
-        while (looks.Count != 0)
+        // Until nothing is heard any more of the interfaces that were made.
+        do
         {
             looks.Clear();
-            for (int turns = 0; turns < 10; turns++)
+            long began = Sys.BootMs();
+            while (Sys.BootMs() - began < RouteMonitor.SettleMs + RouteMonitor.PauseMs + 500)
                 loop.RunOnce(RouteMonitor.PauseMs);
         }
+        while (looks.Count != 0);
 
         test(loop, looks);
     });

@@ -3,6 +3,7 @@ using WireGuard.Daemon.Control;
 using WireGuard.Daemon.Lanes;
 using WireGuard.Daemon.Transport;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Daemon.Tests.Control;
 
@@ -85,10 +86,20 @@ public sealed class SessionDriverTests : IDisposable
     }
 
     [Fact]
+    public void What_a_lane_has_staged_is_asked_for_though_another_has_confirmed_the_session()
+    {
+        Peer peer = _tunnel.Peer;
+        peer.Stage([1], lane: 2);
+        Assert.True(peer.Keypairs.Current!.TrySeal(_aead, new byte[TransportMessage.Overhead], _nowMs));
+        _driver.OnComplete(peer);
+        Assert.Equal([2], _asked);
+    }
+
+    [Fact]
     public void Packets_wait_no_longer_than_REKEY_ATTEMPT_TIME_for_a_peer_that_cannot_be_reached()
     {
         Peer peer = Tunnel.NewPeer();
-        peer.Stage([1]);
+        peer.Stage([1], lane: 0);
         _driver.SendStaged(peer);
         Assert.Equal(_loop.NowMs + 90_000, peer.Session.Timers.NextDeadline(_loop.NowMs));
         peer.Session.Dispose();

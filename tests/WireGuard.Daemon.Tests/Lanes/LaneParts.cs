@@ -47,7 +47,7 @@ internal sealed class LaneParts : IDisposable
         Published.Indices.Bind(Tunnel.Peer, Tunnel.Keypair);
         Connection = new StreamConnection(Pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, Inbox) { IsInUse = true };
         Tunnel.Peer.Destination = Connection;
-        _batch = new OutboundBatch(_aead, isStream: true, Inbox, Counters);
+        _batch = new OutboundBatch(_aead, isStream: true, Inbox, Counters, lane: 0);
         Outbound = new Outbound(Tun.Queue, _batch, Published, Inbox, Counters);
         Inbound = new Inbound(Tun.Queue, _aead, Published, Inbox, Counters);
     }

@@ -204,9 +204,9 @@ public sealed class OutboundTests : IDisposable
                 peer.Destination = null;
                 break;
             case "something is staged already":
-                peer.Stage([1]);
-                Assert.Single(peer.Staged.TakeAll(Peer.NoLane));
-                peer.Stage([1]);
+                peer.Stage([1], lane: 0);
+                Assert.Single(peer.Staged.TakeAll(lane: 0));
+                peer.Stage([1], lane: 0);
                 break;
             default:
                 nowMs += Limits.RejectAfterTimeMs;
@@ -218,7 +218,7 @@ public sealed class OutboundTests : IDisposable
         TestPacket single = New(isIPv6: false, isUdp: true, 100);
         _lane.Tun.Give(single, 0);
         Assert.Empty(_lane.Send(nowMs));
-        IEnumerable<byte[]> staged = peer.Staged.TakeAll(Peer.NoLane).Where(bytes => bytes.Length > 1);
+        IEnumerable<byte[]> staged = peer.Staged.TakeAll(lane: 0).Where(bytes => bytes.Length > 1);
         Assert.Equal([.. NaiveSegmenter.Cut(packet, 1_300), single.Build()], staged);
         Assert.True(_lane.Inbox.TryTake(out Peer? told));
         Assert.Equal(PeerSignals.HasStaged, told.TakeSignals());
@@ -294,7 +294,7 @@ public sealed class OutboundTests : IDisposable
         var device = new TunDevice("test", [queue], hasHeader: true, TunOffloads.Tcp);
         var counters = new LaneCounters();
         using var aead = new Protocol.Crypto.Aead();
-        using var batch = new OutboundBatch(aead, isStream: true, _lane.Inbox, counters);
+        using var batch = new OutboundBatch(aead, isStream: true, _lane.Inbox, counters, lane: 0);
         using var outbound = new Outbound(new TunQueue(device, 0), batch, _lane.Published, _lane.Inbox, counters);
         Assert.True(outbound.OnReadable(null, Now));
         Assert.InRange(counters[DropReason.NotAnIpPacket], 2, 1_000);
@@ -407,10 +407,10 @@ public sealed class OutboundTests : IDisposable
     {
         Peer peer = _lane.Tunnel.Peer;
         for (byte i = 1; i <= 5; i++)
-            peer.Stage([i]);
+            peer.Stage([i], lane: 0);
         peer.Destination = null;
         _lane.Outbound.SendStaged(peer, null, Now);
-        Assert.Equal([1, 2, 3, 4, 5], peer.Staged.TakeAll(Peer.NoLane).Select(packet => (int)packet[0]));
+        Assert.Equal([1, 2, 3, 4, 5], peer.Staged.TakeAll(lane: 0).Select(packet => (int)packet[0]));
         Assert.True(_lane.Inbox.TryTake(out Peer? told));
         Assert.Equal(PeerSignals.HasStaged, told.TakeSignals());
         Assert.Equal(0, _lane.Dropped);
