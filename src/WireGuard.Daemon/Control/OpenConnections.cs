@@ -76,10 +76,13 @@ internal sealed class OpenConnections
     }
 
     /// <summary>Descriptors have run out: some go on which nobody has authenticated, so that others can come in.</summary>
-    public void MakeRoom()
+    /// <returns>Whether any did.</returns>
+    public bool MakeRoom()
     {
-        for (int i = 0; i < RoomToMake && _unauthenticated.Least() is { } least; i++)
+        int gone = 0;
+        for (; gone < RoomToMake && _unauthenticated.Least() is { } least; gone++)
             Refuse(least);
+        return gone != 0;
     }
 
     /// <summary>The socket is connected to the peer's endpoint.</summary>

@@ -195,7 +195,7 @@ internal sealed class PeerStreams
                 return (StreamTask.Ask, connection);
             }
 
-            Silence(peer, connection);
+            Silence(peer, connection, nowMs);
         }
 
         return (StreamTask.None, null);
@@ -222,7 +222,8 @@ internal sealed class PeerStreams
     {
         foreach (StreamConnection other in peer.Connections)
         {
-            if (other.Standing.Base == connection.Standing.Base && !other.IsFailed)
+            bool isBeside = other.Standing.Base == connection.Standing.Base && other is { IsFailed: false, Standing.IsSilent: false };
+            if (isBeside || other == connection)
                 Use(other);
         }
 
@@ -248,7 +249,7 @@ internal sealed class PeerStreams
     }
 
     /// <summary>It has not answered: what would go on it goes elsewhere, until it does or is closed.</summary>
-    private void Silence(Peer peer, StreamConnection connection)
+    private void Silence(Peer peer, StreamConnection connection, long nowMs)
     {
         // Those that hear may have broken this very moment: control is about to be told.
         if (Used(peer).FirstOrDefault(other => other != connection) is not { } other)
@@ -256,7 +257,7 @@ internal sealed class PeerStreams
         Log.ConnectionSilent(_log, peer, connection.Address);
         connection.IsInUse = false;
         connection.Standing.IsSilent = true;
-        connection.Standing.KeptUntilMs = connection.Standing.AskedMs + StreamProof.CloseMs;
+        connection.Standing.KeptUntilMs = nowMs + StreamProof.CloseMs - StreamProof.AnswerMs;
         if (ReferenceEquals(peer.Destination, connection))
             peer.Destination = other;
         Publish(peer);

@@ -13,6 +13,9 @@ internal sealed class StreamListener
     /// <summary>How long nothing is accepted when there are no descriptors left.</summary>
     private const int PauseMs = 100;
 
+    /// <summary>And when some were given up: lanes let go of them first.</summary>
+    private const int RoomMs = 10;
+
     // What wg(8) can show: a 16-bit port; and those below 1024 are for services that everybody knows.
     private const int FirstEphemeralPort = 1024;
     private const int LastEphemeralPort = 65_535;
@@ -20,14 +23,14 @@ internal sealed class StreamListener
 
     private readonly ControlLoop _loop;
     private readonly Action<int, EndpointAddress> _onAccepted;
-    private readonly Action _onShortage;
+    private readonly Func<bool> _onShortage;
     private readonly List<(int Fd, ulong Watch)> _sockets = [];
     private readonly Deadline _resume;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="onAccepted">Is given each connection and its far end.</param>
-    /// <param name="onShortage">Called when there is no descriptor for one more: some may be given up for it.</param>
-    public StreamListener(ControlLoop loop, Action<int, EndpointAddress> onAccepted, Action onShortage)
+    /// <param name="onShortage">Called when there is no descriptor for one more; says whether some were given up for it.</param>
+    public StreamListener(ControlLoop loop, Action<int, EndpointAddress> onAccepted, Func<bool> onShortage)
     {
         _loop = loop;
         _onAccepted = onAccepted;
@@ -144,8 +147,7 @@ internal sealed class StreamListener
             int fd = Sys.Accept(listener, address, out int length);
             if (Errno.IsShortage(fd))
             {
-                _onShortage();
-                Pause(listener);
+                Pause(listener, _onShortage() ? RoomMs : PauseMs);
                 return;
             }
 
@@ -160,11 +162,11 @@ internal sealed class StreamListener
         }
     }
 
-    private void Pause(int listener)
+    private void Pause(int listener, int pauseMs)
     {
         _loop.Change(_sockets.Find(socket => socket.Fd == listener).Watch, listener, 0);
         // With two that pause, the later one resumes both.
-        _loop.Schedule(_resume, _loop.NowMs + PauseMs);
+        _loop.Schedule(_resume, _loop.NowMs + pauseMs);
     }
 
     private void Resume()

@@ -198,6 +198,14 @@ internal sealed class StreamNetwork : Network
             isLost = true;
         }
 
+        DialState extra = peer.ExtraDial;
+        if ((extra.IsConnecting && peer.Endpoint is { } same && !IsRight(extra.ConnectingFd, same, extra.StartedMs))
+            || (extra.Connection is { } joining && IsMoved(joining)))
+        {
+            CloseDialingExtra(peer, Reason);
+            _extras.Want(peer);
+        }
+
         // The others first: none of them is to take its place.
         CloseOthers(peer, IsMoved, Reason);
         if (peer.Destination is StreamConnection current && IsMoved(current))
@@ -337,7 +345,7 @@ internal sealed class StreamNetwork : Network
             return;
         if (peer.Destination is null)
             CloseDialingExtra(peer, reason);
-        else if (wasUsed)
+        else if (wasUsed && IsOpen)
             _extras.Replace(peer, connection, reason, isBroken);
         if (peer.Destination is null && wasDestination)
         {

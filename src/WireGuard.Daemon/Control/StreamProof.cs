@@ -36,6 +36,9 @@ internal static class StreamProof
         bool isAsked = IsAsked(connection);
         if (isAsked)
             sinceMs = connection.Standing.AskedMs;
+        // While the far end takes bytes, though slowly, the question or its answer may wait behind others.
+        if (connection.IsCongested)
+            sinceMs = Math.Max(sinceMs, connection.StillSinceMs);
         return OthersHear(connection, peer, sinceMs) ? sinceMs + (isAsked ? AnswerMs : AskMs) : PeerTimers.Never;
     }
 

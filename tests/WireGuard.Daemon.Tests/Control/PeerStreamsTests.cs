@@ -343,6 +343,51 @@ public sealed class PeerStreamsTests : IDisposable
     }
 
     [Fact]
+    public void Connection_that_is_full_and_still_moves_need_not_answer()
+    {
+        (StreamConnection slow, StreamConnection other) = SendOnTwo();
+        byte[] read = new byte[64 * 1024], large = new byte[32 * 1024];
+        for (int second = 0; second < 20; second++)
+        {
+            while (!slow.IsCongested)
+                slow.Send(large, _nowMs);
+            _nowMs += 1_000;
+            Hear(other);
+            Assert.Empty(Due());
+            for (int pieces = 0; pieces < 4; pieces++)
+                Assert.InRange(Sys.Recv(_first.Far, read, 0), 1, read.Length);
+            slow.OnWritable(0, _nowMs);
+        }
+
+        Assert.Equal([slow, other], PeerStreams.Used(_peer));
+        for (int second = 0; second < 8; second++)
+        {
+            _nowMs += 1_000;
+            Hear(other);
+            Due();
+        }
+
+        Assert.Equal([other], PeerStreams.Used(_peer));
+    }
+
+    [Fact]
+    public void Connection_that_others_take_back_into_use_with_them_is_none_that_is_silent()
+    {
+        (StreamConnection swallowed, StreamConnection other) = SendOnTwo();
+        Hear(other, atMs: _nowMs + 2_000);
+        _nowMs += 3_000;
+        Due();
+        Hear(other, atMs: _nowMs + 1_000);
+        _nowMs += 1_500;
+        Due();
+        Assert.Equal([other], PeerStreams.Used(_peer));
+        Use(New(lane: 2));
+        Assert.True(Hear(other));
+        Assert.Equal([other], PeerStreams.Used(_peer));
+        Assert.False(swallowed.IsInUse);
+    }
+
+    [Fact]
     public void Answer_that_is_late_has_the_connection_used_again()
     {
         (StreamConnection slow, StreamConnection other) = SendOnTwo();
