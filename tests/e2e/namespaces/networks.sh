@@ -54,6 +54,9 @@ Udp_follows_the_routing_table_to_another_interface() {
   pings enclave host
   ip -n "host-$$" route add "${outer4[enclave/host]}" via "${outer4[third/host]}"
   ip -n "enclave-$$" route add "${outer4[host/enclave]}" via "${outer4[third/enclave]}"
+  # The new routes choose other source addresses, which have to be reached as well.
+  ip -n "host-$$" route add "${outer4[enclave/third]}" via "${outer4[third/host]}"
+  ip -n "enclave-$$" route add "${outer4[host/third]}" via "${outer4[third/enclave]}"
   drop_everything enclave
   flows_within 5 host enclave
   pings enclave host
