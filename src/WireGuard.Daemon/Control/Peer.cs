@@ -70,7 +70,8 @@ internal sealed class Peer
     /// The connection that a lane is on: what it sends goes there, unless <see cref="StreamToSendOn"/> moves it first.
     /// </summary>
     public StreamConnection? StreamOf(int lane) =>
-        lane != NoLane && Volatile.Read(ref _lastSent) is { } all && all[lane].Connection is { IsFailed: false, IsInUse: true } last
+        lane != NoLane && Volatile.Read(ref _lastSent) is { } all
+            && all[lane].Connection is { IsFailed: false, IsInUse: true } last
             ? last
             : StreamFor(lane);
 

@@ -222,8 +222,8 @@ internal sealed class PeerStreams
     {
         foreach (StreamConnection other in peer.Connections)
         {
-            bool isBeside = other.Standing.Base == connection.Standing.Base && other is { IsFailed: false, Standing.IsSilent: false };
-            if (isBeside || other == connection)
+            bool joined = other.Standing.Base == connection.Standing.Base;
+            if (other == connection || (joined && other is { IsFailed: false, Standing.IsSilent: false }))
                 Use(other);
         }
 
