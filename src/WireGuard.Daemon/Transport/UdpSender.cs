@@ -200,9 +200,12 @@ internal sealed unsafe class UdpSender : IDisposable
     }
 
     /// <summary>Whether a message names its source address: then that is what it says first.</summary>
-    private static bool HasSource(in msghdr message) =>
-        message.msg_control != null && (*(cmsghdr*)message.msg_control is
-            { cmsg_level: IPPROTO_IP, cmsg_type: IP_PKTINFO } or { cmsg_level: IPPROTO_IPV6, cmsg_type: IPV6_PKTINFO });
+    private static bool HasSource(in msghdr message)
+    {
+        var first = (cmsghdr*)message.msg_control;
+        return first != null
+            && (first->cmsg_level, first->cmsg_type) is (IPPROTO_IP, IP_PKTINFO) or (IPPROTO_IPV6, IPV6_PKTINFO);
+    }
 
     private static bool IsFull(int result) => result is -Errno.EAGAIN or -Errno.ENOBUFS;
 
