@@ -44,7 +44,7 @@ all: $(BINARY)
 
 $(BINARY): $(SOURCES)
 	scripts/setup.sh build
-	dotnet publish src/WireGuard.Daemon -c Release -r $(RUNTIME) -o out/publish
+	dotnet publish src/WireGuard.Vsock -c Release -r $(RUNTIME) -o out/publish
 	cp out/publish/wireguard-vsock $@.new
 	mv $@.new $@
 
@@ -81,7 +81,7 @@ test-vm: $(BINARY)
 # What the same lanes carry without encryption. It has build folders of its own, and a name nobody takes for the product's.
 $(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*)
 	scripts/setup.sh build
-	dotnet publish src/WireGuard.Daemon -c Release -r $(RUNTIME) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish
+	dotnet publish src/WireGuard.Vsock -c Release -r $(RUNTIME) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish
 	cp out/limit-probe/publish/wireguard-vsock $@.new
 	mv $@.new $@
 

@@ -1,4 +1,0 @@
-namespace WireGuard.Daemon.Uapi;
-
-/// <summary>One number of the answer to <c>counters</c>.</summary>
-internal readonly record struct Counter(string Name, long Value);

@@ -1,0 +1,175 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+using WireGuard.Vsock.Tun;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// The command line, that of wireguard-go-vsock:
+/// <code>wireguard-vsock [-f|--foreground] [-n|--network NETWORK] INTERFACE</code>
+/// and three options of ours, --streams, --superpackets and --udp-offloads. A mistake is one line on stderr and the exit code 1.
+/// </summary>
+internal static class CommandLine
+{
+    public const string ProgramName = "wireguard-vsock";
+    public const string Version = "v0.1.0";
+
+    private const string On = "on";
+
+    /// <summary>What was asked for, checked.</summary>
+    /// <param name="Interface">Its name.</param>
+    /// <param name="Network">Under the tunnel.</param>
+    /// <param name="Foreground">Whether to stay in the foreground.</param>
+    /// <param name="Streams">Parallel connections to a peer; null for as many as there are lanes.</param>
+    /// <param name="Superpackets">Whether peers of our kind get more than one packet in a message.</param>
+    /// <param name="UdpOffloads">Whether the kernel's help with trains of datagrams is used.</param>
+    public sealed record Request(
+        string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets, bool UdpOffloads);
+
+    /// <summary>Answers --help, --version and mistakes; else calls <paramref name="start"/>. Gives the exit code.</summary>
+    public static int Invoke(
+        IReadOnlyList<string> arguments, Action<string> output, Action<string> error, Func<Request, int> start)
+    {
+        Option<bool> foreground = new("--foreground", "-f") { Arity = ArgumentArity.Zero };
+        Option<NetworkKind> network = new("--network", "-n") { CustomParser = ParseNetwork };
+        Option<int?> streams = new("--streams") { CustomParser = ParseStreams };
+        // Not a bool: of that, the library takes no other words than true and false.
+        Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
+        Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
+        Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
+        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, HelpText) };
+        Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, VersionText) };
+        // Not a RootCommand, which brings a help, a version and directives of its own.
+        Command root = new(ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
+        root.SetAction(line => start(new Request(
+            line.GetRequiredValue(name),
+            line.GetValue(network),
+            line.GetValue(foreground),
+            line.GetValue(streams),
+            line.GetValue(superpackets) == On,
+            line.GetValue(udpOffloads) == On)));
+
+        // No response files: a name may begin with '@'.
+        ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            error($"{Mistake(parsed, name)} (see {ProgramName} --help)");
+            return 1;
+        }
+        return parsed.Invoke(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>The first thing that is wrong, in the words of one who knows what was probably meant.</summary>
+    private static string Mistake(ParseResult parsed, Argument<string> name)
+    {
+        ParseError mistake = parsed.Errors.FirstOrDefault(e => e.SymbolResult is OptionResult) ?? parsed.Errors[0];
+        string? first = parsed.GetResult(name)?.Tokens.Select(t => t.Value).FirstOrDefault();
+        if (first?.StartsWith('-') == true) return NoSuchOption(first);
+        if (first == null && mistake.SymbolResult is not OptionResult) return $"which interface? For example: {ProgramName} wg0";
+        return mistake.Message.TrimEnd('.');
+    }
+
+    private static string NoSuchOption(string word) => $"there is no option '{word}'";
+
+    private static NetworkKind ParseNetwork(ArgumentResult result)
+    {
+        string word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+        if (!NetworkKind.TryFromWord(word, out NetworkKind network))
+        {
+            result.AddError($"'{word}' is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6");
+        }
+        return network;
+    }
+
+    private static int? ParseStreams(ArgumentResult result)
+    {
+        string word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+        if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int streams)
+            && streams is >= 1 and <= DaemonOptions.MaxStreams)
+        {
+            return streams;
+        }
+
+        result.AddError($"'{word}' is no number of streams: 1 to {DaemonOptions.MaxStreams}");
+        return null;
+    }
+
+    private static string ParseSwitch(ArgumentResult result)
+    {
+        string word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+        if (word is not (On or "off")) result.AddError($"'{word}' is neither on nor off");
+        return word;
+    }
+
+    private static string ParseInterface(ArgumentResult result)
+    {
+        string name = result.Tokens.Count > 0 ? result.Tokens[0].Value : "";
+        string? problem = name.StartsWith('-') ? NoSuchOption(name) : InterfaceName.Check(name);
+        if (problem != null) result.AddError(problem);
+        return name;
+    }
+
+    private static string Architecture => RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+
+    private static string VersionText => $"""
+        {ProgramName} {Version}
+
+        Userspace WireGuard daemon over VSOCK, TCP and UDP for linux-{Architecture}.
+        WireGuard is a registered trademark of Jason A. Donenfeld. https://www.wireguard.com
+        """;
+
+    private const string HelpText = """
+        Usage: wireguard-vsock [-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off]
+                               [--udp-offloads=on|off] INTERFACE
+               wireguard-vsock --version | --help
+
+        Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with wg(8), give it
+        addresses and bring it up with ip(8). It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a
+        process to end, when the interface is deleted (ip link del INTERFACE) or when its control socket
+        /var/run/wireguard/INTERFACE.sock is removed.
+        SIGUSR2 tells it that this machine was cloned: all sessions end, and new ones begin.
+
+          INTERFACE             a name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free
+          -f, --foreground      stay in the foreground; without it the command returns 0 once the interface is ready
+          -n, --network NETWORK vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6
+              --streams N       over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8;
+                                one per processor if not given. Peers that run another WireGuard get one
+              --superpackets=on|off
+                                whether peers that run wireguard-vsock get many packets in one message; on if not given
+              --udp-offloads=on|off
+                                whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); on if not
+                                given. Turn it off where a device or a kernel on the way does that wrong
+              --version         print the version
+          -h, --help            print this page
+
+        Endpoints over vsock are CID:PORT, as host(2):51820, vm(6):51820 or 0.0.0.6:51820.
+
+        Environment:
+          LOG_LEVEL             verbose (or debug), error (the default) or silent; when it is set to other than silent, the
+                                background process keeps this terminal for its log
+          WG_PROCESS_FOREGROUND 1 is the same as -f
+          WG_TUN_FD             a descriptor of a TUN interface to use rather than to make one
+          WG_UAPI_FD            a descriptor of a listening UNIX socket to use as control socket
+
+        Example:
+          wireguard-vsock wg0 && wg setconf wg0 wg0.conf && ip addr add 10.0.0.1/24 dev wg0 && ip link set wg0 up
+        """;
+
+    /// <summary>What --help and --version do, whatever else the line says.</summary>
+    private sealed class Print(Action<string> output, string text) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            output(text);
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,312 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Segmentation;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Lanes;
+using WireGuard.Vsock.Link;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Streams;
+using WireGuard.Vsock.Transport;
+using WireGuard.Vsock.Tun;
+using WireGuard.Vsock.Uapi;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// The running daemon: puts the rooms together, and is the control thread. <see cref="Run"/> owns every cold fact through
+/// <see cref="Device"/>; the lanes it starts own the packets.
+/// </summary>
+internal sealed class Daemon : IDisposable
+{
+    private const int TickMs = 1000;
+
+    /// <summary>How often control looks whether lanes have let go, while something waits for that.</summary>
+    private const int GraceMs = 5;
+
+    private readonly ILogger _log;
+    private readonly NetworkKind _kind;
+    private readonly ControlInbox _inbox = new();
+    private readonly EventLoop _loop = new();
+    private readonly Published _published;
+    private readonly Aead _aead = new();
+    private readonly List<Lane> _lanes = [];
+    private readonly OutboundBatch _batch;
+    private readonly GracePeriod _grace;
+    private readonly Device _device;
+    private readonly Network _network;
+    private readonly Hellos _hellos;
+    private readonly Handshakes _handshakes;
+    private readonly SessionDriver _sessions;
+    private readonly Configurator _configurator;
+    private readonly UapiServer _uapi;
+    private readonly LinkMonitor _link;
+    private readonly RouteQuery _routes = new();
+    private readonly RouteMonitor? _routeMonitor;
+    private readonly ControlSocketWatch _socketWatch;
+    private readonly GenerationMonitor _generation;
+    private readonly Deadline _tick;
+    private readonly VmClock? _vmClock;
+    private string? _stopReason;
+
+    // Whether control knows that the device takes no unsegmented packets.
+    private bool _isSegmenting;
+
+    /// <exception cref="LinuxException">A descriptor could not be had.</exception>
+    public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, ILogger log)
+    {
+        _log = log;
+        _kind = options.Network;
+        Hello? hello = LocalHello(options, tun);
+        _vmClock = VmClock.TryOpen(options.VmClock);
+        _published = new Published { LocalHello = hello, Continuity = new Continuity(_vmClock) };
+        if (_vmClock is not null)
+            Log.VmClockFound(log, options.VmClock);
+        for (int i = 0; i < options.Lanes; i++)
+        {
+            var queue = new TunQueue(tun, Math.Min(i, tun.QueueCount - 1));
+            _lanes.Add(new Lane(i, queue, readsTun: i < tun.QueueCount, _kind.IsStream, _published, _inbox));
+        }
+
+        var counters = new LaneCounters();
+        _batch = new OutboundBatch(_aead, _kind.IsStream, _inbox, counters, continuity: _published.Continuity);
+        _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
+        _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
+        _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
+        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : NewUdpNetwork(options.UdpOffloads);
+        _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
+        {
+            OnComplete = peer => _sessions!.OnComplete(peer),
+            OnAnswered = peer => _sessions!.Schedule(peer),
+        };
+        _sessions = new SessionDriver(
+            _device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets,
+            (lane, peer) => _lanes[lane].SendStaged(peer), log);
+        _configurator = new Configurator(
+            _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+        _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
+        _link = new LinkMonitor(tun);
+        if (_kind != NetworkKind.Vsock)
+            _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
+        _socketWatch = new ControlSocketWatch(uapi);
+        _generation = new GenerationMonitor();
+        _tick = new Deadline(Tick);
+        Watch();
+    }
+
+    /// <summary>
+    /// Runs until it is asked to stop, or the interface or the control socket is removed. Whatever a lane or a callback throws
+    /// comes out here.
+    /// </summary>
+    public void Run()
+    {
+        foreach (Lane lane in _lanes)
+            lane.Start();
+        SetMtu(_link.Mtu);
+        if (_link.IsUp)
+            BringUp();
+        _loop.Schedule(_tick, _loop.NowMs + TickMs);
+
+        while (_stopReason is null)
+        {
+            _loop.RunOnce(_grace.IsEmpty ? -1 : GraceMs);
+            _device.EndTurn();
+            _grace.Poll();
+            _aead.Forget();
+            DeadFrames.Wipe();
+        }
+
+        Log.ShuttingDown(_log, _stopReason);
+    }
+
+    /// <summary>From any thread: <see cref="Run"/> is to return.</summary>
+    public void RequestStop() => _inbox.RequestStop();
+
+    /// <summary>From any thread: this machine was cloned. Lanes send nothing more until all sessions have ended.</summary>
+    public void DeclareCloned()
+    {
+        _published.Continuity.Declare();
+        _inbox.PostSlept();
+    }
+
+    public void Dispose()
+    {
+        _uapi.Dispose();
+        _network.Close();
+        foreach (Lane lane in _lanes)
+            lane.Stop();
+        _device.Dispose();
+        // The lanes have ended: nobody holds anything any more.
+        _grace.Poll();
+        foreach (Lane lane in _lanes)
+            lane.Dispose();
+        _batch.Dispose();
+        _aead.Dispose();
+        _link.Dispose();
+        _routeMonitor?.Dispose();
+        _routes.Dispose();
+        _socketWatch.Dispose();
+        _generation.Dispose();
+        _vmClock?.Dispose();
+        _loop.Dispose();
+        _inbox.Dispose();
+    }
+
+    /// <summary>What we say of ourselves to peers; null if nothing.</summary>
+    private static Hello? LocalHello(DaemonOptions options, TunDevice tun)
+    {
+        if (!options.Superpackets || !options.Network.IsStream)
+            return null;
+        if (!tun.HasHeader)
+            return new Hello(0, HelloFeatures.ShortChecksums | HelloFeatures.Answers);
+        HelloFeatures udp = tun.Offloads.HasFlag(TunOffloads.Udp) ? HelloFeatures.Udp : HelloFeatures.None;
+        return new Hello(
+            Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Answers | HelloFeatures.Tcp | udp);
+    }
+
+    private StreamNetwork NewStreamNetwork(int streams) => new(
+        _kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _routes, _log)
+    {
+        OnReached = peer => _sessions.OnReached(peer),
+        OnReachable = peer =>
+        {
+            _sessions.SendStaged(peer);
+            _sessions.Schedule(peer);
+        },
+        OnUnreachable = peer => peer.CountDropped(peer.Staged.Clear()),
+        OnDeadlineMoved = peer => _sessions.Schedule(peer),
+        LocalKey = () => _device.PrivateKey?.PublicKey,
+    };
+
+    private UdpNetwork NewUdpNetwork(UdpOffloads offloads) => new(_kind, _lanes, _grace, offloads, _routes)
+    {
+        OnMoved = peer => _sessions.OnMoved(peer),
+    };
+
+    private void Watch()
+    {
+        // Before timers and news: they may have something sent.
+        _loop.OnWake = StartAnewIfBroken;
+        _loop.Watch(_inbox.Fd, EPOLLIN, _ => TakeNews());
+        _loop.Watch(_link.Fd, EPOLLIN, _ => FollowLink(_link.Read()));
+        _loop.Watch(_socketWatch.Fd, EPOLLIN, _ => StopUnless(_socketWatch.Read(), "the control socket was removed"));
+        StopUnless(_socketWatch.Read(), "the control socket was removed");
+        if (_generation.Fd < 0)
+            return;
+        _loop.Watch(_generation.Fd, EPOLLIN, _ =>
+        {
+            if (_generation.Read())
+                _configurator.DeclareCloned();
+        });
+    }
+
+    private void StopUnless(bool condition, string reason)
+    {
+        if (!condition)
+            _stopReason ??= reason;
+    }
+
+    /// <summary>Takes all that lanes have to tell.</summary>
+    private void TakeNews()
+    {
+        _inbox.BeginTaking();
+        if (_inbox.Failure is { } failure)
+            ExceptionDispatchInfo.Throw(failure);
+        StopUnless(!_inbox.IsTunGone, "the interface was removed");
+        StopUnless(!_inbox.IsStopRequested, "asked to");
+        if (_inbox.IsUnsegmentedRefused && !_isSegmenting)
+        {
+            _isSegmenting = true;
+            Log.UnsegmentedRefused(_log);
+            _hellos.WithdrawSuperpackets(_device.Peers.Values);
+        }
+
+        // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
+        for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
+            ((StreamNetwork)_network).OnSignals(connection);
+        for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
+            _sessions.OnSignals(peer);
+        // After the signals: a keypair that a lane has found confirmed must be current before a new handshake takes its place as
+        // next.
+        _handshakes.TakeAll();
+    }
+
+    private void FollowLink(LinkEvents events)
+    {
+        StopUnless((events & LinkEvents.Deleted) == 0, "the interface was removed");
+        if ((events & LinkEvents.MtuChanged) != 0)
+        {
+            SetMtu(_link.Mtu);
+            Log.MtuChanged(_log, _link.Mtu);
+        }
+
+        if ((events & LinkEvents.OutOfSight) != 0)
+            Log.LinkOutOfSight(_log);
+        if ((events & LinkEvents.Down) != 0)
+            BringDown();
+        if ((events & LinkEvents.Up) != 0)
+            BringUp();
+    }
+
+    private void SetMtu(int mtu)
+    {
+        _device.SetMtu(mtu);
+        if (mtu > _kind.LargestPacket)
+            Log.MtuTooLarge(_log, mtu, _kind.LargestPacket);
+    }
+
+    private void BringUp()
+    {
+        if (_device.IsUp)
+            return;
+        _device.IsUp = true;
+        _network.SetMark(_device.FirewallMark);
+        // A port that is taken is logged; once another is set, the configurator goes on from here.
+        Log.InterfaceUp(_log);
+        _configurator.TryListen(_device.ListenPort);
+    }
+
+    private void BringDown()
+    {
+        if (!_device.IsUp)
+            return;
+        _device.IsUp = false;
+        _device.ExpireSessions();
+        foreach (Peer peer in _device.Peers.Values)
+            peer.CountDropped(peer.Staged.Clear());
+        _network.Close();
+        foreach (Peer peer in _device.Peers.Values)
+            _sessions.Schedule(peer);
+        Log.InterfaceDown(_log);
+    }
+
+    private void Tick()
+    {
+        (_network as StreamNetwork)?.Sweep();
+        _loop.Schedule(_tick, _loop.NowMs + TickMs);
+    }
+
+    /// <summary>
+    /// The machine was suspended: its sessions end. Or cloned, or restored: neither its keys nor its connections are its own
+    /// alone.
+    /// </summary>
+    private void StartAnewIfBroken()
+    {
+        Continuity continuity = _published.Continuity;
+        if (!continuity.IsBroken)
+            return;
+        Log.SessionsExpired(_log);
+        Continuity.State state = continuity.Look();
+        bool isClone = continuity.IsCloned, wasUp = _device.IsUp;
+        if (isClone)
+            BringDown();
+        else
+            _device.ExpireSessions();
+        continuity.Accept(state);
+        if (isClone && wasUp)
+            BringUp();
+    }
+}

@@ -1,0 +1,29 @@
+using System.Globalization;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>The environment variables, named and meant as in wireguard-go.</summary>
+internal static class Environs
+{
+    public const string LogLevel = "LOG_LEVEL";
+    public const string Foreground = "WG_PROCESS_FOREGROUND";
+    public const string TunFd = "WG_TUN_FD";
+    public const string UapiFd = "WG_UAPI_FD";
+
+    /// <summary>Ours alone, for tests: what to read in the place of <see cref="SharedState.VmClock.DevicePath"/>.</summary>
+    public const string VmClock = "WG_VSOCK_VMCLOCK";
+
+    /// <summary>Ours alone: the pipe on which the background process tells the command that started it how it went.</summary>
+    public const string ReadyFd = "WG_VSOCK_READY_FD";
+
+    public static string? Get(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+
+    /// <summary>A descriptor's number from the environment; null if the variable is not set.</summary>
+    /// <exception cref="SetupException">It is set to something that is no descriptor.</exception>
+    public static int? Descriptor(string name)
+    {
+        if (Get(name) is not { } text) return null;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int fd)) return fd;
+        throw new SetupException($"{name}='{text}' is no descriptor's number");
+    }
+}

@@ -1,0 +1,44 @@
+using System.Text;
+using WireGuard.Vsock.Interop;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// How a starting daemon tells the person who started it: in the background, one line on a pipe to the command that still waits
+/// (<see cref="Background"/>); in the foreground, a failure on stderr, and nothing otherwise.
+/// </summary>
+internal sealed class Readiness : IDisposable
+{
+    /// <summary>The line that says all is well; any other is the reason why not.</summary>
+    public const string ReadyLine = "ready";
+
+    private readonly FileDescriptor _pipe;
+
+    public Readiness()
+    {
+        _pipe = new FileDescriptor(int.TryParse(Environs.Get(Environs.ReadyFd), out int fd) ? fd : -1);
+        if (!_pipe.IsInvalid) _ = Sys.SetCloseOnExec(_pipe.Fd, true);
+    }
+
+    /// <summary>Whether this process is the one in the background.</summary>
+    public bool IsAwaited => !_pipe.IsInvalid;
+
+    public void Ready()
+    {
+        if (!_pipe.IsInvalid) Tell(ReadyLine);
+    }
+
+    public void Failed(string line)
+    {
+        if (_pipe.IsClosed || _pipe.IsInvalid) Say.Error(line);
+        else Tell(line);
+    }
+
+    public void Dispose() => _pipe.Dispose();
+
+    private void Tell(string line)
+    {
+        _ = Sys.Write(_pipe.Fd, Encoding.UTF8.GetBytes(line.ReplaceLineEndings(" ") + "\n"));
+        _pipe.Dispose();
+    }
+}

@@ -1,0 +1,31 @@
+using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// Descriptors 0, 1 and 2, which whoever starts a program may have closed. They are then the first that are opened for other
+/// purposes: what is meant for stderr would be written into a pipe, or into the interface.
+/// </summary>
+internal static class StandardDescriptors
+{
+    private const int Last = 2;
+
+    /// <summary>Opens those that are closed on /dev/null. To be called before anything else is opened.</summary>
+    public static void Open()
+    {
+        int fd;
+        // open(2) takes the lowest number that is free.
+        while ((fd = OpenNothing()) is >= 0 and <= Last)
+            _ = Sys.SetCloseOnExec(fd, false);
+        if (fd >= 0)
+            Sys.Close(fd);
+    }
+
+    /// <summary>Where there is no /dev/null, the root folder keeps the number as well: it is neither read nor written.</summary>
+    private static int OpenNothing()
+    {
+        int fd = Sys.Open("/dev/null", O_RDWR);
+        return fd >= 0 ? fd : Sys.Open("/", O_RDONLY);
+    }
+}

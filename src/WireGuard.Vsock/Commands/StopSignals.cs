@@ -1,0 +1,63 @@
+using System.Runtime.InteropServices;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: each has the daemon end in good order, so
+/// that its control socket is not left behind. They are caught from before that is made. One that was ignored from the start, as
+/// SIGHUP under nohup(1), still is.
+/// <para>
+/// DEVIATION: wireguard-go catches SIGTERM and SIGINT alone, and leaves its socket behind after any other. Test:
+/// Every_signal_that_ends_it_leaves_nothing.
+/// </para>
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    /// <summary>Those that end a process by default (signal(7)), but for SIGKILL and those that tell of a fault in it.</summary>
+    private static readonly (int Number, string Name)[] Signals =
+    [
+        (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGQUIT, "SIGQUIT"), (SIGUSR1, "SIGUSR1"), (SIGALRM, "SIGALRM"),
+        (SIGTERM, "SIGTERM"), (SIGSTKFLT, "SIGSTKFLT"), (SIGXCPU, "SIGXCPU"), (SIGVTALRM, "SIGVTALRM"), (SIGPROF, "SIGPROF"),
+        (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"),
+    ];
+
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private Action<string>? _stop; // interlocked
+    private string? _signal;       // interlocked: the last that came
+
+    /// <exception cref="SetupException">They cannot be caught: that takes a thread and two descriptors.</exception>
+    public StopSignals()
+    {
+        try
+        {
+            foreach ((int number, string name) in Signals)
+                _registrations.Add(PosixSignalRegistration.Create((PosixSignal)number, context => Take(context, name)));
+        }
+        catch (Exception e) when (e is IOException or TypeInitializationException)
+        {
+            Dispose();
+            throw new SetupException($"cannot listen for signals: {(e.InnerException ?? e).Message}");
+        }
+    }
+
+    /// <summary>From now on this is called with a signal's name, on a thread of the runtime's; at once if one has come.</summary>
+    public void Call(Action<string> stop)
+    {
+        Interlocked.Exchange(ref _stop, stop);
+        if (Interlocked.Exchange(ref _signal, null) is { } signal)
+            stop(signal);
+    }
+
+    /// <summary>From now on signals are caught, and change nothing: the daemon is ending.</summary>
+    public void CallNobody() => Interlocked.Exchange(ref _stop, null);
+
+    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
+
+    private void Take(PosixSignalContext context, string name)
+    {
+        context.Cancel = true;
+        Interlocked.Exchange(ref _signal, name);
+        Volatile.Read(ref _stop)?.Invoke(name);
+    }
+}

@@ -1,0 +1,391 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Control;
+
+/// <summary>
+/// Applies a parsed change of the configuration, and tells the configuration in force. What can fail (binding a port, too many
+/// peers) is tried before anything is changed. Control only.
+/// </summary>
+internal sealed class Configurator
+{
+    private readonly Device _device;
+    private readonly Network _network;
+    private readonly SessionDriver _sessions;
+    private readonly IReadOnlyList<LaneCounters> _counters;
+    private readonly EventLoop _loop;
+    private readonly ILogger _log;
+
+    /// <param name="device">The device.</param>
+    /// <param name="network">Under the tunnel.</param>
+    /// <param name="sessions">To send what a change lets be sent.</param>
+    /// <param name="counters">Of every thread that drops packets.</param>
+    /// <param name="loop">The control loop.</param>
+    /// <param name="log">Of the daemon.</param>
+    public Configurator(
+        Device device,
+        Network network,
+        SessionDriver sessions,
+        IReadOnlyList<LaneCounters> counters,
+        EventLoop loop,
+        ILogger log)
+    {
+        _counters = counters;
+        _device = device;
+        _network = network;
+        _sessions = sessions;
+        _loop = loop;
+        _log = log;
+    }
+
+    /// <summary>Applies all of it, or nothing. Lanes see it as one: they use what was until they use what is.</summary>
+    /// <returns>0, or the errno, positive.</returns>
+    public int Apply(DeviceChange change)
+    {
+        if (CountAfter(change) > Limits.MaxPeers)
+            return Errno.ENOSPC;
+        if (change.ListenPort is { } port)
+        {
+            int error = TryListen(port);
+            if (error != 0)
+                return error;
+        }
+
+        if (change.FirewallMark is { } mark)
+        {
+            _device.FirewallMark = mark;
+            _network.SetMark(mark);
+        }
+
+        var request = new Request();
+        ApplyPrivateKey(change, request);
+        if (change.ReplacesPeers)
+            request.Replaced = _device.TakeAll();
+        foreach (PeerChange peerChange in change.Peers)
+            Apply(peerChange, request);
+        request.Removed.AddRange(request.Replaced.Values);
+
+        _device.Publish();
+        foreach (Peer peer in request.Removed)
+            End(peer);
+        foreach ((Peer peer, Changed changed) in request.Changed)
+            Settle(peer, changed);
+        return 0;
+    }
+
+    /// <summary>The machine was cloned, somebody says: all sessions and connections end before this returns.</summary>
+    public void DeclareCloned()
+    {
+        _device.Published.Continuity.Declare();
+        _loop.OnWake();
+    }
+
+    /// <summary>What `get` answers. The keys in it stay the device's.</summary>
+    public DeviceStatus Status() => new()
+    {
+        PrivateKey = _device.PrivateKey,
+        // While the link is up: what is bound, which is nothing if the port was taken.
+        ListenPort = _device.IsUp ? _network.Port : _device.ListenPort,
+        FirewallMark = _device.FirewallMark,
+        Peers = _device.Peers.Values.Select(Status),
+    };
+
+    /// <summary>What was dropped on the whole, by reason.</summary>
+    public IEnumerable<Counter> Counters()
+    {
+        foreach (DropReason reason in Enum.GetValues<DropReason>())
+            yield return new Counter(NameOf(reason), _counters.Sum(counters => counters[reason]));
+        yield return new Counter("refused_connections", _network.RefusedConnections);
+        // The promise of a steady state that allocates nothing, for everyone to check.
+        yield return new Counter("garbage_collections", GC.CollectionCount(0));
+    }
+
+    /// <summary>What was dropped on the way to each peer, and what waits now.</summary>
+    public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
+        _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
+        [
+            new Counter("dropped_packets", peer.DroppedPackets + peer.Connections.Sum(connection => connection.DroppedFrames)),
+            new Counter("queued_bytes", peer.Connections.Sum(connection => connection.QueuedBytes)),
+        ]));
+
+    private PeerStatus Status(Peer peer) => new()
+    {
+        PublicKey = peer.PublicKey,
+        PresharedKey = peer.Session.Remote.PresharedKey,
+        Endpoint = EndpointOf(peer),
+        LastHandshakeSeconds = (ulong)peer.LastHandshake.Seconds,
+        LastHandshakeNanoseconds = (uint)peer.LastHandshake.Nanoseconds,
+        TxBytes = (ulong)peer.SentBytes,
+        RxBytes = (ulong)peer.ReceivedBytes,
+        PersistentKeepalive = (ushort)(peer.Session.Timers.PersistentKeepaliveMs / 1000),
+        AllowedIps = _device.AllowedIpsOf(peer),
+    };
+
+    /// <summary>
+    /// With UDP, where messages go: peers roam. With streams, where the peer is dialled; and of one that has no endpoint, the
+    /// address that it called from, without the port: a configuration that is saved and set again must not have us dial an
+    /// ephemeral one.
+    /// </summary>
+    private static EndpointAddress? EndpointOf(Peer peer) =>
+        peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint ?? peer.Destination?.Address.WithPort(0);
+
+    private static string NameOf(DropReason reason) => reason switch
+    {
+        DropReason.NotAnIpPacket => "not_an_ip_packet",
+        DropReason.NoPeerForPacket => "no_peer_for_packet",
+        DropReason.TooLong => "too_long",
+        DropReason.NotSent => "not_sent",
+        DropReason.NotAMessage => "not_a_message",
+        DropReason.UnknownReceiver => "unknown_receiver",
+        DropReason.NotAuthentic => "not_authentic",
+        DropReason.SourceNotAllowed => "source_not_allowed",
+        DropReason.BadSuperpacket => "bad_superpacket",
+        DropReason.CongestionUnheard => "congestion_unheard",
+        DropReason.RoutingLoop => "routing_loop",
+        DropReason.NotWritten => "not_written",
+        DropReason.HandshakeQueueFull => "handshake_queue_full",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason)),
+    };
+
+    private int CountAfter(DeviceChange change)
+    {
+        var added = new HashSet<PublicKey>();
+        foreach (PeerChange peer in change.Peers)
+        {
+            if (!peer.Removes && !peer.UpdatesOnly && (change.ReplacesPeers || !_device.Peers.ContainsKey(peer.PublicKey)))
+                added.Add(peer.PublicKey);
+        }
+
+        return added.Count + (change.ReplacesPeers ? 0 : _device.Peers.Count);
+    }
+
+    /// <summary>
+    /// Listens on a port, at once if the link is up, else when it comes up. An ephemeral port that was bound stays the device's,
+    /// as in wireguard-go: it is the same after the link was down.
+    /// </summary>
+    /// <param name="port">0 for an ephemeral one.</param>
+    /// <returns>0, or the errno, positive; then nothing has changed.</returns>
+    public int TryListen(ushort port)
+    {
+        if (!_device.IsUp)
+        {
+            _device.ListenPort = port;
+            return 0;
+        }
+
+        bool wasOpen = _network.IsOpen;
+        try
+        {
+            _network.Open(port);
+        }
+        catch (LinuxException refused)
+        {
+            Log.ListenFailed(_log, port, refused.Message);
+            return refused.Errno;
+        }
+
+        _device.ListenPort = _network.Port;
+        Log.Listening(_log, _network.Port);
+        if (!wasOpen)
+            StartPeers();
+        return 0;
+    }
+
+    /// <summary>The network has opened: what waited for that may go.</summary>
+    private void StartPeers()
+    {
+        foreach (Peer peer in _device.Peers.Values)
+        {
+            if (peer.Session.Timers.PersistentKeepaliveMs > 0)
+                _sessions.SendKeepalive(peer);
+            else
+                _sessions.SendStaged(peer);
+            _sessions.Schedule(peer);
+        }
+    }
+
+    private void ApplyPrivateKey(DeviceChange change, Request request)
+    {
+        if (change.RemovesPrivateKey)
+        {
+            _device.SetPrivateKey(null);
+            _network.OnPrivateKeySet(_device.Peers.Values);
+            return;
+        }
+
+        // wg(8) sets the same key again with every syncconf: sessions live on.
+        if (change.PrivateKey is not { } key
+            || (_device.PrivateKey is { } old && old.PublicKey.Equals(key.PublicKey)))
+            return;
+        change.PrivateKey = null;
+        if (_device.Peers.TryGetValue(key.PublicKey, out Peer? ourselves))
+            Remove(ourselves, request);
+        _device.SetPrivateKey(key);
+        _network.OnPrivateKeySet(_device.Peers.Values);
+        Log.PrivateKeySet(_log);
+    }
+
+    private void Apply(PeerChange change, Request request)
+    {
+        bool exists = _device.Peers.TryGetValue(change.PublicKey, out Peer? peer);
+        bool isOurselves = _device.PrivateKey is { } local && local.PublicKey.Equals(change.PublicKey);
+        if (change.Removes)
+        {
+            if (exists)
+                Remove(peer!, request);
+            return;
+        }
+
+        if (isOurselves || (!exists && change.UpdatesOnly))
+            return;
+        if (exists)
+        {
+            Alter(peer!, change, peer!.Endpoint, request);
+        }
+        else if (request.Replaced.Remove(change.PublicKey, out peer) && HasPresharedKeyOf(peer, change))
+        {
+            EndpointAddress? previous = peer.Endpoint;
+            PutBack(peer, change);
+            Alter(peer, change, previous, request);
+        }
+        else
+        {
+            if (peer is not null)
+                request.Removed.Add(peer);
+            Add(change, request);
+        }
+    }
+
+    private void Add(PeerChange change, Request request)
+    {
+        Peer peer = _device.Add(change.PublicKey);
+        Log.PeerAdded(_log, peer);
+        // Nobody finds it yet. Whoever does shall find where it is.
+        peer.Endpoint = change.Endpoint;
+        if (change.Endpoint is not null)
+            _network.OnEndpointSet(peer, previous: null);
+        request.ChangedOf(peer, peer.Endpoint).Keepalive = change.PersistentKeepalive;
+        ApplyTo(peer, change);
+    }
+
+    /// <summary>
+    /// Of a peer that was replaced by itself all settings are those of the request, and where it is and its session are kept.
+    /// DEVIATION: the kernel and wireguard-go end its session, and drop what is under way. Test: ConfiguratorTests.
+    /// </summary>
+    private void PutBack(Peer peer, PeerChange change)
+    {
+        _device.PutBack(peer);
+        peer.Endpoint = null;
+        if (change.PersistentKeepalive is null)
+            peer.Session.Timers.SetPersistentKeepalive(0, _loop.NowMs);
+    }
+
+    /// <summary>Whether it is the same peer: a session that was agreed on with another preshared key must not go on.</summary>
+    private static bool HasPresharedKeyOf(Peer peer, PeerChange change)
+    {
+        PresharedKey? before = peer.Session.Remote.PresharedKey;
+        PresharedKey? after = change.PresharedKey is { IsZero: false } given ? given : null;
+        return before is null || after is null
+            ? before is null && after is null
+            : CryptographicOperations.FixedTimeEquals(before.Bytes, after.Bytes);
+    }
+
+    /// <summary>Changes a peer that lanes know. Its endpoint is the network's business, once lanes see the rest.</summary>
+    private void Alter(Peer peer, PeerChange change, EndpointAddress? previous, Request request)
+    {
+        Changed changed = request.ChangedOf(peer, previous);
+        changed.Keepalive = change.PersistentKeepalive ?? changed.Keepalive;
+        changed.NamesEndpoint |= change.Endpoint is not null;
+        peer.Endpoint = change.Endpoint ?? peer.Endpoint;
+        ApplyTo(peer, change);
+    }
+
+    private void ApplyTo(Peer peer, PeerChange change)
+    {
+        if (change.PresharedKey is { } presharedKey)
+        {
+            change.PresharedKey = null;
+            peer.Session.Remote.SetPresharedKey(presharedKey);
+        }
+
+        if (change.ReplacesAllowedIps)
+            _device.ClearAllowedIps(peer);
+        foreach (AllowedIpChange allowedIp in change.AllowedIps)
+        {
+            if (allowedIp.Removes)
+                _device.RemoveAllowedIp(peer, allowedIp.Prefix);
+            else
+                _device.AddAllowedIp(peer, allowedIp.Prefix);
+        }
+    }
+
+    /// <summary>Once lanes see the change: a keepalive that was switched on is sent, and what waited for an endpoint.</summary>
+    private void Settle(Peer peer, Changed changed)
+    {
+        if (peer.IsRemoved)
+            return;
+        if (changed.NamesEndpoint || peer.Endpoint != changed.Previous)
+            _network.OnEndpointSet(peer, changed.Previous);
+        bool switchedOn = changed.Keepalive is { } seconds
+            && peer.Session.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
+        if (!_device.IsUp)
+            return;
+        if (switchedOn)
+            _sessions.SendKeepalive(peer);
+        else
+            _sessions.SendStaged(peer);
+        _sessions.Schedule(peer);
+    }
+
+    private void Remove(Peer peer, Request request)
+    {
+        _device.Remove(peer);
+        request.Removed.Add(peer);
+    }
+
+    private void End(Peer peer)
+    {
+        Log.PeerRemoved(_log, peer);
+        _device.End(peer);
+        _network.OnRemoved(peer);
+        _sessions.Schedule(peer);
+    }
+
+    /// <summary>What one request has done so far, and what is left to do when lanes see it.</summary>
+    private sealed class Request
+    {
+        /// <summary>All peers there were, if all are to be replaced, less those that were named again.</summary>
+        public Dictionary<PublicKey, Peer> Replaced { get; set; } = [];
+
+        public List<Peer> Removed { get; } = [];
+
+        public Dictionary<Peer, Changed> Changed { get; } = [];
+
+        /// <summary>What the request changes of a peer, however often it names it.</summary>
+        /// <param name="peer">The peer.</param>
+        /// <param name="endpoint">The endpoint that the network knows of it, when it is named for the first time.</param>
+        public Changed ChangedOf(Peer peer, EndpointAddress? endpoint)
+        {
+            if (!Changed.TryGetValue(peer, out Changed? changed))
+                Changed.Add(peer, changed = new Changed(endpoint));
+            return changed;
+        }
+    }
+
+    /// <param name="previous">The endpoint that the network knows.</param>
+    private sealed class Changed(EndpointAddress? previous)
+    {
+        public EndpointAddress? Previous { get; } = previous;
+
+        /// <summary>Whether an endpoint is given, if only the same: a peer that has roamed goes back to it.</summary>
+        public bool NamesEndpoint { get; set; }
+
+        public ushort? Keepalive { get; set; }
+    }
+}

@@ -1,0 +1,45 @@
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Routing;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Control;
+
+/// <summary>What <c>get</c> tells of the device. The keys stay their owner's, and must live until it has been written.</summary>
+internal sealed record DeviceStatus
+{
+    internal PrivateKey? PrivateKey { get; init; }
+
+    /// <summary>The port listened on; 0 when there is none.</summary>
+    internal ushort ListenPort { get; init; }
+
+    /// <summary>0 for none.</summary>
+    internal uint FirewallMark { get; init; }
+
+    internal IEnumerable<PeerStatus> Peers { get; init; } = [];
+}
+
+/// <summary>What <c>get</c> tells of one peer.</summary>
+internal sealed record PeerStatus
+{
+    internal required PublicKey PublicKey { get; init; }
+
+    /// <summary>Null tells the same as the all-zero key: none.</summary>
+    internal PresharedKey? PresharedKey { get; init; }
+
+    internal EndpointAddress? Endpoint { get; init; }
+
+    /// <summary>Unix time of the last handshake; 0 for never.</summary>
+    internal ulong LastHandshakeSeconds { get; init; }
+
+    /// <summary>The rest of that time, under a second.</summary>
+    internal uint LastHandshakeNanoseconds { get; init; }
+
+    internal ulong TxBytes { get; init; }
+
+    internal ulong RxBytes { get; init; }
+
+    /// <summary>Seconds; 0 for off.</summary>
+    internal ushort PersistentKeepalive { get; init; }
+
+    internal IEnumerable<IpPrefix> AllowedIps { get; init; } = [];
+}

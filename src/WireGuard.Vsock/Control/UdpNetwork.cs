@@ -1,0 +1,220 @@
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Lanes;
+using WireGuard.Vsock.Link;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Control;
+
+/// <summary>The tunnel over UDP: a socket a lane and address family, all on one port. Peers roam. Control only.</summary>
+internal sealed class UdpNetwork : Network
+{
+    /// <summary>How often a pair of equal ephemeral ports is looked for before giving up.</summary>
+    private const int PortAttempts = 10;
+
+    private readonly IReadOnlyList<Lane> _lanes;
+    private readonly GracePeriod _grace;
+    private readonly UdpOffloads _offloads;
+    private readonly UdpSources _sources;
+    private readonly bool _wantsIPv4;
+    private readonly bool _wantsIPv6;
+    private UdpSockets[] _sockets = [];
+    private ushort _port;
+    private uint _mark;
+
+    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads, RouteQuery routes)
+    {
+        _sources = new UdpSources(routes);
+        _offloads = offloads;
+        _lanes = lanes;
+        _grace = grace;
+        _wantsIPv4 = kind is NetworkKind.Udp or NetworkKind.Udp4;
+        _wantsIPv6 = kind is NetworkKind.Udp or NetworkKind.Udp6;
+    }
+
+    /// <summary>What goes to the peer leaves from another address of ours from now on.</summary>
+    public required Action<Peer> OnMoved { get; init; }
+
+    public override ushort Port => _port;
+
+    public override bool IsOpen => _sockets.Length != 0;
+
+    public override void Open(ushort port)
+    {
+        if (IsOpen && port == _port)
+            return;
+        // Sockets that were closed this very turn hold their port until lanes have let go of them, and it may be this one.
+        _grace.Wait();
+        (UdpSockets[] old, ushort oldPort) = (_sockets, _port);
+        UdpSockets[] opened = OpenAll(port);
+        try
+        {
+            Publish(opened, (opened[0].IPv4 ?? opened[0].IPv6)!.LocalPort);
+            Retire(old);
+        }
+        catch (LinuxException)
+        {
+            // A lane could not watch one of them. Those of before it could, a moment ago.
+            Publish(old, oldPort);
+            Retire(opened);
+            throw;
+        }
+    }
+
+    public override void Close()
+    {
+        UdpSockets[] old = _sockets;
+        Publish([], 0);
+        Retire(old);
+    }
+
+    public override void SetMark(uint mark)
+    {
+        _mark = _sources.Mark = mark;
+        foreach (UdpSockets sockets in _sockets)
+        {
+            sockets.IPv4?.SetMark(mark);
+            sockets.IPv6?.SetMark(mark);
+        }
+    }
+
+    public override void OnEndpointSet(Peer peer, EndpointAddress? previous)
+    {
+        if (peer.Endpoint is not { } endpoint)
+            return;
+        var set = new UdpDestination(endpoint);
+        if (peer.Destination is UdpDestination before)
+            set.InheritFrom(before);
+        peer.Destination = set;
+    }
+
+    public override void OnRemoved(Peer peer) => peer.Destination = null;
+
+    public override bool TryReach(Peer peer) => IsOpen && peer.Destination is not null;
+
+    public override void OnSilence(Peer peer, bool isHandshake) => (peer.Destination as UdpDestination)?.ForgetSource();
+
+    public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
+    {
+        if (peer.Destination is { } destination)
+            Answer(destination, message);
+    }
+
+    public override void Answer(Destination from, ReadOnlySpan<byte> message)
+    {
+        var destination = (UdpDestination)from;
+        UdpSocket? socket = _sockets.Length == 0 ? null : _sockets[0].For(destination);
+        if (socket is not null && socket.SendHandshake(message, destination) < 0 && destination.HasSource)
+        {
+            destination.ForgetSource();
+            socket.SendHandshake(message, destination);
+        }
+    }
+
+    public override void OnAuthenticated(Peer peer, Destination from)
+    {
+        // It stands for another sender with the next message.
+        var sender = (UdpDestination)from;
+        if (peer.Destination is not UdpDestination current || !current.IsSame(sender))
+            _sources.Adopt(peer, sender.Copy());
+        if (peer.Destination is UdpDestination now)
+            sender.InheritFrom(now);
+    }
+
+    public override void OnRoamed(Peer peer, UdpDestination to) => _sources.Adopt(peer, to);
+
+    public override void OnRoutesChanged(Peer peer)
+    {
+        if (IsOpen && _sources.TryCorrect(peer))
+            OnMoved(peer);
+    }
+
+    /// <summary>Opens the sockets of all lanes, or none.</summary>
+    private UdpSockets[] OpenAll(ushort port)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return TryOpenAll(port);
+            }
+            catch (LinuxException taken) when (taken.Errno == Errno.EADDRINUSE && port == 0 && attempt < PortAttempts)
+            {
+                // The port that IPv4 was given is taken in IPv6: try another.
+            }
+        }
+    }
+
+    private UdpSockets[] TryOpenAll(ushort port)
+    {
+        bool isShared = _lanes.Count > 1;
+        var opened = new List<UdpSockets>();
+        try
+        {
+            if (isShared)
+                port = Probe(port);
+            foreach (Lane _ in _lanes)
+            {
+                UdpSocket? ipv4 = null;
+                try
+                {
+                    ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared, _mark, _offloads) : null;
+                    UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared) : null;
+                    opened.Add(new UdpSockets(ipv4, ipv6));
+                }
+                catch
+                {
+                    ipv4?.Dispose();
+                    throw;
+                }
+
+                port = (opened[0].IPv4 ?? opened[0].IPv6)!.LocalPort;
+            }
+
+            return [.. opened];
+        }
+        catch
+        {
+            opened.ForEach(sockets => sockets.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>IPv6 is left out where the kernel has none, unless it is all that was asked for.</summary>
+    private UdpSocket? OpenIPv6(ushort port, bool isShared)
+    {
+        try
+        {
+            return UdpSocket.Open(isIPv6: true, port, isShared, _mark, _offloads);
+        }
+        catch (LinuxException missing) when (_wantsIPv4 && missing.Errno is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// Makes sure that the port is ours alone before it is shared among lanes: with SO_REUSEPORT a bind succeeds beside
+    /// another daemon's sockets, and the kernel would deal the datagrams out between the two.
+    /// </summary>
+    private ushort Probe(ushort port)
+    {
+        using UdpSocket? ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared: false, _mark, _offloads) : null;
+        using UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared: false) : null;
+        return (ipv4 ?? ipv6)!.LocalPort;
+    }
+
+    private void Publish(UdpSockets[] sockets, ushort port)
+    {
+        (_sockets, _port) = (sockets, port);
+        _sources.Port = port;
+        for (int i = 0; i < _lanes.Count; i++)
+            _lanes[i].Sockets = i < sockets.Length ? sockets[i] : null;
+    }
+
+    private void Retire(UdpSockets[] sockets)
+    {
+        foreach (UdpSockets ofLane in sockets)
+            _grace.Retire(ofLane);
+    }
+}

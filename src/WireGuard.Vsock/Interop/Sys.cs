@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Interop;
+
+/// <summary>
+/// The system calls as the daemon uses them: each gives a count or descriptor of zero and above, or the negated errno
+/// (<c>-Errno.EAGAIN</c>), and none is ever interrupted (EINTR is retried here, nowhere else). Nothing allocates or throws.
+/// <para>
+/// errno is read straight from the C library, after a failure only: the runtime keeps it across a P/Invoke's return, which
+/// <c>SetLastError = true</c> rests on too, and a call that succeeds then costs nothing more than the call.
+/// </para>
+/// </summary>
+internal static unsafe partial class Sys
+{
+    /// <summary>Turns "-1 and errno" into "-errno".</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Result(nint result) => result >= 0 ? (int)result : -Marshal.GetLastSystemError();
+
+    /// <summary>Throws a <see cref="LinuxException"/> if a result is a negated errno; else gives it back.</summary>
+    public static int Check(int result, string call) => result >= 0 ? result : throw new LinuxException(call, -result);
+
+    public static int Read(int fd, byte* buffer, nuint count)
+    {
+        int n;
+        do n = Result(read(fd, buffer, count)); while (n == -Errno.EINTR);
+        return n;
+    }
+
+    public static int Read(int fd, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer) return Read(fd, p, (nuint)buffer.Length);
+    }
+
+    public static int Write(int fd, byte* buffer, nuint count)
+    {
+        int n;
+        do n = Result(write(fd, buffer, count)); while (n == -Errno.EINTR);
+        return n;
+    }
+
+    public static int Write(int fd, ReadOnlySpan<byte> buffer)
+    {
+        fixed (byte* p = buffer) return Write(fd, p, (nuint)buffer.Length);
+    }
+
+    /// <summary>writev(2): at most 1,024 pieces (IOV_MAX).</summary>
+    public static int WriteV(int fd, iovec* pieces, int count)
+    {
+        int n;
+        do n = Result(writev(fd, pieces, count)); while (n == -Errno.EINTR);
+        return n;
+    }
+
+    /// <summary>
+    /// Closes a descriptor. It is closed whatever close(2) says, on Linux also after EINTR, so there is nothing to retry.
+    /// </summary>
+    public static void Close(int fd) => _ = close(fd);
+
+    /// <summary>open(2) with a path in UTF-8; O_CLOEXEC is always added.</summary>
+    public static int Open(string path, int flags, uint mode = 0)
+    {
+        int n;
+        do n = Result(open(path, flags | O_CLOEXEC, mode)); while (n == -Errno.EINTR);
+        return n;
+    }
+
+    public static int SetNonBlocking(int fd)
+    {
+        int flags = Result(fcntl(fd, F_GETFL, 0));
+        return flags < 0 ? flags : Result(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
+    }
+
+    /// <summary>Whether a child started by exec inherits the descriptor.</summary>
+    public static int SetCloseOnExec(int fd, bool closes) => Result(fcntl(fd, F_SETFD, closes ? FD_CLOEXEC : 0));
+
+    /// <summary>Sets close-on-exec on every descriptor from <paramref name="first"/> on. Linux 5.11.</summary>
+    public static int CloseAllOnExec(uint first) => Result(close_range(first, uint.MaxValue, CLOSE_RANGE_CLOEXEC));
+
+    public static int Ioctl(int fd, ulong request, void* argument) => Result(ioctl(fd, (nuint)request, argument));
+
+    /// <summary>A pipe whose ends are close-on-exec.</summary>
+    public static int Pipe(out int readEnd, out int writeEnd)
+    {
+        int* ends = stackalloc int[2];
+        int n = Result(pipe2(ends, O_CLOEXEC));
+        readEnd = n < 0 ? -1 : ends[0];
+        writeEnd = n < 0 ? -1 : ends[1];
+        return n;
+    }
+
+    public static int Unlink(string path) => Result(unlink(path));
+
+    public static int MakeDirectory(string path, uint mode) => Result(mkdir(path, mode));
+
+    /// <summary>statx(2) of a path itself (a symbolic link is not followed): the basic fields.</summary>
+    public static int Stat(string path, out statx_t status)
+    {
+        fixed (statx_t* p = &status) return Result(statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, p));
+    }
+
+    /// <summary>statx(2) of an open file: the basic fields.</summary>
+    public static int Stat(int fd, out statx_t status)
+    {
+        fixed (statx_t* p = &status) return Result(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, p));
+    }
+
+    public static int ChangeDirectory(string path) => Result(chdir(path));
+
+    public static int WaitPid(int pid, int* status)
+    {
+        int n;
+        do n = Result(waitpid(pid, status, 0)); while (n == -Errno.EINTR);
+        return n;
+    }
+
+    /// <summary>
+    /// A write to a connection that is gone says EPIPE and does not end the process, nor does one to a log that has become too
+    /// large; and SIGINT and SIGQUIT, which a shell has its background jobs ignore, can be listened for.
+    /// </summary>
+    public static void SetSignals()
+    {
+        _ = signal(SIGPIPE, SIG_IGN);
+        _ = signal(SIGXFSZ, SIG_IGN);
+        _ = signal(SIGINT, SIG_DFL);
+        _ = signal(SIGQUIT, SIG_DFL);
+    }
+
+    /// <summary>The interface's index in the namespace this thread is in; 0 if there is none of that name.</summary>
+    public static uint InterfaceIndex(string name) => if_nametoindex(name);
+
+    /// <summary>Raises the number of descriptors this process may open as far as it is allowed to.</summary>
+    /// <returns>What it may open then; or a negated errno.</returns>
+    public static long RaiseDescriptorLimit()
+    {
+        rlimit limit;
+        int n = Result(getrlimit(RLIMIT_NOFILE, &limit));
+        if (n < 0) return n;
+        limit.rlim_cur = limit.rlim_max;
+        n = Result(setrlimit(RLIMIT_NOFILE, &limit));
+        return n < 0 ? n : (long)Math.Min(limit.rlim_max, int.MaxValue);
+    }
+}

@@ -1,0 +1,15 @@
+using System.Runtime.InteropServices;
+
+namespace WireGuard.Vsock.Interop;
+
+/// <summary>sys/ioctl.h. ioctl is variadic; see fcntl.cs.</summary>
+internal static unsafe partial class Libc
+{
+    /// <summary>
+    /// On a socket: a descriptor of its network namespace (include/uapi/linux/sockios.h). Needs CAP_NET_ADMIN there.
+    /// </summary>
+    public const uint SIOCGSKNS = 0x894c;
+
+    [LibraryImport(LibraryName)]
+    public static partial int ioctl(int fd, nuint request, void* argument);
+}

@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace WireGuard.Vsock.Interop;
+
+/// <summary>
+/// The C library, one partial file a header, under its native names; called through <see cref="Sys"/>, which knows about errno.
+/// This file: unistd.h and sys/uio.h.
+/// </summary>
+internal static unsafe partial class Libc
+{
+    private const string LibraryName = "libc";
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct iovec
+    {
+        public void* iov_base;
+        public nuint iov_len;
+    }
+
+    [LibraryImport(LibraryName)]
+    public static partial nint read(int fd, void* buffer, nuint count);
+
+    [LibraryImport(LibraryName)]
+    public static partial nint write(int fd, void* buffer, nuint count);
+
+    [LibraryImport(LibraryName)]
+    public static partial nint writev(int fd, iovec* pieces, int count);
+
+    [LibraryImport(LibraryName)]
+    public static partial int close(int fd);
+
+    [LibraryImport(LibraryName)]
+    public static partial int pipe2(int* ends, int flags);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int unlink(string path);
+
+    public const uint CLOSE_RANGE_CLOEXEC = 4; // include/uapi/linux/close_range.h
+
+    [LibraryImport(LibraryName)]
+    public static partial int close_range(uint first, uint last, uint flags);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chdir(string path);
+
+    [LibraryImport(LibraryName)]
+    public static partial uint geteuid();
+}

@@ -1,0 +1,77 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Link;
+
+/// <summary>
+/// What the kernel says of an interface on a route netlink socket (man 7 rtnetlink): one RTM_NEWLINK or RTM_DELLINK.
+/// <code>nlmsghdr (16) | ifinfomsg (16) | attributes: rtattr (4) | value | padding to 4</code>
+/// </summary>
+/// <param name="IsDelete">
+/// The interface was deleted, or has left the namespace for another (then with a <paramref name="NewNamespace"/>).
+/// </param>
+/// <param name="Index">The interface's index.</param>
+/// <param name="Flags">IFF_UP and its like.</param>
+/// <param name="Mtu">The MTU; 0 if not said.</param>
+/// <param name="Namespace">The id of the namespace an answer is about; -1 if not said.</param>
+/// <param name="NewNamespace">The id of the namespace it moved to, as the namespace it left counts them; -1 if not said.</param>
+/// <param name="NewIndex">The index it has there; 0 if not said.</param>
+internal readonly record struct LinkMessage(
+    bool IsDelete, int Index, uint Flags, int Mtu = 0, int Namespace = -1, int NewNamespace = -1, int NewIndex = 0)
+{
+    private const int HeaderSize = 16;
+    private const int MinSize = HeaderSize + 16;
+
+    public bool IsUp => (Flags & IFF_UP) != 0;
+
+    /// <summary>
+    /// Takes the next message about an interface off the front of a datagram; others are skipped. False when there is none left
+    /// or the rest makes no sense.
+    /// </summary>
+    public static bool TryTake(ref ReadOnlySpan<byte> datagram, out LinkMessage message)
+    {
+        while (datagram.Length >= HeaderSize)
+        {
+            nlmsghdr header = MemoryMarshal.Read<nlmsghdr>(datagram);
+            if (header.nlmsg_len < HeaderSize || header.nlmsg_len > (uint)datagram.Length) break;
+            ReadOnlySpan<byte> whole = datagram[..(int)header.nlmsg_len];
+            datagram = datagram[Math.Min(Align(whole.Length), datagram.Length)..];
+            if (header.nlmsg_type is not (RTM_NEWLINK or RTM_DELLINK) || whole.Length < MinSize) continue;
+            ifinfomsg info = MemoryMarshal.Read<ifinfomsg>(whole[HeaderSize..]);
+            // Other families (bridge ports, IPv6 settings) tell other things about the same index.
+            if (info.ifi_family != AF_UNSPEC) continue;
+            message = new LinkMessage(header.nlmsg_type == RTM_DELLINK, info.ifi_index, info.ifi_flags)
+                .WithAttributes(whole[MinSize..]);
+            return true;
+        }
+        message = default;
+        return false;
+    }
+
+    private LinkMessage WithAttributes(ReadOnlySpan<byte> attributes)
+    {
+        LinkMessage message = this;
+        while (attributes.Length >= 4)
+        {
+            rtattr head = MemoryMarshal.Read<rtattr>(attributes);
+            if (head.rta_len < 4 || head.rta_len > attributes.Length) break;
+            if (head.rta_len >= 8)
+            {
+                int value = BinaryPrimitives.ReadInt32LittleEndian(attributes[4..]);
+                message = (head.rta_type & NLA_TYPE_MASK) switch
+                {
+                    IFLA_MTU => message with { Mtu = value },
+                    IFLA_TARGET_NETNSID => message with { Namespace = value },
+                    IFLA_NEW_NETNSID => message with { NewNamespace = value },
+                    IFLA_NEW_IFINDEX => message with { NewIndex = value },
+                    _ => message,
+                };
+            }
+            attributes = attributes[Math.Min(Align(head.rta_len), attributes.Length)..];
+        }
+        return message;
+    }
+
+    private static int Align(int length) => (length + 3) & ~3;
+}

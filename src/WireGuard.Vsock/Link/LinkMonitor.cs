@@ -1,0 +1,234 @@
+using System.Runtime.InteropServices;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Tun;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Link;
+
+/// <summary>
+/// What happened to the interface since the last look. <see cref="Down"/> is to be obeyed before <see cref="Up"/>.
+/// </summary>
+[Flags]
+internal enum LinkEvents
+{
+    None = 0,
+
+    /// <summary>The interface went down, maybe for a moment.</summary>
+    Down = 1,
+
+    /// <summary>The interface is up now and was not before, or not all the time.</summary>
+    Up = 2,
+
+    MtuChanged = 4,
+
+    /// <summary>The interface no longer exists: the daemon's work is over.</summary>
+    Deleted = 8,
+
+    /// <summary>
+    /// It went where this process may not look. It is taken to be up, and lanes will see its end on their queues.
+    /// </summary>
+    OutOfSight = 16,
+}
+
+/// <summary>
+/// Follows the TUN interface: up and down, MTU, its move to another network namespace, its end.
+/// <para>
+/// 1. A route netlink socket (man 7 rtnetlink) in the namespace the daemon was born in hears RTMGRP_LINK. 2. It hears other
+/// namespaces too, those that have an id in ours (NETLINK_LISTEN_ALL_NSID), and the kernel gives the namespace an interface moves
+/// to such an id and says it in the RTM_DELLINK of the one that is left. So the interface is known by a namespace's id and an
+/// index. No descriptor of ours holds the other namespace: it ends when its people end it, and our interface with it. 3. Where
+/// the privilege for that is missing (CAP_NET_BROADCAST), or on a second move, the interface is out of sight until it returns.
+/// </para>
+/// <para>
+/// DEVIATION: wireguard-go writes nothing to the TUN every second and tells EIO (down) from EINVAL (up). Linux 6.18 says EINVAL
+/// in both cases, and counts each try as a receive error of the interface. Test: LinkMonitorTests.
+/// </para>
+/// <para>Owned by the control thread, whose epoll watches <see cref="Fd"/>.</para>
+/// </summary>
+internal sealed unsafe class LinkMonitor : IDisposable
+{
+    private const int OurNamespace = -1;
+
+    private readonly TunDevice _tun;
+    private readonly FileDescriptor _route;
+    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024, pinned: true);
+
+    private int _namespace = OurNamespace;
+    private int _index; // 0 while the interface is out of sight
+
+    /// <summary>Begins to follow the interface; its state now is in <see cref="IsUp"/> and <see cref="Mtu"/>.</summary>
+    /// <exception cref="LinuxException">There is no netlink socket to be had.</exception>
+    public LinkMonitor(TunDevice tun)
+    {
+        _tun = tun;
+        _route = new FileDescriptor(Sys.Check(Sys.Socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "socket(AF_NETLINK)"));
+        sockaddr_nl address = new() { nl_family = AF_NETLINK, nl_groups = RTMGRP_LINK };
+        Sys.Check(Sys.Bind(_route.Fd, MemoryMarshal.AsBytes(new ReadOnlySpan<sockaddr_nl>(ref address))), "bind(AF_NETLINK)");
+        _ = Sys.SetOption(_route.Fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+        if (!TryFindHere()) LoseSight();
+        _ = Read();
+    }
+
+    /// <summary>Readable when there is something to <see cref="Read"/>.</summary>
+    public int Fd => _route.Fd;
+
+    public bool IsUp { get; private set; }
+
+    /// <summary>See <see cref="LinkEvents.OutOfSight"/>.</summary>
+    public bool IsOutOfSight => _index == 0;
+
+    public int Mtu { get; private set; } = TunDevice.DefaultMtu;
+
+    /// <summary>Takes in everything that has happened since, and tells it.</summary>
+    public LinkEvents Read()
+    {
+        LinkEvents events = LinkEvents.None;
+        bool lost = false;
+        while (true)
+        {
+            int n = Receive(out int origin);
+            if (n == -Errno.ENOBUFS)
+            {
+                lost = true; // the kernel had to drop messages
+                continue;
+            }
+            if (n <= 0)
+            {
+                if (!lost) break;
+                lost = false;
+                if (!_tun.Exists) return events | Vanish();
+                // Now that there is room for the answer, ask for the state as it is; it may have moved meanwhile, too.
+                if (TryFindHere()) continue;
+                if (_namespace != OurNamespace) _ = RequestState();
+                else if (_index != 0) events |= LoseSight();
+                continue;
+            }
+            ReadOnlySpan<byte> datagram = _buffer.AsSpan(0, n);
+            while (LinkMessage.TryTake(ref datagram, out LinkMessage message)) events |= Apply(message, origin);
+        }
+        // Up is for those that end up; see LinkEvents.
+        return IsUp ? events : events & ~LinkEvents.Up;
+    }
+
+    public void Dispose() => _route.Dispose();
+
+    private LinkEvents Apply(in LinkMessage message, int origin)
+    {
+        if (origin == OurNamespace) origin = message.Namespace;
+        if (_index == 0)
+        {
+            // Out of sight: whatever appears in our namespace may be our interface that came back.
+            if (message.IsDelete || origin != OurNamespace || !TryFindHere()) return LinkEvents.None;
+        }
+        if (origin != _namespace || message.Index != _index) return LinkEvents.None;
+        if (message.IsDelete) return Leave(message);
+
+        LinkEvents events = LinkEvents.None;
+        if (message.Mtu > 0 && message.Mtu != Mtu)
+        {
+            Mtu = message.Mtu;
+            events |= LinkEvents.MtuChanged;
+        }
+        return events | SetUp(message.IsUp);
+    }
+
+    /// <summary>It is gone from where it was: for good, to a namespace that can be followed, or to one that cannot.</summary>
+    private LinkEvents Leave(in LinkMessage message)
+    {
+        if (!_tun.Exists) return Vanish();
+        // The id is one of the namespace it leaves, which must be ours for us to understand it.
+        if (_namespace != OurNamespace || message.NewNamespace < 0) return TryFindHere() ? LinkEvents.None : LoseSight();
+        _namespace = message.NewNamespace;
+        _index = message.NewIndex > 0 ? message.NewIndex : message.Index;
+        LinkEvents events = SetUp(false); // the kernel closes what it moves (net/core/dev.c, __dev_change_net_namespace)
+        return RequestState() >= 0 ? events : LoseSight();
+    }
+
+    private LinkEvents Vanish()
+    {
+        _index = 0;
+        return LinkEvents.Deleted | SetUp(false);
+    }
+
+    private LinkEvents SetUp(bool up)
+    {
+        if (up == IsUp) return LinkEvents.None;
+        IsUp = up;
+        return up ? LinkEvents.Up : LinkEvents.Down;
+    }
+
+    private LinkEvents LoseSight()
+    {
+        _index = 0;
+        return LinkEvents.OutOfSight | SetUp(true);
+    }
+
+    /// <summary>Looks for the interface in our own namespace and asks for its state.</summary>
+    private bool TryFindHere()
+    {
+        if (_tun.IsInNamespaceOf(_route.Fd) == false || _tun.CurrentName() is not { } name) return false;
+        uint index = Sys.InterfaceIndex(name);
+        if (index == 0) return false;
+        _namespace = OurNamespace;
+        _index = (int)index;
+        return RequestState() >= 0;
+    }
+
+    /// <summary>RTM_GETLINK: the kernel puts its answer, an RTM_NEWLINK, into the socket before the call returns.</summary>
+    private int RequestState()
+    {
+        if (_index == 0) return 0;
+        GetLink request = new()
+        {
+            Header = new nlmsghdr { nlmsg_type = RTM_GETLINK, nlmsg_flags = NLM_F_REQUEST },
+            Link = new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = _index },
+            Attribute = new rtattr { rta_len = 8, rta_type = IFLA_TARGET_NETNSID },
+            Namespace = _namespace,
+        };
+        int size = sizeof(GetLink) - (_namespace == OurNamespace ? 8 : 0);
+        request.Header.nlmsg_len = (uint)size;
+        return Sys.Send(_route.Fd, (byte*)&request, (nuint)size, 0);
+    }
+
+    /// <summary>One datagram of the kernel's into the buffer; <paramref name="origin"/> is the namespace it is about.</summary>
+    private int Receive(out int origin)
+    {
+        byte* control = stackalloc byte[64];
+        sockaddr_nl source;
+        fixed (byte* buffer = _buffer)
+        {
+            iovec part = new() { iov_base = buffer, iov_len = (nuint)_buffer.Length };
+            msghdr message;
+            int n;
+            do
+            {
+                message = new()
+                {
+                    msg_name = &source,
+                    msg_namelen = (uint)sizeof(sockaddr_nl),
+                    msg_iov = &part,
+                    msg_iovlen = 1,
+                    msg_control = control,
+                    msg_controllen = 64,
+                };
+                n = Sys.RecvMsg(_route.Fd, &message, 0);
+            }
+            while (n >= 0 && source.nl_pid != 0);
+            origin = OurNamespace;
+            for (cmsghdr* c = n < 0 ? null : CMSG_FIRSTHDR(&message); c != null; c = CMSG_NXTHDR(&message, c))
+            {
+                if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID) origin = *(int*)CMSG_DATA(c);
+            }
+            return n;
+        }
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct GetLink
+    {
+        public nlmsghdr Header;
+        public ifinfomsg Link;
+        public rtattr Attribute;
+        public int Namespace;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Runtime.InteropServices;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Link;
+
+/// <summary>
+/// Hears that routes, rules, addresses or links have changed (man 7 rtnetlink), and has every peer looked at anew: the source
+/// address that is used towards it may be another's to choose now.
+/// <code>
+/// waiting --a message--> deaf --SettleMs, and PauseMs after the last pass--> looks at all peers, a few a turn --> waiting
+/// </code>
+/// What changed is not read: a router with a full table has more to say than is worth reading. While it is deaf, messages that
+/// do not fit its small buffer are lost, and it forgets those that do before it looks. So a flood costs one pass every
+/// <see cref="PauseMs"/>, or four times as long as a pass takes, and some messages for each. Control only.
+/// </summary>
+internal sealed class RouteMonitor : IDisposable
+{
+    /// <summary>Changes come by the dozen: what follows within this time is looked at together.</summary>
+    public const int SettleMs = 100;
+
+    /// <summary>From one pass to the next.</summary>
+    public const int PauseMs = 250;
+
+    /// <summary>How many peers are looked at in one turn of the control loop.</summary>
+    public const int PeersPerTurn = 256;
+
+    private const uint Groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE
+        | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_RULE | RTMGRP_NEXTHOP;
+
+    /// <summary>The least that the kernel gives: room for a few messages.</summary>
+    private const int BufferSize = 1;
+
+    private readonly EventLoop _loop;
+    private readonly Func<IReadOnlyList<Peer>> _peers;
+    private readonly Action<Peer> _look;
+    private readonly FileDescriptor _netlink;
+    private readonly byte[] _scratch = new byte[1];
+    private readonly Deadline _next;
+    private IReadOnlyList<Peer> _left = [];
+    private int _done;
+    private ulong _watch;
+    private long _beganMs;
+    private long _notBeforeMs;
+
+    /// <param name="loop">The control loop.</param>
+    /// <param name="peers">Gives all peers there are.</param>
+    /// <param name="look">Looks at one: routes may have changed.</param>
+    /// <exception cref="LinuxException">There is no netlink socket to be had.</exception>
+    public RouteMonitor(EventLoop loop, Func<IReadOnlyList<Peer>> peers, Action<Peer> look)
+    {
+        (_loop, _peers, _look) = (loop, peers, look);
+        _next = new Deadline(Look);
+        _netlink = new FileDescriptor(Sys.Check(Sys.Socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "socket(AF_NETLINK)"));
+        Sys.SetOption(_netlink.Fd, SOL_SOCKET, SO_RCVBUF, BufferSize);
+        Sys.SetOption(_netlink.Fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+        sockaddr_nl address = new() { nl_family = AF_NETLINK, nl_groups = Groups };
+        Sys.Check(Sys.Bind(_netlink.Fd, MemoryMarshal.AsBytes(new ReadOnlySpan<sockaddr_nl>(ref address))), "bind(AF_NETLINK)");
+        Listen();
+    }
+
+    public void Dispose()
+    {
+        _loop.Cancel(_next);
+        _netlink.Dispose();
+    }
+
+    private void Listen() => _watch = _loop.Watch(_netlink.Fd, EPOLLIN, _ => OnChanged());
+
+    private void OnChanged()
+    {
+        _loop.Unwatch(_watch, _netlink.Fd);
+        _loop.Schedule(_next, Math.Max(_loop.NowMs + SettleMs, _notBeforeMs));
+    }
+
+    /// <summary>Begins a pass, or goes on with it.</summary>
+    private void Look()
+    {
+        if (_done == _left.Count)
+            Begin();
+        int end = Math.Min(_done + PeersPerTurn, _left.Count);
+        for (; _done < end; _done++)
+            _look(_left[_done]);
+        if (_done < _left.Count)
+        {
+            _loop.Schedule(_next, _loop.NowMs + 1);
+            return;
+        }
+
+        (_left, _done) = ([], 0);
+        long endedMs = Sys.BootMs();
+        _notBeforeMs = endedMs + Math.Max(PauseMs, 4 * (endedMs - _beganMs));
+        Listen();
+    }
+
+    private void Begin()
+    {
+        // What comes from now on may not be seen by the pass, and is heard after it.
+        while (Sys.Recv(_netlink.Fd, _scratch, MSG_DONTWAIT) > 0)
+        {
+        }
+
+        (_left, _done, _beganMs) = (_peers(), 0, Sys.BootMs());
+    }
+}

@@ -1,0 +1,176 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock;
+
+/// <summary>Everything the daemon logs, by room. No line holds a secret.</summary>
+internal static partial class Log
+{
+    // ---- startup ------------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Starting wireguard-vsock version {Version}, network {Network}")]
+    public static partial void Starting(ILogger log, string version, string network);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface has {Queues} queues; UAPI listener at {Path}")]
+    public static partial void Opened(ILogger log, int queues, string path);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Received {Signal}")]
+    public static partial void SignalReceived(ILogger log, string signal);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The daemon failed")]
+    public static partial void Failed(ILogger log, Exception exception);
+
+    // ---- the device ---------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is up")]
+    public static partial void InterfaceUp(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Listening on port {Port}")]
+    public static partial void Listening(ILogger log, int port);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is down")]
+    public static partial void InterfaceDown(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "MTU is {Mtu}")]
+    public static partial void MtuChanged(ILogger log, int mtu);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "MTU {Mtu} is too large: packets above {Largest} bytes are dropped; "
+        + "set {Largest} or less (ip link set mtu {Largest} dev NAME)")]
+    public static partial void MtuTooLarge(ILogger log, int mtu, int largest);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen on port {Port}: {Reason}")]
+    public static partial void ListenFailed(ILogger log, int port, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The kernel refuses unsegmented packets on the interface, though it has "
+        + "said that it takes them: they are segmented here from now on, which costs speed")]
+    public static partial void UnsegmentedRefused(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Interface moved where it cannot be followed; it is taken to be up")]
+    public static partial void LinkOutOfSight(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Path} tells of clones of this machine")]
+    public static partial void VmClockFound(ILogger log, string path);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "The machine was suspended or cloned: all sessions end")]
+    public static partial void SessionsExpired(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Shutting down: {Reason}")]
+    public static partial void ShuttingDown(ILogger log, string reason);
+
+    // ---- configuration ------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "UAPI: request refused: {Reason}")]
+    public static partial void RequestRefused(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "UAPI: private key set")]
+    public static partial void PrivateKeySet(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Added")]
+    public static partial void PeerAdded(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removed")]
+    public static partial void PeerRemoved(ILogger log, Peer peer);
+
+    // ---- handshakes ---------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending handshake initiation")]
+    public static partial void InitiationSent(ILogger log, Peer peer);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Rejected a handshake initiation from {From}: it is not made with our public key")]
+    public static partial void InitiationNotForUs(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Rejected a handshake initiation from {From}: no peer has the public key {Key}")]
+    public static partial void InitiatorUnknown(ILogger log, EndpointAddress from, PublicKey key);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Rejected a handshake initiation from {From}: it is not authentic")]
+    public static partial void InitiationNotAuthentic(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - Rejected a handshake initiation from {From}: its timestamp is {Seconds:0.0} s behind the newest: "
+            + "a replay, or the clock there was set back")]
+    public static partial void InitiationOld(ILogger log, Peer peer, EndpointAddress from, double seconds);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - Rejected a handshake initiation from {From}: {Ms} ms after the one before is too soon")]
+    public static partial void InitiationTooSoon(ILogger log, Peer peer, EndpointAddress from, long ms);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received handshake initiation from {From}, sending response")]
+    public static partial void ResponseSent(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received handshake response from {From}")]
+    public static partial void ResponseReceived(ILogger log, Peer peer, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Rejected a handshake response from {From}")]
+    public static partial void ResponseRejected(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Handshake confirmed")]
+    public static partial void HandshakeConfirmed(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Under load: sending a cookie to {To}")]
+    public static partial void CookieSent(ILogger log, EndpointAddress to);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Received a cookie")]
+    public static partial void CookieReceived(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No answer to the handshake initiation, trying again")]
+    public static partial void NoResponse(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Handshake did not complete, giving up")]
+    public static partial void HandshakeAbandoned(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - No way to begin a handshake, dropping what waits for one")]
+    public static partial void NoWay(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Nothing heard since data was sent, beginning a new handshake")]
+    public static partial void NoReply(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending keepalive")]
+    public static partial void KeepaliveSent(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Sending HELLO")]
+    public static partial void HelloSent(ILogger log, Peer peer);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removing all keys: the session was not renewed")]
+    public static partial void KeysWiped(ILogger log, Peer peer);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Peer} - Routing loop: messages to {Endpoint} come back into this interface and are dropped")]
+    public static partial void RoutingLoop(ILogger log, Peer peer, EndpointAddress endpoint);
+
+    // ---- streams ------------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Dialling {Endpoint}")]
+    public static partial void Dialing(ILogger log, Peer peer, EndpointAddress endpoint);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Connected to {Endpoint}")]
+    public static partial void ConnectionDialed(ILogger log, Peer peer, EndpointAddress? endpoint);
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - No connection to {Endpoint} ({Reason}), not again for {DelayMs} ms")]
+    public static partial void DialFailed(ILogger log, Peer peer, EndpointAddress? endpoint, string reason, int delayMs);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Accepted a connection from {From}")]
+    public static partial void ConnectionAccepted(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - One more connection, with {Address}: {Count} now")]
+    public static partial void ConnectionJoined(ILogger log, Peer peer, EndpointAddress address, int count);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - The connection with {Address} is superseded")]
+    public static partial void ConnectionSuperseded(ILogger log, Peer peer, EndpointAddress address);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - The connection with {Address} does not answer, others are used")]
+    public static partial void ConnectionSilent(ILogger log, Peer peer, EndpointAddress address);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Closed the connection with {Address}: {Reason}")]
+    public static partial void ConnectionClosed(ILogger log, EndpointAddress address, string reason);
+}

@@ -1,0 +1,204 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using WireGuard.Protocol.Noise;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.SharedState;
+
+/// <summary>
+/// All that lanes tell the control thread. It is bounded: a peer or a connection stands in its queue once, whatever signals
+/// it gathers. Handshake messages, which anybody can cause, have <see cref="HandshakeQueue"/>'s places over UDP, and two of each
+/// connection's own over streams; what comes beyond them is dropped.
+/// </summary>
+internal sealed class ControlInbox : IDisposable
+{
+    /// <summary>
+    /// With this many handshake messages waiting we are under load (an eighth of the queue's places, as in wireguard-go).
+    /// </summary>
+    public const int HandshakesUnderLoad = HandshakeQueue.Max / 8;
+
+    private readonly ConcurrentQueue<Peer> _peers = new();
+    private readonly ConcurrentQueue<StreamConnection> _connections = new();
+    private readonly ConcurrentQueue<StreamConnection> _callers = new();
+    private readonly HandshakeQueue _handshakes = new();
+    private int _connectionHandshakes;
+    private long _underLoadUntilMs = long.MinValue;
+    private int _isSignalled;
+    private volatile bool _isTunGone;
+    private volatile bool _isUnsegmentedRefused;
+    private volatile bool _isStopRequested;
+    private volatile Exception? _failure;
+
+    /// <summary>An eventfd, readable when there is something.</summary>
+    public int Fd { get; } = Sys.Check(Sys.EventFd(), "eventfd");
+
+    public bool IsTunGone => _isTunGone;
+
+    /// <summary>Whether the TUN device takes no unsegmented packets any more.</summary>
+    public bool IsUnsegmentedRefused => _isUnsegmentedRefused;
+
+    public bool IsStopRequested => _isStopRequested;
+
+    /// <summary>Why a lane has ended by itself; null while all are well.</summary>
+    public Exception? Failure => _failure;
+
+    /// <summary>Handshake messages that wait, in datagrams and on connections.</summary>
+    public int HandshakesWaiting => _handshakes.Count + Volatile.Read(ref _connectionHandshakes);
+
+    public void Post(Peer peer, PeerSignals signal)
+    {
+        if (!peer.AddSignal(signal))
+            return;
+        _peers.Enqueue(peer);
+        Wake();
+    }
+
+    /// <summary>Queues a connection that has got its first signal.</summary>
+    public void Post(StreamConnection connection)
+    {
+        _connections.Enqueue(connection);
+        Wake();
+    }
+
+    /// <summary>Keeps a copy of a handshake message with its connection, and queues that.</summary>
+    /// <returns>False when there is no place.</returns>
+    public bool TryPostHandshake(ReadOnlySpan<byte> message, StreamConnection from)
+    {
+        if (!from.TryAddHandshake(message))
+            return false;
+        Interlocked.Increment(ref _connectionHandshakes);
+        if (!from.BeginCalling())
+            return true;
+        _callers.Enqueue(from);
+        Wake();
+        return true;
+    }
+
+    /// <summary>Queues a copy of a handshake message that came in a datagram.</summary>
+    /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
+    /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
+    /// <returns>False when there is no place.</returns>
+    public bool TryPostHandshake(ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
+    {
+        if (!_handshakes.TryPost(message, address, source))
+            return false;
+        Wake();
+        return true;
+    }
+
+    /// <summary>
+    /// As <see cref="TryPostHandshake(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{byte})"/>, with a valid mac2.
+    /// </summary>
+    /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
+    /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
+    /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
+    /// <param name="sender">Who counts as one sender.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    public bool TryPostProvenHandshake(
+        ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, UInt128 sender, long nowMs)
+    {
+        if (!_handshakes.TryPostProven(message, address, source, sender, nowMs))
+            return false;
+        Wake();
+        return true;
+    }
+
+    /// <summary>
+    /// Whether so many handshake messages wait, or have waited within UnderLoadAfterTime, that each has to prove its source
+    /// before it is worked on.
+    /// </summary>
+    public bool IsUnderLoad(long nowMs)
+    {
+        if (HandshakesWaiting >= HandshakesUnderLoad)
+            Volatile.Write(ref _underLoadUntilMs, nowMs + Limits.UnderLoadAfterTimeMs);
+        return nowMs < Volatile.Read(ref _underLoadUntilMs);
+    }
+
+    public void PostTunGone()
+    {
+        _isTunGone = true;
+        Wake();
+    }
+
+    /// <summary>The kernel has refused an unsegmented packet on the TUN device, and a lane has stopped writing any.</summary>
+    public void PostUnsegmentedRefused()
+    {
+        _isUnsegmentedRefused = true;
+        Wake();
+    }
+
+    /// <summary>Has control look around: a lane found that the machine was suspended.</summary>
+    public void PostSlept() => Wake();
+
+    /// <summary>A lane has ended: it met what it cannot deal with.</summary>
+    public void PostFailure(Exception failure)
+    {
+        _failure = failure;
+        Wake();
+    }
+
+    public void RequestStop()
+    {
+        _isStopRequested = true;
+        Wake();
+    }
+
+    /// <summary>To be called before anything is taken: what is posted from now on wakes again.</summary>
+    public void BeginTaking()
+    {
+        Sys.EventFdReset(Fd);
+        Interlocked.Exchange(ref _isSignalled, 0);
+    }
+
+    public int PeersWaiting => _peers.Count;
+
+    public int ConnectionsWaiting => _connections.Count;
+
+    public bool TryTake([MaybeNullWhen(false)] out Peer peer) => _peers.TryDequeue(out peer);
+
+    public bool TryTake([MaybeNullWhen(false)] out StreamConnection connection) => _connections.TryDequeue(out connection);
+
+    /// <summary>Connections on which handshake messages wait.</summary>
+    public int CallersWaiting => _callers.Count;
+
+    /// <summary>
+    /// Takes the connection whose handshake messages have waited longest; those that come from now on have it queued again.
+    /// </summary>
+    public bool TryTakeCaller([MaybeNullWhen(false)] out StreamConnection connection)
+    {
+        if (!_callers.TryDequeue(out connection))
+            return false;
+        connection.EndCalling();
+        return true;
+    }
+
+    /// <summary>Takes the older handshake message of a connection.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="buffer">Receives it: <see cref="InitiationMessage.Size"/> bytes, the largest.</param>
+    /// <param name="length">Its length.</param>
+    public bool TryTakeHandshake(StreamConnection connection, Span<byte> buffer, out int length)
+    {
+        if (!connection.TryTakeHandshake(buffer, out length))
+            return false;
+        Interlocked.Decrement(ref _connectionHandshakes);
+        return true;
+    }
+
+    /// <inheritdoc cref="HandshakeQueue.TryTake"/>
+    public bool TryTakeHandshake(
+        Span<byte> buffer, out int length, [MaybeNullWhen(false)] out UdpDestination from, out bool isProven) =>
+        _handshakes.TryTake(buffer, out length, out from, out isProven);
+
+    /// <inheritdoc cref="HandshakeQueue.TryTakeRate"/>
+    public bool TryTakeRate(UInt128 sender, long nowMs) => _handshakes.TryTakeRate(sender, nowMs);
+
+    public void Dispose() => Sys.Close(Fd);
+
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
+            Sys.EventFdSignal(Fd);
+    }
+}

@@ -1,0 +1,63 @@
+using WireGuard.Vsock.Interop;
+
+namespace WireGuard.Vsock.SharedState;
+
+/// <summary>
+/// Disposes of what lanes may still be using: keys are wiped and descriptors closed once every lane has let go of all that it
+/// could reach when they were retired (the idea of RCU). Control only.
+/// </summary>
+internal sealed class GracePeriod
+{
+    /// <summary>The most that <see cref="Wait"/> waits. A lane's turn takes milliseconds.</summary>
+    private const int WaitMs = 1_000;
+
+    private readonly Queue<(IDisposable Retired, long[] Seen)> _waiting = new();
+    private readonly IReadOnlyList<LaneEpoch> _epochs;
+    private long[]? _latest;
+
+    public GracePeriod(IReadOnlyList<LaneEpoch> epochs) => _epochs = epochs;
+
+    public bool IsEmpty => _waiting.Count == 0;
+
+    /// <summary>Takes what no lane can find any more, though one may still hold it.</summary>
+    public void Retire(IDisposable retired)
+    {
+        // A lane whose epoch is read as even must not have been able to find it since: the store that hid it comes first.
+        Interlocked.MemoryBarrier();
+        long[] seen = [.. _epochs.Select(epoch => epoch.Value)];
+        // Neighbours that saw the same share the array: a flood of retirements costs little.
+        if (_latest is not null && seen.AsSpan().SequenceEqual(_latest))
+            seen = _latest;
+        _latest = seen;
+        _waiting.Enqueue((retired, seen));
+    }
+
+    /// <summary>Disposes of what no lane can hold any more.</summary>
+    public void Poll()
+    {
+        while (_waiting.TryPeek(out (IDisposable Retired, long[] Seen) oldest) && HavePassed(oldest.Seen))
+        {
+            _waiting.Dequeue();
+            oldest.Retired.Dispose();
+        }
+    }
+
+    /// <summary>Has control wait for the lanes, each to the end of its turn, so that nothing retired is left.</summary>
+    public void Wait()
+    {
+        long untilMs = Sys.BootMs() + WaitMs;
+        for (Poll(); !IsEmpty && Sys.BootMs() < untilMs; Poll())
+            Thread.Yield();
+    }
+
+    private bool HavePassed(long[] seen)
+    {
+        for (int i = 0; i < seen.Length; i++)
+        {
+            if (!_epochs[i].HasPassed(seen[i]))
+                return false;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,95 @@
+using WireGuard.Protocol.Session;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Streams;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.SharedState;
+
+/// <summary>
+/// The network under the tunnel, as control deals with it: datagrams (<see cref="UdpNetwork"/>) or streams
+/// (<see cref="StreamNetwork"/>). It is open while the interface is up. Control only.
+/// </summary>
+internal abstract class Network
+{
+    /// <summary>The port that is bound; 0 while closed.</summary>
+    public abstract ushort Port { get; }
+
+    public abstract bool IsOpen { get; }
+
+    /// <summary>Connections closed before anybody authenticated on them, since there were too many such; 0 with UDP.</summary>
+    public virtual long RefusedConnections => 0;
+
+    /// <summary>Binds, or binds anew: the old sockets stay if the new ones cannot be had.</summary>
+    /// <param name="port">0 for an ephemeral one.</param>
+    /// <exception cref="Interop.LinuxException">The port is taken.</exception>
+    public abstract void Open(ushort port);
+
+    /// <summary>Closes everything: nothing is sent or received until it is opened again.</summary>
+    public abstract void Close();
+
+    /// <summary>Sets the mark (SO_MARK) of all sockets, now and later.</summary>
+    public abstract void SetMark(uint mark);
+
+    /// <summary>A peer's endpoint was set, or taken away: then it is still reached where it is.</summary>
+    public abstract void OnEndpointSet(Peer peer, EndpointAddress? previous);
+
+    /// <summary>A peer was removed.</summary>
+    public abstract void OnRemoved(Peer peer);
+
+    /// <summary>
+    /// Whether a handshake message can be sent to the peer now; if not, whatever can be done about it is begun.
+    /// </summary>
+    public abstract bool TryReach(Peer peer);
+
+    /// <summary>The peer did not answer: the way to it may be the reason.</summary>
+    /// <param name="peer">The silent one.</param>
+    /// <param name="isHandshake">Whether it was an initiation that was not answered, rather than data.</param>
+    public abstract void OnSilence(Peer peer, bool isHandshake);
+
+    /// <summary>
+    /// No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something
+    /// to send.
+    /// </summary>
+    public virtual void OnAbandoned(Peer peer)
+    {
+    }
+
+    /// <summary>Sends a handshake message to a peer that can be reached.</summary>
+    public abstract void SendHandshake(Peer peer, ReadOnlySpan<byte> message);
+
+    /// <summary>Answers a handshake message where it came from.</summary>
+    public abstract void Answer(Destination from, ReadOnlySpan<byte> message);
+
+    /// <summary>An authentic handshake message of the peer came from there.</summary>
+    public abstract void OnAuthenticated(Peer peer, Destination from);
+
+    /// <summary>An authentic datagram of the peer came from there.</summary>
+    public virtual void OnRoamed(Peer peer, UdpDestination to)
+    {
+    }
+
+    /// <summary>Routes, rules or addresses may have changed: what goes to the peer may have to go another way.</summary>
+    public virtual void OnRoutesChanged(Peer peer)
+    {
+    }
+
+    /// <summary>
+    /// When <see cref="OnDeadline"/> is next to be called for the peer; <see cref="PeerTimers.Never"/> if nothing waits.
+    /// </summary>
+    public virtual long NextDeadline(Peer peer) => PeerTimers.Never;
+
+    /// <summary>Does what is due for the peer.</summary>
+    public virtual void OnDeadline(Peer peer)
+    {
+    }
+
+    /// <summary>The peer has said HELLO under a keypair in use.</summary>
+    public virtual void OnHello(Peer peer)
+    {
+    }
+
+    /// <summary>Our private key has changed: to a peer we are someone else now.</summary>
+    public virtual void OnPrivateKeySet(IEnumerable<Peer> peers)
+    {
+    }
+}

@@ -1,0 +1,19 @@
+using WireGuard.Vsock.Interop;
+
+namespace WireGuard.Vsock.SharedState;
+
+/// <summary>
+/// How long the machine has been suspended since boot: boot time runs on meanwhile, monotonic time does not.
+/// </summary>
+internal static class SleepClock
+{
+    /// <summary>Two clocks read one after the other differ by how long the thread was off the processor in between.</summary>
+    private const long ToleranceMs = 1000;
+
+    public static long SleptMs() => Sys.BootMs() - Sys.MonotonicMs();
+
+    /// <summary>Whether that has grown since it was last noted.</summary>
+    /// <param name="notedMs">What was noted then.</param>
+    /// <param name="bootMs">Boot time, just read.</param>
+    public static bool HasSlept(long notedMs, long bootMs) => bootMs - Sys.MonotonicMs() - notedMs > ToleranceMs;
+}

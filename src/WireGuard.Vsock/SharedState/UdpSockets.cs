@@ -1,0 +1,18 @@
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.SharedState;
+
+/// <summary>One lane's UDP sockets: of both families, or of one. Immutable; closed when no lane can still use them.</summary>
+internal sealed record UdpSockets(UdpSocket? IPv4, UdpSocket? IPv6) : IDisposable
+{
+    /// <summary>The one port of both.</summary>
+    public ushort Port { get; } = (IPv4 ?? IPv6)?.LocalPort ?? 0;
+
+    public UdpSocket? For(UdpDestination destination) => destination.IsIPv6 ? IPv6 : IPv4;
+
+    public void Dispose()
+    {
+        IPv4?.Dispose();
+        IPv6?.Dispose();
+    }
+}

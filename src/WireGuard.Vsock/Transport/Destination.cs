@@ -1,0 +1,10 @@
+namespace WireGuard.Vsock.Transport;
+
+/// <summary>
+/// Where messages to a peer go now: a UDP address, or an open stream connection. The control thread chooses it, lanes read it.
+/// </summary>
+internal abstract class Destination
+{
+    /// <summary>The far end's address.</summary>
+    public abstract EndpointAddress Address { get; }
+}

@@ -1,0 +1,123 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+
+namespace WireGuard.Vsock.Transport;
+
+/// <summary>
+/// Where a peer is: an IPv4 or IPv6 address and a port, or a VSOCK CID and a 32-bit port. A value of 32 bytes that compares and
+/// hashes without allocation; its text is in EndpointAddress.Text.cs, its struct sockaddr in EndpointAddress.Sockaddr.cs.
+/// One place has one value: an IPv4-mapped IPv6 address (::ffff:192.0.2.1, as dual-stack sockets report it) is the IPv4 address,
+/// and a scope is kept only where the kernel heeds one, on link-local addresses. Else a peer would seem to roam between the two.
+/// </summary>
+internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
+{
+    /// <summary>The most bytes <see cref="CookieSource"/> writes.</summary>
+    internal const int MaxCookieSourceSize = 18;
+
+    private readonly UInt128 _host; // IPv6 address, IPv4 address or CID, right-aligned, as a host integer
+    private readonly uint _port;
+    private readonly uint _scopeId;
+
+    private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeId)
+    {
+        Kind = kind;
+        _host = host;
+        _port = port;
+        _scopeId = scopeId;
+    }
+
+    /// <summary>What the address is; <see cref="AddressFamilyKind.None"/> in the default value.</summary>
+    internal AddressFamilyKind Kind { get; }
+
+    /// <summary>0..65535 for IP, all 32 bits for VSOCK.</summary>
+    internal uint Port => _port;
+
+    /// <summary>The IPv4 address as a host integer: 10.0.0.1 is 0x0A000001.</summary>
+    internal uint IPv4Address
+    {
+        get
+        {
+            Debug.Assert(Kind == AddressFamilyKind.IPv4, "not an IPv4 address");
+            return (uint)_host;
+        }
+    }
+
+    /// <summary>The IPv6 address as a host integer: ::1 is 1.</summary>
+    internal UInt128 IPv6Address
+    {
+        get
+        {
+            Debug.Assert(Kind == AddressFamilyKind.IPv6, "not an IPv6 address");
+            return _host;
+        }
+    }
+
+    /// <summary>The VSOCK context ID: which machine.</summary>
+    internal uint Cid
+    {
+        get
+        {
+            Debug.Assert(Kind == AddressFamilyKind.Vsock, "not a VSOCK address");
+            return (uint)_host;
+        }
+    }
+
+    /// <summary>The index of the interface a link-local IPv6 address is on; 0 for none.</summary>
+    internal uint ScopeId => _scopeId;
+
+    public static bool operator ==(EndpointAddress left, EndpointAddress right) => left.Equals(right);
+
+    public static bool operator !=(EndpointAddress left, EndpointAddress right) => !left.Equals(right);
+
+    /// <param name="address">As a host integer: 10.0.0.1 is 0x0A000001.</param>
+    internal static EndpointAddress IPv4(uint address, ushort port) => new(AddressFamilyKind.IPv4, address, port, 0);
+
+    /// <param name="address">As a host integer: ::1 is 1. An IPv4-mapped address gives an IPv4 endpoint.</param>
+    /// <param name="scopeId">Index of the interface; forgotten unless the address is link-local.</param>
+    internal static EndpointAddress IPv6(UInt128 address, ushort port, uint scopeId = 0)
+    {
+        bool isMapped = address >> 32 == 0xFFFF; // ::ffff:0:0/96, RFC 4291 section 2.5.5.2
+        if (isMapped)
+            return IPv4((uint)address, port);
+        bool isLinkLocal = (uint)(address >> 118) == 0xFE80 >> 6; // fe80::/10, RFC 4291 section 2.5.6
+        return new(AddressFamilyKind.IPv6, address, port, isLinkLocal ? scopeId : 0);
+    }
+
+    internal static EndpointAddress Vsock(uint cid, uint port) => new(AddressFamilyKind.Vsock, cid, port, 0);
+
+    /// <summary>
+    /// Writes what a cookie binds (the WireGuard paper, section 5.4.7): the IP address and port in network order, but of a VSOCK
+    /// address the CID alone, since whoever can connect from one port of a machine can connect from the next.
+    /// </summary>
+    /// <param name="destination">At least <see cref="MaxCookieSourceSize"/> bytes.</param>
+    /// <returns>How many bytes were written: 6, 18 or 4.</returns>
+    internal int CookieSource(Span<byte> destination)
+    {
+        switch (Kind)
+        {
+            case AddressFamilyKind.IPv4:
+                BinaryPrimitives.WriteUInt32BigEndian(destination, (uint)_host);
+                BinaryPrimitives.WriteUInt16BigEndian(destination[4..], (ushort)_port);
+                return 6;
+            case AddressFamilyKind.IPv6:
+                BinaryPrimitives.WriteUInt128BigEndian(destination, _host);
+                BinaryPrimitives.WriteUInt16BigEndian(destination[16..], (ushort)_port);
+                return MaxCookieSourceSize;
+            case AddressFamilyKind.Vsock:
+                BinaryPrimitives.WriteUInt32BigEndian(destination, (uint)_host);
+                return 4;
+            default:
+                throw NoAddress();
+        }
+    }
+
+    public bool Equals(EndpointAddress other) =>
+        _host == other._host && _port == other._port && _scopeId == other._scopeId && Kind == other.Kind;
+
+    public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
+
+    // HashCode is seeded anew in each process, so that nobody can choose addresses that collide.
+    public override int GetHashCode() => HashCode.Combine((ulong)(_host >> 64), (ulong)_host, _port, _scopeId, Kind);
+
+    private static InvalidOperationException NoAddress() => new("The default value is no address.");
+}

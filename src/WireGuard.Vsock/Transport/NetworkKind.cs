@@ -1,0 +1,68 @@
+using WireGuard.Protocol.Framing;
+using WireGuard.Protocol.Noise;
+
+namespace WireGuard.Vsock.Transport;
+
+/// <summary>What carries the datagrams: the word after <c>--network</c>. Without a digit both IP versions are meant.</summary>
+internal enum NetworkKind
+{
+    Vsock,
+    Tcp,
+    Tcp4,
+    Tcp6,
+    Udp,
+    Udp4,
+    Udp6,
+}
+
+/// <summary>What follows from the network alone.</summary>
+internal static class NetworkKinds
+{
+    extension(NetworkKind network)
+    {
+        /// <summary>Whether messages travel framed in a stream of bytes rather than each as a datagram.</summary>
+        internal bool IsStream => network is NetworkKind.Vsock or NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Tcp6;
+
+        internal bool AllowsIPv4 => network is NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Udp or NetworkKind.Udp4;
+
+        internal bool AllowsIPv6 => network is NetworkKind.Tcp or NetworkKind.Tcp6 or NetworkKind.Udp or NetworkKind.Udp6;
+
+        /// <summary>The longest message that it carries, to any address.</summary>
+        internal int LargestMessage =>
+            network.IsStream ? FrameCodec.MaxMessageSize
+            : network.AllowsIPv4 ? UdpDestination.LargestIPv4Payload
+            : UdpDestination.LargestIPv6Payload;
+
+        /// <summary>The longest inner packet: the largest MTU that works.</summary>
+        internal int LargestPacket => network.LargestMessage - TransportMessage.Overhead;
+
+        /// <summary>The word of the command line.</summary>
+        internal string Word => network switch
+        {
+            NetworkKind.Vsock => "vsock",
+            NetworkKind.Tcp => "tcp",
+            NetworkKind.Tcp4 => "tcp4",
+            NetworkKind.Tcp6 => "tcp6",
+            NetworkKind.Udp => "udp",
+            NetworkKind.Udp4 => "udp4",
+            NetworkKind.Udp6 => "udp6",
+            _ => throw new ArgumentOutOfRangeException(nameof(network), network, null),
+        };
+
+        /// <summary>
+        /// Reads the word of the command line; false for any other. Not named TryParse: NetworkKind.TryParse would be Enum's,
+        /// which takes numbers and the names of this file.
+        /// </summary>
+        internal static bool TryFromWord(ReadOnlySpan<char> word, out NetworkKind parsed)
+        {
+            for (parsed = NetworkKind.Vsock; parsed <= NetworkKind.Udp6; parsed++)
+            {
+                if (word.SequenceEqual(parsed.Word))
+                    return true;
+            }
+
+            parsed = default;
+            return false;
+        }
+    }
+}

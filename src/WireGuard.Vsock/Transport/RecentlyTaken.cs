@@ -1,0 +1,39 @@
+namespace WireGuard.Vsock.Transport;
+
+/// <summary>
+/// How much a connection's socket has taken lately, and so how much may wait for it: what it takes in <see cref="WindowMs"/>. On
+/// a fast path a far end that stands still for a moment then costs nothing, and on a slow one what waits is not late. Guarded by
+/// the connection's lock.
+/// </summary>
+internal struct RecentlyTaken
+{
+    /// <summary>For so long a frame may wait where more than <see cref="SendQueue.Limit"/> is queued.</summary>
+    public const int WindowMs = 100;
+
+    private long _sinceMs;
+    private int _now;
+    private int _before;
+
+    /// <summary>The socket has taken so many bytes.</summary>
+    public void Add(int bytes, long nowMs)
+    {
+        long elapsed = nowMs - _sinceMs;
+        if (elapsed >= WindowMs)
+        {
+            _before = elapsed < 2 * WindowMs ? _now : 0;
+            _now = 0;
+            _sinceMs = nowMs;
+        }
+
+        // Counted no further than is of use.
+        _now = (int)Math.Min((long)_now + bytes, SendQueue.LargestLimit);
+    }
+
+    /// <summary>How much may be queued now.</summary>
+    public readonly int Limit(long nowMs)
+    {
+        long elapsed = nowMs - _sinceMs;
+        int taken = elapsed < WindowMs ? Math.Max(_now, _before) : elapsed < 2 * WindowMs ? _now : 0;
+        return Math.Max(taken, SendQueue.Limit);
+    }
+}

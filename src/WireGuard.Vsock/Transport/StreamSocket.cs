@@ -1,0 +1,126 @@
+using System.Runtime.InteropServices;
+using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Transport;
+
+/// <summary>Opening VSOCK and TCP sockets, and setting them up. All are non-blocking.</summary>
+internal static unsafe class StreamSocket
+{
+    /// <summary>
+    /// What comes in a second when many come, in case control is busy for so long; the system may allow less (somaxconn).
+    /// </summary>
+    private const int Backlog = 1024;
+
+    // A peer that vanishes is noticed after about 20 s: keepalives ask from the 15th on, and TCP_USER_TIMEOUT bounds the wait for
+    // them as it does for data (tcp(7)).
+    private const int KeepaliveIdleSeconds = 15;
+    private const int KeepaliveIntervalSeconds = 5;
+    private const int KeepaliveCount = 3;
+    private const int UserTimeoutMs = 20_000;
+
+    /// <summary>What may wait unsent in a TCP socket: what lies there is late already.</summary>
+    private const int NotSentLowWatermark = 128 * 1024;
+
+    /// <summary>Of a VSOCK socket's buffer, at either end; the default, 256 KB, is two round trips' worth at best.</summary>
+    private static readonly long VsockBufferSize = 1024 * 1024;
+
+    /// <summary>Opens a listening socket on every address of its family.</summary>
+    /// <param name="any">The wildcard address with the port.</param>
+    /// <param name="mark">SO_MARK, 0 for none.</param>
+    /// <exception cref="LinuxException">The port is taken, or the family not to be had.</exception>
+    public static int Listen(EndpointAddress any, uint mark)
+    {
+        Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+        address = address[..any.WriteSockaddr(address)];
+        int fd = Open(any, mark);
+        try
+        {
+            if (!any.IsVsock)
+                Sys.Check(Sys.SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt SO_REUSEADDR");
+            if (any.IsIPv6)
+                Sys.Check(Sys.SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1), "setsockopt IPV6_V6ONLY");
+            Sys.Check(Sys.Bind(fd, address), $"bind to port {any.Port}");
+            Sys.Check(Sys.Listen(fd, Backlog), "listen");
+            return fd;
+        }
+        catch
+        {
+            Sys.Close(fd);
+            throw;
+        }
+    }
+
+    /// <summary>Begins a connection.</summary>
+    /// <returns>The socket, which becomes writable when the attempt has ended, or a negated errno.</returns>
+    public static int Connect(EndpointAddress to, uint mark)
+    {
+        Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+        address = address[..to.WriteSockaddr(address)];
+        int fd;
+        try
+        {
+            fd = Open(to, mark);
+        }
+        catch (LinuxException refused)
+        {
+            return -refused.Errno;
+        }
+
+        int result = Sys.Connect(fd, address);
+        if (result >= 0 || result == -Errno.EINPROGRESS)
+            return fd;
+        Sys.Close(fd);
+        return result;
+    }
+
+    /// <summary>How an attempt ended: 0, or the errno.</summary>
+    public static int ConnectError(int fd)
+    {
+        int result = Sys.GetOption(fd, SOL_SOCKET, SO_ERROR, out int error);
+        return result < 0 ? -result : error;
+    }
+
+    /// <summary>The port a listening socket is bound to.</summary>
+    public static uint LocalPort(int fd)
+    {
+        Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+        int length = Sys.Check(Sys.GetSockName(fd, address), "getsockname");
+        return EndpointAddress.TryFromSockaddr(address[..length], out EndpointAddress local) ? local.Port : 0;
+    }
+
+    public static void SetMark(int fd, uint mark) => Sys.SetOption(fd, SOL_SOCKET, SO_MARK, (int)mark);
+
+    /// <summary>
+    /// Sets up a TCP socket that is to listen or to connect. Connections that are accepted take after their listener, which
+    /// saves seven system calls for each.
+    /// </summary>
+    private static void Tune(int fd)
+    {
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NotSentLowWatermark);
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UserTimeoutMs);
+        Sys.SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KeepaliveIdleSeconds);
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KeepaliveIntervalSeconds);
+        Sys.SetOption(fd, IPPROTO_TCP, TCP_KEEPCNT, KeepaliveCount);
+    }
+
+    private static int Open(EndpointAddress address, uint mark)
+    {
+        int family = address.IsVsock ? AF_VSOCK : address.IsIPv6 ? AF_INET6 : AF_INET;
+        int fd = Sys.Check(Sys.Socket(family, SOCK_STREAM, 0), $"socket {(address.IsVsock ? "AF_VSOCK" : "TCP")}");
+        if (!address.IsVsock)
+        {
+            SetMark(fd, mark);
+            Tune(fd);
+            return fd;
+        }
+
+        // Set before listen and connect: an accepted socket takes after its listener. An older kernel does not know the options.
+        ReadOnlySpan<byte> size = MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in VsockBufferSize));
+        Sys.SetOption(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, size);
+        Sys.SetOption(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, size);
+        return fd;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Tun;
+
+/// <summary>
+/// A TUN interface (Documentation/networking/tuntap.rst): whole IP packets behind a virtio header, one non-blocking descriptor a
+/// queue. With offloads, a packet may be a whole train of segments, as its <see cref="VirtioHeader"/> says; a device without
+/// the header looks like one whose headers are all zero.
+/// <para>
+/// The interface lives as long as its descriptors do, and follows no one: it may be renamed, moved to another network namespace
+/// or deleted meanwhile. After deletion every read and write says EBADFD, and epoll EPOLLERR.
+/// </para>
+/// <para>Any thread may use it; a queue's reads and writes belong to the lane that owns the queue.</para>
+/// </summary>
+internal unsafe class TunDevice : IDisposable
+{
+    /// <summary>1,500 less IPv6, UDP and WireGuard headers: what every WireGuard sets.</summary>
+    public const int DefaultMtu = 1420;
+
+    /// <summary>MAX_TAP_QUEUES of include/linux/if_tap.h.</summary>
+    public const int MaxQueues = 256;
+
+    /// <summary>
+    /// How many packets the kernel keeps for each queue while we do not read. What waits here for a slow stream is late, so it is
+    /// fewer than the kernel's 500 (TUN_READQ_SIZE of drivers/net/tun.c); with 128, bursts of small datagrams were lost.
+    /// </summary>
+    public const int DefaultQueueLength = 200;
+
+    /// <summary>The longest read: a header, and the longest packet there is.</summary>
+    public const int MaxRead = VirtioHeader.Size + 65_535;
+
+    private readonly FileDescriptor[] _queues;
+
+    // Set by any lane, once and for all.
+    private int _refusesUnsegmented;
+
+    internal TunDevice(string name, FileDescriptor[] queues, bool hasHeader, TunOffloads offloads)
+    {
+        Name = name;
+        _queues = queues;
+        HasHeader = hasHeader;
+        Offloads = offloads;
+    }
+
+    /// <summary>
+    /// The name the interface had when it was opened: that of its control socket, whatever it is renamed to later.
+    /// </summary>
+    public string Name { get; }
+
+    public int QueueCount => _queues.Length;
+
+    /// <summary>Whether a virtio header goes with each packet (IFF_VNET_HDR): then TCP may be written unsegmented.</summary>
+    public bool HasHeader { get; }
+
+    /// <summary>Whether packets may be written unsegmented: there is a header, and the kernel has refused none.</summary>
+    public bool TakesUnsegmented => HasHeader && Volatile.Read(ref _refusesUnsegmented) == 0;
+
+    /// <summary>What the kernel hands over unsegmented; and whether it takes UDP so.</summary>
+    public TunOffloads Offloads { get; }
+
+    /// <summary>
+    /// The kernel has refused an unsegmented packet whose segments it takes (some do, as Linux 6.6.44): no more are to be
+    /// written.
+    /// </summary>
+    /// <returns>Whether that is news.</returns>
+    public bool StopUnsegmented() => Interlocked.Exchange(ref _refusesUnsegmented, 1) == 0;
+
+    /// <summary>False once the interface has been deleted; true in whatever namespace it is.</summary>
+    public bool Exists => TryGetFlags(out _, out _) != -Errno.EBADFD;
+
+    /// <summary>The queue's descriptor, for epoll.</summary>
+    public int QueueFd(int queue) => _queues[queue].Fd;
+
+    /// <summary>
+    /// Reads one packet behind its header, which is zero if the device has none: the bytes of both; -EAGAIN if none waits;
+    /// -EBADFD if the interface is gone; -EINVAL if the kernel dropped a packet of a kind that the header cannot tell. A packet
+    /// longer than the buffer is cut.
+    /// </summary>
+    public int Read(int queue, Span<byte> headerAndPacket)
+    {
+        if (HasHeader)
+            return Sys.Read(_queues[queue].Fd, headerAndPacket);
+        headerAndPacket[..VirtioHeader.Size].Clear();
+        int n = Sys.Read(_queues[queue].Fd, headerAndPacket[VirtioHeader.Size..]);
+        return n <= 0 ? n : n + VirtioHeader.Size;
+    }
+
+    /// <summary>
+    /// Writes one packet behind its header, which must be zero if the device has none: the bytes of both; -EIO if the interface
+    /// is down; -EINVAL if the packet is neither IPv4 nor IPv6, or not what its header says; -EBADFD if the interface is gone.
+    /// It never has to wait.
+    /// </summary>
+    public virtual int Write(int queue, ReadOnlySpan<byte> headerAndPacket)
+    {
+        if (HasHeader)
+            return Sys.Write(_queues[queue].Fd, headerAndPacket);
+        Debug.Assert(headerAndPacket[..VirtioHeader.Size].IndexOfAnyExcept((byte)0) < 0);
+        int n = Sys.Write(_queues[queue].Fd, headerAndPacket[VirtioHeader.Size..]);
+        return n <= 0 ? n : n + VirtioHeader.Size;
+    }
+
+    /// <summary>
+    /// As <see cref="Write"/>, in pieces of which the first begins with the header. Only for a device that has it.
+    /// </summary>
+    public virtual int WriteV(int queue, iovec* pieces, int count)
+    {
+        Debug.Assert(HasHeader);
+        return Sys.WriteV(_queues[queue].Fd, pieces, count);
+    }
+
+    /// <summary>The name the interface has now, in whatever namespace it is; null if it is gone.</summary>
+    public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
+
+    /// <summary>
+    /// Whether the interface is in the network namespace of this socket; null if the kernel does not say (it wants CAP_NET_ADMIN
+    /// in both, and to be 5.2 at least).
+    /// </summary>
+    public bool? IsInNamespaceOf(int socket)
+    {
+        using FileDescriptor mine = new(Sys.Ioctl(_queues[0].Fd, TUNGETDEVNETNS, null));
+        using FileDescriptor other = new(Sys.Ioctl(socket, SIOCGSKNS, null));
+        if (mine.IsInvalid || other.IsInvalid) return null;
+        if (Sys.Stat(mine.Fd, out statx_t a) < 0 || Sys.Stat(other.Fd, out statx_t b) < 0) return null;
+        return a.IsSameFileAs(b);
+    }
+
+    public void Dispose()
+    {
+        foreach (FileDescriptor queue in _queues) queue.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private int TryGetFlags(out string name, out ushort flags) => LinkQuery.TunFlags(_queues[0].Fd, out name, out flags);
+}

@@ -1,0 +1,163 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Transport;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Uapi;
+
+/// <summary>
+/// One connection to the control socket. It reads while it has nothing to answer, and answers while it has: so neither side of it
+/// can make the daemon hold more than one request and one answer. On the control thread.
+/// </summary>
+internal sealed class UapiConnection : IDisposable
+{
+    private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(16 * 1024, pinned: true);
+    private readonly int _fd;
+    private readonly EventLoop _loop;
+    private readonly Configurator _configurator;
+    private readonly HeapTrim _trim;
+    private readonly Action<UapiConnection> _onClosed;
+    private readonly ILogger _log;
+    private readonly UapiParser _parser;
+    private readonly UapiWriter _writer = new();
+    private readonly ulong _watch;
+    private bool _isEnding;
+    private bool _isClosed;
+
+    /// <exception cref="LinuxException">It cannot be watched; the descriptor is then still the caller's.</exception>
+    public UapiConnection(
+        int fd,
+        EventLoop loop,
+        Configurator configurator,
+        NetworkKind network,
+        HeapTrim trim,
+        Action<UapiConnection> onClosed,
+        ILogger log)
+    {
+        _fd = fd;
+        _loop = loop;
+        _configurator = configurator;
+        _trim = trim;
+        _onClosed = onClosed;
+        _log = log;
+        _parser = new UapiParser(network, Sys.InterfaceIndex);
+        ActiveMs = loop.NowMs;
+        _watch = loop.Watch(fd, EPOLLIN, OnReady);
+    }
+
+    /// <summary>When something was last read from it or written to it, in ms of boot time.</summary>
+    public long ActiveMs { get; private set; }
+
+    public void Dispose()
+    {
+        if (_isClosed)
+            return;
+        _isClosed = true;
+        _loop.Unwatch(_watch, _fd);
+        Sys.Close(_fd);
+        _parser.Dispose();
+        _writer.Dispose();
+        TrimIfMuch();
+        _onClosed(this);
+    }
+
+    private void OnReady(uint events)
+    {
+        ActiveMs = _loop.NowMs;
+        if ((events & EPOLLOUT) == 0 && !Receive())
+        {
+            Dispose();
+            return;
+        }
+
+        // Answers are sent one request at a time; the next is taken when the one before has left.
+        while (TrySend())
+        {
+            if (!_isEnding && _parser.TryNext(out UapiRequest request))
+            {
+                Answer(request);
+                continue;
+            }
+
+            if (_isEnding)
+                Dispose();
+            else
+                _loop.Change(_watch, _fd, EPOLLIN);
+            TrimIfMuch();
+            return;
+        }
+    }
+
+    /// <summary>Reads what has come. False at the end, or after an error.</summary>
+    private bool Receive()
+    {
+        int n = Sys.Recv(_fd, _received, 0);
+        if (n == -Errno.EAGAIN)
+            return true;
+        if (n <= 0)
+            return false;
+        _parser.Append(_received.AsSpan(0, n));
+        CryptographicOperations.ZeroMemory(_received.AsSpan(0, n));
+        return true;
+    }
+
+    /// <summary>Sends what is to be sent. False when the rest must wait, or the connection has broken.</summary>
+    private bool TrySend()
+    {
+        while (!_writer.Unsent.IsEmpty)
+        {
+            int n = Sys.Send(_fd, _writer.Unsent, MSG_NOSIGNAL);
+            if (n == -Errno.EAGAIN)
+            {
+                _loop.Change(_watch, _fd, EPOLLOUT);
+                return false;
+            }
+
+            if (n < 0)
+            {
+                Dispose();
+                return false;
+            }
+
+            _writer.MarkSent(n);
+        }
+
+        return true;
+    }
+
+    private void TrimIfMuch()
+    {
+        if (_parser.TakeHasMadeMuch())
+            _trim.Ask();
+    }
+
+    private void Answer(UapiRequest request)
+    {
+        switch (request.Kind)
+        {
+            case UapiRequestKind.Get:
+                _writer.WriteStatus(_configurator.Status());
+                break;
+            case UapiRequestKind.Counters:
+                _writer.WriteCounters(_configurator.Counters(), _configurator.PeerCounters());
+                break;
+            case UapiRequestKind.Cloned:
+                _configurator.DeclareCloned();
+                _writer.WriteResult(0);
+                break;
+            case UapiRequestKind.Set:
+                using (DeviceChange change = request.Change!)
+                    _writer.WriteResult(_configurator.Apply(change));
+                break;
+            default:
+                Log.RequestRefused(_log, request.Message);
+                if (request.Errno != 0)
+                    _writer.WriteResult(request.Errno);
+                _isEnding = request.Kind == UapiRequestKind.Fatal;
+                break;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using WireGuard.Vsock.Control;
+
+namespace WireGuard.Vsock.Uapi;
+
+/// <summary>What is to be done about a request.</summary>
+internal enum UapiRequestKind
+{
+    /// <summary>Answer with the device's status.</summary>
+    Get,
+
+    /// <summary>Answer with what was dropped. An operation of our own: <c>wg(8)</c> never asks.</summary>
+    Counters,
+
+    /// <summary>End all sessions: this machine was cloned. An operation of our own too.</summary>
+    Cloned,
+
+    /// <summary>Apply the change, then answer with how that went.</summary>
+    Set,
+
+    /// <summary>Answer the error; the connection goes on.</summary>
+    Invalid,
+
+    /// <summary>Answer the error, if there is one, and close: there is no telling where the next request begins.</summary>
+    Fatal,
+}
+
+/// <summary>One request of a connection, whole, or what was wrong with it.</summary>
+internal readonly struct UapiRequest
+{
+    private UapiRequest(UapiRequestKind kind, DeviceChange? change, int errno, string message)
+    {
+        Kind = kind;
+        Change = change;
+        Errno = errno;
+        Message = message;
+    }
+
+    internal static UapiRequest Counters { get; } = new(UapiRequestKind.Counters, null, 0, "");
+
+    internal static UapiRequest Cloned { get; } = new(UapiRequestKind.Cloned, null, 0, "");
+
+    internal static UapiRequest Get { get; } = new(UapiRequestKind.Get, null, 0, "");
+
+    internal UapiRequestKind Kind { get; }
+
+    /// <summary>What a <see cref="UapiRequestKind.Set"/> asks for, the receiver's to dispose; else null.</summary>
+    internal DeviceChange? Change { get; }
+
+    /// <summary>Linux's number, positive; 0 when all is well, or when a fatal error is met with silence.</summary>
+    internal int Errno { get; }
+
+    /// <summary>For the log: line, key and what is wrong, without any value that was sent.</summary>
+    internal string Message { get; }
+
+    internal static UapiRequest Set(DeviceChange change) => new(UapiRequestKind.Set, change, 0, "");
+
+    internal static UapiRequest Invalid(int errno, string message) => new(UapiRequestKind.Invalid, null, errno, message);
+
+    internal static UapiRequest Fatal(int errno, string message) => new(UapiRequestKind.Fatal, null, errno, message);
+}

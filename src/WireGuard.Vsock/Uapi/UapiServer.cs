@@ -1,0 +1,117 @@
+using Microsoft.Extensions.Logging;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Transport;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Uapi;
+
+/// <summary>
+/// Serves the control socket: accepts, and for each connection reads requests, applies them, answers. A connection that does not
+/// read its answers is not read from either. On the control thread.
+/// </summary>
+internal sealed class UapiServer : IDisposable
+{
+    /// <summary>Connections at a time; wg(8) makes one a command. One more takes the place of the one idle longest.</summary>
+    private const int MaxConnections = 64;
+
+    /// <summary>A connection that was idle for less keeps its place: it may be about to ask.</summary>
+    private const int MinIdleMs = 1_000;
+
+    /// <summary>How long nothing is accepted when there is no room for one more.</summary>
+    private const int PauseMs = 100;
+
+    private readonly UapiListener _listener;
+    private readonly EventLoop _loop;
+    private readonly Configurator _configurator;
+    private readonly NetworkKind _network;
+    private readonly ILogger _log;
+    private readonly HashSet<UapiConnection> _connections = [];
+    private readonly SpareDescriptor _spare = new();
+    private readonly HeapTrim _trim;
+    private readonly ulong _watch;
+    private readonly Deadline _resume;
+
+    public UapiServer(UapiListener listener, EventLoop loop, Configurator configurator, NetworkKind network, ILogger log)
+    {
+        _listener = listener;
+        _loop = loop;
+        _configurator = configurator;
+        _network = network;
+        _log = log;
+        _trim = new HeapTrim(loop);
+        _watch = loop.Watch(listener.Fd, EPOLLIN, _ => Accept());
+        _resume = new Deadline(Resume);
+    }
+
+    public void Dispose()
+    {
+        _loop.Cancel(_resume);
+        _loop.Unwatch(_watch, _listener.Fd);
+        foreach (UapiConnection connection in _connections.ToArray())
+            connection.Dispose();
+        _spare.Dispose();
+    }
+
+    /// <summary>Accepts one connection; if more wait, the loop comes here again.</summary>
+    private void Accept()
+    {
+        if (_connections.Count == MaxConnections && !TryCloseLongestIdle())
+        {
+            Pause();
+            return;
+        }
+
+        int fd = _listener.Accept();
+        // Tunnels may have used all descriptors: whoever asks why must be heard.
+        if (Errno.IsShortage(fd) && (_spare.TryRelease() || (TryCloseLongestIdle() && _spare.TryRelease())))
+            fd = _listener.Accept();
+        if (Errno.IsShortage(fd))
+            Pause();
+        else if (fd >= 0 && !TryServe(fd))
+            Sys.Close(fd);
+    }
+
+    private bool TryCloseLongestIdle()
+    {
+        UapiConnection? longest = _connections.MinBy(connection => connection.ActiveMs);
+        if (longest is null || _loop.NowMs - longest.ActiveMs < MinIdleMs)
+            return false;
+        longest.Dispose();
+        return true;
+    }
+
+    /// <summary>The connection goes on waiting, and would wake us again and again.</summary>
+    private void Pause()
+    {
+        _loop.Change(_watch, _listener.Fd, 0);
+        _loop.Schedule(_resume, _loop.NowMs + PauseMs);
+    }
+
+    private void Resume()
+    {
+        _spare.Refill();
+        _loop.Change(_watch, _listener.Fd, EPOLLIN);
+    }
+
+    private bool TryServe(int fd)
+    {
+        try
+        {
+            _connections.Add(new UapiConnection(fd, _loop, _configurator, _network, _trim, Forget, _log));
+            return true;
+        }
+        catch (LinuxException)
+        {
+            // The system has no room for one more watch: no reason for the tunnel to end.
+            return false;
+        }
+    }
+
+    private void Forget(UapiConnection connection)
+    {
+        _connections.Remove(connection);
+        _spare.Refill();
+    }
+}

@@ -1,0 +1,313 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Routing;
+using WireGuard.Protocol.Session;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Events;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Lanes;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Streams;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Tests.Control;
+
+public sealed class ConfiguratorTests : IDisposable
+{
+    private static readonly PublicKey Key = NewKey();
+
+    private readonly EventLoop _loop = new();
+    private readonly ControlInbox _inbox = new();
+    private readonly Aead _aead = new();
+    private readonly NoNetwork _network = new();
+    private readonly LaneCounters[] _counters = [new(), new()];
+    private readonly OutboundBatch _batch;
+    private readonly Device _device;
+    private readonly Configurator _configurator;
+    private readonly LinesLogger _log = new();
+    private int _keysForgotten;
+
+    public ConfiguratorTests()
+    {
+        _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
+        _device = new Device(new Published(), new GracePeriod([]), () => _keysForgotten++);
+        var handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, NullLogger.Instance)
+        {
+            OnComplete = _ => { },
+            OnAnswered = _ => { },
+        };
+        var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
+        var sessions = new SessionDriver(
+            _device, _network, handshakes, hellos, _loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
+        _configurator = new Configurator(_device, _network, sessions, _counters, _loop, _log);
+    }
+
+    public void Dispose()
+    {
+        _device.Dispose();
+        _batch.Dispose();
+        _aead.Dispose();
+        _inbox.Dispose();
+        _loop.Dispose();
+    }
+
+    [Fact]
+    public void What_is_said_of_a_peer_counts()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key)
+        {
+            PersistentKeepalive = 25,
+            Endpoint = EndpointAddress.Vsock(6, 51820),
+            AllowedIps = { new AllowedIpChange(IpPrefix.IPv4(0x0a000000, 8), Removes: false) },
+        }));
+        PeerStatus peer = Assert.Single(_configurator.Status().Peers);
+        Assert.Equal(25, peer.PersistentKeepalive);
+        Assert.Equal(EndpointAddress.Vsock(6, 51820), peer.Endpoint);
+        Assert.Equal("10.0.0.0/8", Assert.Single(peer.AllowedIps).ToString());
+    }
+
+    [Fact]
+    public void What_is_said_of_a_peer_that_is_removed_or_not_there_does_not_count_for_one_added_after_it()
+    {
+        Assert.Equal(0, Apply(
+            new PeerChange(Key) { UpdatesOnly = true, PersistentKeepalive = 1 },
+            new PeerChange(Key) { Removes = true, PersistentKeepalive = 2 },
+            new PeerChange(Key)));
+        Assert.Equal(0, Assert.Single(_configurator.Status().Peers).PersistentKeepalive);
+    }
+
+    [Fact]
+    public void Peer_that_is_added_and_removed_again_is_gone()
+    {
+        Assert.Equal(0, Apply(
+            new PeerChange(Key) { PersistentKeepalive = 1 },
+            new PeerChange(Key) { Removes = true }));
+        Assert.Empty(_configurator.Status().Peers);
+    }
+
+    [Fact]
+    public void Port_that_is_taken_changes_nothing()
+    {
+        _device.IsUp = true;
+        _network.Refuses = Errno.EADDRINUSE;
+        using var change = new DeviceChange { ListenPort = 1, FirewallMark = 2, ReplacesPeers = true };
+        Assert.Equal(0, Apply(new PeerChange(Key)));
+        Assert.Equal(Errno.EADDRINUSE, _configurator.Apply(change));
+        DeviceStatus status = _configurator.Status();
+        Assert.Equal(0u, status.FirewallMark);
+        Assert.Single(status.Peers);
+        Assert.Equal(0, _device.ListenPort);
+    }
+
+    [Fact]
+    public void Too_many_peers_change_nothing()
+    {
+        using var change = new DeviceChange { FirewallMark = 2 };
+        for (uint i = 0; i <= Limits.MaxPeers; i++)
+        {
+            change.Peers.Add(new PeerChange(KeyOf(i + 1)));
+        }
+
+        Assert.Equal(Errno.ENOSPC, _configurator.Apply(change));
+        Assert.Equal(0u, _configurator.Status().FirewallMark);
+        Assert.Empty(_configurator.Status().Peers);
+    }
+
+    [Fact]
+    public void Lanes_see_all_of_a_request_before_the_network_hears_of_what_they_used_until_then()
+    {
+        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8", EndpointAddress.IPv4(1, 1)), PeerOf(2, "10.2.0.0/16")));
+        (Peer one, Peer two) = (_device.Peers[KeyOf(1)], _device.Peers[KeyOf(2)]);
+        var told = new List<Peer>();
+        _network.OnTold = peer =>
+        {
+            if (peer == one || peer == two)
+            {
+                Assert.Same(one, _device.Published.Snapshot.Routes.LookupIPv4(0x0b000001));
+                Assert.Null(_device.Published.Snapshot.Routes.LookupIPv4(0x0a000001));
+                told.Add(peer);
+            }
+        };
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.Add(PeerOf(1, "11.0.0.0/8", EndpointAddress.IPv4(2, 2)));
+        change.Peers.Add(PeerOf(3, "12.0.0.0/8", EndpointAddress.IPv4(3, 3)));
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([two, one], told);
+    }
+
+    [Fact]
+    public void Published_allowed_IPs_are_always_indexed()
+    {
+        bool isIndexed = true;
+        _network.OnTold = _ => isIndexed &= _device.Published.Snapshot.Routes.IsIndexed;
+        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8"), PeerOf(2, "10.2.0.0/16")));
+        Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
+        Assert.Equal(0, Apply(new PeerChange(KeyOf(1)) { Removes = true }));
+        Assert.True(isIndexed);
+        Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
+    }
+
+    [Fact]
+    public void Peer_that_is_replaced_by_itself_keeps_its_session_and_nothing_of_its_settings()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key) { PersistentKeepalive = 9, Endpoint = EndpointAddress.IPv4(1, 1) }));
+        Peer peer = _device.Peers[Key];
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { PeerOf(Key, "11.0.0.0/8") } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Same(peer, _device.Peers[Key]);
+        Assert.False(peer.IsRemoved);
+        PeerStatus status = Assert.Single(_configurator.Status().Peers);
+        Assert.Equal(0, status.PersistentKeepalive);
+        Assert.Null(status.Endpoint);
+        Assert.Equal("11.0.0.0/8", Assert.Single(status.AllowedIps).ToString());
+    }
+
+    [Fact]
+    public void Network_hears_of_an_endpoint_that_is_taken_away()
+    {
+        EndpointAddress endpoint = EndpointAddress.IPv4(1, 1);
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        var told = new List<EndpointAddress?>();
+        _network.OnTold = peer => told.Add(peer.Endpoint);
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([null], told);
+    }
+
+    [Fact]
+    public void Network_hears_once_of_a_peer_that_a_request_names_twice()
+    {
+        EndpointAddress endpoint = EndpointAddress.IPv4(1, 1), passing = EndpointAddress.IPv4(2, 2);
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        var told = new List<EndpointAddress?>();
+        _network.OnTold = peer => told.Add(peer.Endpoint);
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.AddRange([new PeerChange(Key) { Endpoint = passing }, new PeerChange(Key) { Endpoint = endpoint }]);
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Equal([endpoint], told);
+    }
+
+    [Fact]
+    public void Peer_that_is_replaced_by_itself_with_another_preshared_key_is_a_new_one()
+    {
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.AddRange([new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }, new PeerChange(KeyOf(2))]);
+        Assert.Equal(0, Apply(new PeerChange(Key), new PeerChange(KeyOf(2)) { PresharedKey = NewPresharedKey(2) }));
+        (Peer one, Peer two) = (_device.Peers[Key], _device.Peers[KeyOf(2)]);
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.NotSame(one, _device.Peers[Key]);
+        Assert.NotSame(two, _device.Peers[KeyOf(2)]);
+        Assert.True(one.IsRemoved && two.IsRemoved);
+    }
+
+    [Fact]
+    public void Peer_with_the_same_preshared_key_is_the_same()
+    {
+        using var change = new DeviceChange { ReplacesPeers = true };
+        change.Peers.Add(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) });
+        Assert.Equal(0, Apply(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }));
+        Peer peer = _device.Peers[Key];
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Same(peer, _device.Peers[Key]);
+    }
+
+    [Fact]
+    public void Update_only_finds_none_of_the_peers_that_the_same_request_replaces()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key)));
+        using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) { UpdatesOnly = true } } };
+        Assert.Equal(0, _configurator.Apply(change));
+        Assert.Empty(_configurator.Status().Peers);
+    }
+
+    [Fact]
+    public void Lanes_are_woken_once_a_turn_however_many_keypairs_end()
+    {
+        for (uint i = 1; i <= 100; i++)
+            BeginSession(i);
+        _device.ExpireSessions();
+        Assert.Equal(0, _keysForgotten);
+        _device.EndTurn();
+        _device.EndTurn();
+        Assert.Equal(1, _keysForgotten);
+    }
+
+    [Fact]
+    public void Listening_is_said_of_a_port_that_is_open_and_of_no_other()
+    {
+        _device.IsUp = true;
+        _network.Refuses = Errno.EADDRINUSE;
+        Assert.Equal(Errno.EADDRINUSE, _configurator.TryListen(1));
+        Assert.DoesNotContain(_log.Lines, line => line.Contains("istening", StringComparison.Ordinal));
+        _network.Refuses = 0;
+        Assert.Equal(0, _configurator.TryListen(1));
+        Assert.Contains("Listening on port 1", _log.Lines);
+    }
+
+    [Fact]
+    public void Counters_are_the_sum_over_all_threads()
+    {
+        _counters[0].Count(DropReason.NotSent, 2);
+        _counters[1].Count(DropReason.NotSent, 3);
+        _counters[1].Count(DropReason.NotWritten);
+        Assert.Equal(5, Value("not_sent"));
+        Assert.Equal(1, Value("not_written"));
+        Assert.Equal(0, Value("not_a_message"));
+
+        long Value(string name) => Assert.Single(_configurator.Counters(), counter => counter.Name == name).Value;
+    }
+
+    private int Apply(params ReadOnlySpan<PeerChange> peers)
+    {
+        using var change = new DeviceChange();
+        change.Peers.AddRange(peers);
+        return _configurator.Apply(change);
+    }
+
+    /// <summary>Adds a peer, with which we have a session that we began.</summary>
+    private void BeginSession(uint number)
+    {
+        using PrivateKey far = PrivateKey.Generate();
+        using PrivateKey near = PrivateKey.Generate();
+        Peer peer = _device.Add(far.PublicKey);
+        peer.Session.Remote.SetLocal(near);
+        using var farSession = new Session(near.PublicKey, far, _ => { });
+        byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
+        Assert.True(peer.Session.TryWriteInitiation(near, number, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, 1, initiation));
+        var responder = new HandshakeResponder(far, _aead, new InitiationMessage(initiation));
+        Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(farSession.Remote, out _));
+        Assert.NotNull(farSession.TryRespond(ref responder, number, 1, response));
+        Assert.NotNull(peer.Session.TryConsumeResponse(near, _aead, response, 1));
+        responder.Dispose();
+    }
+
+    private static PeerChange PeerOf(uint number, string allowedIp, EndpointAddress? endpoint = null) =>
+        PeerOf(KeyOf(number), allowedIp, endpoint);
+
+    private static PeerChange PeerOf(PublicKey key, string allowedIp, EndpointAddress? endpoint = null)
+    {
+        Assert.True(IpPrefix.TryParse(allowedIp, out IpPrefix prefix));
+        return new PeerChange(key) { Endpoint = endpoint, AllowedIps = { new AllowedIpChange(prefix, Removes: false) } };
+    }
+
+    private static PublicKey KeyOf(uint number)
+    {
+        byte[] key = new byte[PublicKey.Size];
+        BitConverter.TryWriteBytes(key, number);
+        return new PublicKey(key);
+    }
+
+    private static PresharedKey NewPresharedKey(byte first)
+    {
+        byte[] key = new byte[PresharedKey.Size];
+        key[0] = first;
+        return new PresharedKey(key);
+    }
+
+    private static PublicKey NewKey()
+    {
+        using PrivateKey key = PrivateKey.Generate();
+        return key.PublicKey;
+    }
+}

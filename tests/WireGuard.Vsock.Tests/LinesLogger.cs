@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Logging;
+
+namespace WireGuard.Vsock.Tests;
+
+/// <summary>Keeps what is logged, a line each.</summary>
+internal sealed class LinesLogger : ILogger
+{
+    public List<string> Lines { get; } = [];
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        Lines.Add(formatter(state, exception));
+}
