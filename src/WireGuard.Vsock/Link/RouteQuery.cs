@@ -6,12 +6,6 @@ using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Link;
 
-/// <summary>What a route lookup says. Addresses are in the bits in which the network has them; 0 for none.</summary>
-/// <param name="Interface">The index of the interface that it leads out of.</param>
-/// <param name="Gateway">The next hop.</param>
-/// <param name="Source">The source address that it chooses, where none was asked with.</param>
-internal readonly record struct Route(int Interface, UInt128 Gateway, UInt128 Source);
-
 /// <summary>
 /// Asks the kernel which way packets would go (man 7 rtnetlink, RTM_GETROUTE), by the routes, rules and addresses there are now.
 /// <code>nlmsghdr (16) | rtmsg (12) | attributes: rtattr (4) | value | padding to 4</code>

@@ -1,13 +1,11 @@
 using WireGuard.Protocol.Session;
-using WireGuard.Vsock.Control;
-using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// The network under the tunnel, as control deals with it: datagrams (<see cref="UdpNetwork"/>) or streams
-/// (<see cref="StreamNetwork"/>). It is open while the interface is up. Control only.
+/// The network under the tunnel, as control deals with it: datagrams (UdpNetwork) or streams (StreamNetwork). It is open
+/// while the interface is up. Control only.
 /// </summary>
 internal abstract class Network
 {

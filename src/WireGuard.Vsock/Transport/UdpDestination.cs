@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using WireGuard.Vsock.Link;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;

@@ -1,9 +1,10 @@
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.SharedState;
 
-namespace WireGuard.Vsock.Tests.Link;
+namespace WireGuard.Vsock.Tests.Control;
 
 public sealed class RouteMonitorTests
 {

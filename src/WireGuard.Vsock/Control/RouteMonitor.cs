@@ -4,7 +4,7 @@ using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
 using static WireGuard.Vsock.Interop.Libc;
 
-namespace WireGuard.Vsock.Link;
+namespace WireGuard.Vsock.Control;
 
 /// <summary>
 /// Hears that routes, rules, addresses or links have changed (man 7 rtnetlink), and has every peer looked at anew: the source
