@@ -1,9 +1,6 @@
 using System.Security.Cryptography;
-using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Control;
-using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Uapi;
@@ -14,13 +11,8 @@ namespace WireGuard.Vsock.Uapi;
 /// </summary>
 internal sealed class UapiConnection : IDisposable
 {
-    private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(16 * 1024, pinned: true);
     private readonly int _fd;
-    private readonly EventLoop _loop;
-    private readonly Configurator _configurator;
-    private readonly HeapTrim _trim;
-    private readonly Action<UapiConnection> _onClosed;
-    private readonly ILogger _log;
+    private readonly UapiServer _server;
     private readonly UapiParser _parser;
     private readonly UapiWriter _writer = new();
     private readonly ulong _watch;
@@ -28,24 +20,13 @@ internal sealed class UapiConnection : IDisposable
     private bool _isClosed;
 
     /// <exception cref="LinuxException">It cannot be watched; the descriptor is then still the caller's.</exception>
-    public UapiConnection(
-        int fd,
-        EventLoop loop,
-        Configurator configurator,
-        NetworkKind network,
-        HeapTrim trim,
-        Action<UapiConnection> onClosed,
-        ILogger log)
+    public UapiConnection(int fd, UapiServer server)
     {
         _fd = fd;
-        _loop = loop;
-        _configurator = configurator;
-        _trim = trim;
-        _onClosed = onClosed;
-        _log = log;
-        _parser = new UapiParser(network, Sys.InterfaceIndex);
-        ActiveMs = loop.NowMs;
-        _watch = loop.Watch(fd, EPOLLIN, OnReady);
+        _server = server;
+        _parser = new UapiParser(server.Network, Sys.InterfaceIndex);
+        ActiveMs = server.Loop.NowMs;
+        _watch = server.Loop.Watch(fd, EPOLLIN, OnReady);
     }
 
     /// <summary>When something was last read from it or written to it, in ms of boot time.</summary>
@@ -56,17 +37,17 @@ internal sealed class UapiConnection : IDisposable
         if (_isClosed)
             return;
         _isClosed = true;
-        _loop.Unwatch(_watch, _fd);
+        _server.Loop.Unwatch(_watch, _fd);
         Sys.Close(_fd);
         _parser.Dispose();
         _writer.Dispose();
         TrimIfMuch();
-        _onClosed(this);
+        _server.Forget(this);
     }
 
     private void OnReady(uint events)
     {
-        ActiveMs = _loop.NowMs;
+        ActiveMs = _server.Loop.NowMs;
         if ((events & EPOLLOUT) == 0 && !Receive())
         {
             Dispose();
@@ -85,7 +66,7 @@ internal sealed class UapiConnection : IDisposable
             if (_isEnding)
                 Dispose();
             else
-                _loop.Change(_watch, _fd, EPOLLIN);
+                _server.Loop.Change(_watch, _fd, EPOLLIN);
             TrimIfMuch();
             return;
         }
@@ -94,13 +75,14 @@ internal sealed class UapiConnection : IDisposable
     /// <summary>Reads what has come. False at the end, or after an error.</summary>
     private bool Receive()
     {
-        int n = Sys.Recv(_fd, _received, 0);
+        byte[] received = _server.Received;
+        int n = Sys.Recv(_fd, received, 0);
         if (n == -Errno.EAGAIN)
             return true;
         if (n <= 0)
             return false;
-        _parser.Append(_received.AsSpan(0, n));
-        CryptographicOperations.ZeroMemory(_received.AsSpan(0, n));
+        _parser.Append(received.AsSpan(0, n));
+        CryptographicOperations.ZeroMemory(received.AsSpan(0, n));
         return true;
     }
 
@@ -112,7 +94,7 @@ internal sealed class UapiConnection : IDisposable
             int n = Sys.Send(_fd, _writer.Unsent, MSG_NOSIGNAL);
             if (n == -Errno.EAGAIN)
             {
-                _loop.Change(_watch, _fd, EPOLLOUT);
+                _server.Loop.Change(_watch, _fd, EPOLLOUT);
                 return false;
             }
 
@@ -131,7 +113,7 @@ internal sealed class UapiConnection : IDisposable
     private void TrimIfMuch()
     {
         if (_parser.TakeHasMadeMuch())
-            _trim.Ask();
+            _server.Trim.Ask();
     }
 
     private void Answer(UapiRequest request)
@@ -139,21 +121,21 @@ internal sealed class UapiConnection : IDisposable
         switch (request.Kind)
         {
             case UapiRequestKind.Get:
-                _writer.WriteStatus(_configurator.Status());
+                _writer.WriteStatus(_server.Configurator.Status());
                 break;
             case UapiRequestKind.Counters:
-                _writer.WriteCounters(_configurator.Counters(), _configurator.PeerCounters());
+                _writer.WriteCounters(_server.Configurator.Counters(), _server.Configurator.PeerCounters());
                 break;
             case UapiRequestKind.Cloned:
-                _configurator.DeclareCloned();
+                _server.Configurator.DeclareCloned();
                 _writer.WriteResult(0);
                 break;
             case UapiRequestKind.Set:
                 using (DeviceChange change = request.Change!)
-                    _writer.WriteResult(_configurator.Apply(change));
+                    _writer.WriteResult(_server.Configurator.Apply(change));
                 break;
             default:
-                Log.RequestRefused(_log, request.Message);
+                Log.RequestRefused(_server.Log, request.Message);
                 if (request.Errno != 0)
                     _writer.WriteResult(request.Errno);
                 _isEnding = request.Kind == UapiRequestKind.Fatal;

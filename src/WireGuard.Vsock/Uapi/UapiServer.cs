@@ -23,35 +23,50 @@ internal sealed class UapiServer : IDisposable
     private const int PauseMs = 100;
 
     private readonly UapiListener _listener;
-    private readonly EventLoop _loop;
-    private readonly Configurator _configurator;
-    private readonly NetworkKind _network;
-    private readonly ILogger _log;
     private readonly HashSet<UapiConnection> _connections = [];
     private readonly SpareDescriptor _spare = new();
-    private readonly HeapTrim _trim;
     private readonly ulong _watch;
     private readonly Deadline _resume;
 
     public UapiServer(UapiListener listener, EventLoop loop, Configurator configurator, NetworkKind network, ILogger log)
     {
         _listener = listener;
-        _loop = loop;
-        _configurator = configurator;
-        _network = network;
-        _log = log;
-        _trim = new HeapTrim(loop);
+        Loop = loop;
+        Configurator = configurator;
+        Network = network;
+        Log = log;
+        Trim = new HeapTrim(loop);
         _watch = loop.Watch(listener.Fd, EPOLLIN, _ => Accept());
         _resume = new Deadline(Resume);
     }
 
+    public EventLoop Loop { get; }
+
+    public Configurator Configurator { get; }
+
+    public NetworkKind Network { get; }
+
+    public ILogger Log { get; }
+
+    public HeapTrim Trim { get; }
+
+    /// <summary>Space for what one connection has sent: it is parsed and wiped before another connection is read.</summary>
+    public byte[] Received { get; } = GC.AllocateArray<byte>(16 * 1024, pinned: true);
+
     public void Dispose()
     {
-        _loop.Cancel(_resume);
-        _loop.Unwatch(_watch, _listener.Fd);
+        Loop.Cancel(_resume);
+        Loop.Unwatch(_watch, _listener.Fd);
         foreach (UapiConnection connection in _connections.ToArray())
             connection.Dispose();
         _spare.Dispose();
+    }
+
+    /// <summary>The connection has closed itself.</summary>
+    public void Forget(UapiConnection connection)
+    {
+        _connections.Remove(connection);
+        _spare.Refill();
     }
 
     /// <summary>Accepts one connection; if more wait, the loop comes here again.</summary>
@@ -76,7 +91,7 @@ internal sealed class UapiServer : IDisposable
     private bool TryCloseLongestIdle()
     {
         UapiConnection? longest = _connections.MinBy(connection => connection.ActiveMs);
-        if (longest is null || _loop.NowMs - longest.ActiveMs < MinIdleMs)
+        if (longest is null || Loop.NowMs - longest.ActiveMs < MinIdleMs)
             return false;
         longest.Dispose();
         return true;
@@ -85,21 +100,21 @@ internal sealed class UapiServer : IDisposable
     /// <summary>The connection goes on waiting, and would wake us again and again.</summary>
     private void Pause()
     {
-        _loop.Change(_watch, _listener.Fd, 0);
-        _loop.Schedule(_resume, _loop.NowMs + PauseMs);
+        Loop.Change(_watch, _listener.Fd, 0);
+        Loop.Schedule(_resume, Loop.NowMs + PauseMs);
     }
 
     private void Resume()
     {
         _spare.Refill();
-        _loop.Change(_watch, _listener.Fd, EPOLLIN);
+        Loop.Change(_watch, _listener.Fd, EPOLLIN);
     }
 
     private bool TryServe(int fd)
     {
         try
         {
-            _connections.Add(new UapiConnection(fd, _loop, _configurator, _network, _trim, Forget, _log));
+            _connections.Add(new UapiConnection(fd, this));
             return true;
         }
         catch (LinuxException)
@@ -107,11 +122,5 @@ internal sealed class UapiServer : IDisposable
             // The system has no room for one more watch: no reason for the tunnel to end.
             return false;
         }
-    }
-
-    private void Forget(UapiConnection connection)
-    {
-        _connections.Remove(connection);
-        _spare.Refill();
     }
 }

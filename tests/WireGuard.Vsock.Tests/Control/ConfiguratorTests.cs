@@ -1,14 +1,10 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
 using WireGuard.Protocol.Session;
 using WireGuard.Vsock.Control;
-using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
-using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Tests.Control;
@@ -17,39 +13,22 @@ public sealed class ConfiguratorTests : IDisposable
 {
     private static readonly PublicKey Key = NewKey();
 
-    private readonly EventLoop _loop = new();
-    private readonly ControlInbox _inbox = new();
-    private readonly Aead _aead = new();
     private readonly NoNetwork _network = new();
-    private readonly LaneCounters[] _counters = [new(), new()];
-    private readonly OutboundBatch _batch;
+    private readonly ControlParts _control;
     private readonly Device _device;
     private readonly Configurator _configurator;
-    private readonly LinesLogger _log = new();
-    private int _keysForgotten;
+    private readonly Aead _aead = new();
 
     public ConfiguratorTests()
     {
-        _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
-        _device = new Device(new Published(), new GracePeriod([]), () => _keysForgotten++);
-        var handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, NullLogger.Instance)
-        {
-            OnComplete = _ => { },
-            OnAnswered = _ => { },
-        };
-        var hellos = new Hellos(_loop, _aead, null, NullLogger.Instance);
-        var sessions = new SessionDriver(
-            _device, _network, handshakes, hellos, _loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
-        _configurator = new Configurator(_device, _network, sessions, _counters, _loop, _log);
+        _control = new ControlParts(_network);
+        (_device, _configurator) = (_control.Device, _control.Configurator);
     }
 
     public void Dispose()
     {
-        _device.Dispose();
-        _batch.Dispose();
+        _control.Dispose();
         _aead.Dispose();
-        _inbox.Dispose();
-        _loop.Dispose();
     }
 
     [Fact]
@@ -227,10 +206,10 @@ public sealed class ConfiguratorTests : IDisposable
         for (uint i = 1; i <= 100; i++)
             BeginSession(i);
         _device.ExpireSessions();
-        Assert.Equal(0, _keysForgotten);
+        Assert.Equal(0, _control.KeysForgotten);
         _device.EndTurn();
         _device.EndTurn();
-        Assert.Equal(1, _keysForgotten);
+        Assert.Equal(1, _control.KeysForgotten);
     }
 
     [Fact]
@@ -239,18 +218,18 @@ public sealed class ConfiguratorTests : IDisposable
         _device.IsUp = true;
         _network.Refuses = Errno.EADDRINUSE;
         Assert.Equal(Errno.EADDRINUSE, _configurator.TryListen(1));
-        Assert.DoesNotContain(_log.Lines, line => line.Contains("istening", StringComparison.Ordinal));
+        Assert.DoesNotContain(_control.Log.Lines, line => line.Contains("istening", StringComparison.Ordinal));
         _network.Refuses = 0;
         Assert.Equal(0, _configurator.TryListen(1));
-        Assert.Contains("Listening on port 1", _log.Lines);
+        Assert.Contains("Listening on port 1", _control.Log.Lines);
     }
 
     [Fact]
     public void Counters_are_the_sum_over_all_threads()
     {
-        _counters[0].Count(DropReason.NotSent, 2);
-        _counters[1].Count(DropReason.NotSent, 3);
-        _counters[1].Count(DropReason.NotWritten);
+        _control.Counters[0].Count(DropReason.NotSent, 2);
+        _control.Counters[1].Count(DropReason.NotSent, 3);
+        _control.Counters[1].Count(DropReason.NotWritten);
         Assert.Equal(5, Value("not_sent"));
         Assert.Equal(1, Value("not_written"));
         Assert.Equal(0, Value("not_a_message"));
