@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using PeerSession = WireGuard.Protocol.Session.Session;
+using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Benchmarks;
 
@@ -17,8 +17,8 @@ public class HandshakeBenchmarks : IDisposable
     private readonly TimestampSource _timestamps = new();
     private readonly MacKeys _initiatorMacs;
     private readonly MacKeys _responderMacs;
-    private readonly PeerSession _initiator;
-    private readonly PeerSession _responder;
+    private readonly WireGuardPeer _initiator;
+    private readonly WireGuardPeer _responder;
     private readonly byte[] _initiation = new byte[InitiationMessage.Size];
     private readonly byte[] _response = new byte[ResponseMessage.Size];
     private long _nowMs = 1_000_000;
@@ -28,8 +28,8 @@ public class HandshakeBenchmarks : IDisposable
     {
         _initiatorMacs = new MacKeys(_initiatorKey.PublicKey);
         _responderMacs = new MacKeys(_responderKey.PublicKey);
-        _initiator = new PeerSession(_responderKey.PublicKey, _initiatorKey, static keypair => keypair.Dispose());
-        _responder = new PeerSession(_initiatorKey.PublicKey, _responderKey, static keypair => keypair.Dispose());
+        _initiator = new WireGuardPeer(_responderKey.PublicKey, _initiatorKey, static keypair => keypair.Dispose());
+        _responder = new WireGuardPeer(_initiatorKey.PublicKey, _responderKey, static keypair => keypair.Dispose());
     }
 
     /// <summary>The initiation.</summary>

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
-using PeerSession = WireGuard.Protocol.Session.Session;
+using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Swarm;
 
@@ -17,7 +17,7 @@ internal sealed class SwarmPeer : IDisposable
     private const int PatienceMs = 3_000;
 
     private readonly PrivateKey _key;
-    private readonly PeerSession _session;
+    private readonly WireGuardPeer _session;
     private readonly TimestampSource _timestamps = new();
     private readonly Socket _socket;
     private readonly bool _isStream;
@@ -29,7 +29,7 @@ internal sealed class SwarmPeer : IDisposable
     public SwarmPeer(int number, PublicKey daemon, bool isStream)
     {
         _key = Population.KeyOf(number);
-        _session = new PeerSession(daemon, _key, static keypair => keypair.Dispose());
+        _session = new WireGuardPeer(daemon, _key, static keypair => keypair.Dispose());
         _isStream = isStream;
         _socket = isStream
             ? new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using PeerSession = WireGuard.Protocol.Session.Session;
+using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Protocol.Tests;
 
@@ -20,7 +20,7 @@ internal sealed class Party : IDisposable
         _lastIndex = firstIndex - 1;
         MacKeys = new MacKeys(key.PublicKey);
         Cookies = new CookieChecker(MacKeys);
-        Session = new PeerSession(peer, key, Retired.Add);
+        Session = new WireGuardPeer(peer, key, Retired.Add);
         if (presharedKey is not null)
             Session.Remote.SetPresharedKey(new PresharedKey(presharedKey));
     }
@@ -33,7 +33,7 @@ internal sealed class Party : IDisposable
 
     public CookieChecker Cookies { get; }
 
-    public PeerSession Session { get; }
+    public WireGuardPeer Session { get; }
 
     public List<Keypair> Retired { get; } = [];
 

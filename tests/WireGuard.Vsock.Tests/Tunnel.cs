@@ -1,6 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 
@@ -12,20 +12,20 @@ internal sealed class Tunnel : IDisposable
     private readonly PrivateKey _near = PrivateKey.Generate();
     private readonly PrivateKey _far = PrivateKey.Generate();
     private readonly Aead _aead = new();
-    private readonly Session _farSession;
+    private readonly WireGuardPeer _farSession;
     private readonly Keypair _farKeypair;
 
     public Tunnel(long nowMs, uint index = 1)
     {
         Peer = new Peer(_far.PublicKey, _near, _ => { });
-        _farSession = new Session(_near.PublicKey, _far, _ => { });
+        _farSession = new WireGuardPeer(_near.PublicKey, _far, _ => { });
         byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
-        Assert.True(Peer.Session.TryWriteInitiation(
+        Assert.True(Peer.TryWriteInitiation(
             _near, index, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, nowMs, initiation));
         var responder = new HandshakeResponder(_far, _aead, new InitiationMessage(initiation));
         Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(_farSession.Remote, out _));
         _farKeypair = _farSession.TryRespond(ref responder, index + 1, nowMs, response)!;
-        Assert.NotNull(Peer.Session.TryConsumeResponse(_near, _aead, response, nowMs));
+        Assert.NotNull(Peer.TryConsumeResponse(_near, _aead, response, nowMs));
         responder.Dispose();
     }
 
@@ -72,7 +72,7 @@ internal sealed class Tunnel : IDisposable
 
     public void Dispose()
     {
-        Peer.Session.Dispose();
+        Peer.Dispose();
         _farSession.Dispose();
         _aead.Dispose();
         _near.Dispose();

@@ -117,13 +117,13 @@ internal sealed class Configurator
     private PeerStatus Status(Peer peer) => new()
     {
         PublicKey = peer.PublicKey,
-        PresharedKey = peer.Session.Remote.PresharedKey,
+        PresharedKey = peer.Remote.PresharedKey,
         Endpoint = EndpointOf(peer),
         LastHandshakeSeconds = (ulong)peer.LastHandshake.Seconds,
         LastHandshakeNanoseconds = (uint)peer.LastHandshake.Nanoseconds,
         TxBytes = (ulong)peer.SentBytes,
         RxBytes = (ulong)peer.ReceivedBytes,
-        PersistentKeepalive = (ushort)(peer.Session.Timers.PersistentKeepaliveMs / 1000),
+        PersistentKeepalive = (ushort)(peer.Timers.PersistentKeepaliveMs / 1000),
         AllowedIps = _device.AllowedIpsOf(peer),
     };
 
@@ -202,7 +202,7 @@ internal sealed class Configurator
     {
         foreach (Peer peer in _device.Peers.Values)
         {
-            if (peer.Session.Timers.PersistentKeepaliveMs > 0)
+            if (peer.Timers.PersistentKeepaliveMs > 0)
                 _sessions.SendKeepalive(peer);
             else
                 _sessions.SendStaged(peer);
@@ -283,13 +283,13 @@ internal sealed class Configurator
         _device.PutBack(peer);
         peer.Endpoint = null;
         if (change.PersistentKeepalive is null)
-            peer.Session.Timers.SetPersistentKeepalive(0, _loop.NowMs);
+            peer.Timers.SetPersistentKeepalive(0, _loop.NowMs);
     }
 
     /// <summary>Whether it is the same peer: a session that was agreed on with another preshared key must not go on.</summary>
     private static bool HasPresharedKeyOf(Peer peer, PeerChange change)
     {
-        PresharedKey? before = peer.Session.Remote.PresharedKey;
+        PresharedKey? before = peer.Remote.PresharedKey;
         PresharedKey? after = change.PresharedKey is { IsZero: false } given ? given : null;
         return before is null || after is null
             ? before is null && after is null
@@ -311,7 +311,7 @@ internal sealed class Configurator
         if (change.PresharedKey is { } presharedKey)
         {
             change.PresharedKey = null;
-            peer.Session.Remote.SetPresharedKey(presharedKey);
+            peer.Remote.SetPresharedKey(presharedKey);
         }
 
         if (change.ReplacesAllowedIps)
@@ -333,7 +333,7 @@ internal sealed class Configurator
         if (changed.NamesEndpoint || peer.Endpoint != changed.Previous)
             _network.OnEndpointSet(peer, changed.Previous);
         bool switchedOn = changed.Keepalive is { } seconds
-            && peer.Session.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
+            && peer.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
         if (!_device.IsUp)
             return;
         if (switchedOn)

@@ -64,9 +64,9 @@ internal sealed class Device : IDisposable
         Cookies = _macKeys is null ? null : new CookieChecker(_macKeys);
         foreach (Peer peer in Peers.Values)
         {
-            peer.Session.Remote.SetLocal(key);
+            peer.Remote.SetLocal(key);
             WipeKeys(peer);
-            peer.Session.Timers.Stop();
+            peer.Timers.Stop();
         }
     }
 
@@ -105,7 +105,7 @@ internal sealed class Device : IDisposable
         peer.IsRemoved = true;
         WipeKeys(peer);
         peer.CountDropped(peer.Staged.Clear());
-        _grace.Retire(peer.Session);
+        _grace.Retire(peer);
     }
 
     public IReadOnlyCollection<IpPrefix> AllowedIpsOf(Peer peer) => _routes.PrefixesOf(peer);
@@ -142,9 +142,9 @@ internal sealed class Device : IDisposable
     /// <summary>Ends the peer's session and its handshake in flight.</summary>
     public void WipeKeys(Peer peer)
     {
-        if (peer.Session.HandshakeIndex != 0)
-            Published.Indices.Free(peer.Session.HandshakeIndex);
-        peer.Session.WipeKeys();
+        if (peer.HandshakeIndex != 0)
+            Published.Indices.Free(peer.HandshakeIndex);
+        peer.WipeKeys();
     }
 
     /// <summary>
@@ -156,7 +156,7 @@ internal sealed class Device : IDisposable
         foreach (Peer peer in Peers.Values)
         {
             WipeKeys(peer);
-            peer.Session.Timers.Stop();
+            peer.Timers.Stop();
         }
     }
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
@@ -48,7 +48,7 @@ internal sealed class Handshakes
     /// <summary>Sends an initiation, if one may be sent now and the peer can be reached.</summary>
     public void Begin(Peer peer, bool isRetry)
     {
-        Session session = peer.Session;
+        WireGuardPeer session = peer;
         if (!isRetry)
             session.Timers.HandshakeWanted();
         // Asked first: a dialler must hear of it though an initiation may not be sent yet.
@@ -163,7 +163,7 @@ internal sealed class Handshakes
             {
                 Log.InitiatorUnknown(_log, from.Address, initiator);
             }
-            else if (!responder.TryAuthenticate(peer.Session.Remote, out Tai64n timestamp))
+            else if (!responder.TryAuthenticate(peer.Remote, out Tai64n timestamp))
             {
                 Log.InitiationNotAuthentic(_log, peer, from.Address);
             }
@@ -182,7 +182,7 @@ internal sealed class Handshakes
     /// <summary>Whether an authentic initiation is new, and not too soon after the last.</summary>
     private bool IsAcceptable(Peer peer, Tai64n timestamp, Destination from)
     {
-        Session session = peer.Session;
+        WireGuardPeer session = peer;
         long sinceMs = _loop.NowMs - session.InitiationAcceptedMs;
         double secondsBehind = session.LatestTimestamp.SecondsSince(timestamp);
         if (session.TryAccept(timestamp, _loop.NowMs))
@@ -198,7 +198,7 @@ internal sealed class Handshakes
     {
         Span<byte> response = _response;
         uint index = Indices.Allocate(peer);
-        Keypair? keypair = peer.Session.TryRespond(ref responder, index, _loop.NowMs, response);
+        Keypair? keypair = peer.TryRespond(ref responder, index, _loop.NowMs, response);
         if (keypair is null)
         {
             Indices.Free(index);
@@ -219,7 +219,7 @@ internal sealed class Handshakes
         if (_device.PrivateKey is not { } local
             || !Indices.TryFind(new ResponseMessage(message).ReceiverIndex, out Peer? peer, out _))
             return;
-        Keypair? keypair = peer.Session.TryConsumeResponse(local, _aead, message, _loop.NowMs);
+        Keypair? keypair = peer.TryConsumeResponse(local, _aead, message, _loop.NowMs);
         if (keypair is null)
         {
             Log.ResponseRejected(_log, from.Address);
@@ -237,7 +237,7 @@ internal sealed class Handshakes
     private void TakeCookieReply(Span<byte> message)
     {
         if (Indices.TryFind(new CookieReplyMessage(message).ReceiverIndex, out Peer? peer, out _)
-            && peer.Session.TryConsumeCookieReply(message, _loop.NowMs))
+            && peer.TryConsumeCookieReply(message, _loop.NowMs))
         {
             peer.CountReceived(message.Length);
             Log.CookieReceived(_log, peer);

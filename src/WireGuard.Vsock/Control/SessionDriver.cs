@@ -1,7 +1,7 @@
 using System.Numerics;
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
@@ -84,7 +84,7 @@ internal sealed class SessionDriver
     /// <summary>A connection to the peer was made: a handshake begins on it, as soon as one may.</summary>
     public void OnReached(Peer peer)
     {
-        if (peer.Session.Timers.AllowInitiation(_loop.NowMs))
+        if (peer.Timers.AllowInitiation(_loop.NowMs))
             _handshakes.Begin(peer, isRetry: true);
         Schedule(peer);
     }
@@ -97,7 +97,7 @@ internal sealed class SessionDriver
     {
         peer.Deadline ??= new Deadline(() => OnDeadline(peer));
         _loop.Schedule(peer.Deadline, _device.IsUp && !peer.IsRemoved
-            ? Math.Min(peer.Session.Timers.NextDeadline(_loop.NowMs), _network.NextDeadline(peer))
+            ? Math.Min(peer.Timers.NextDeadline(_loop.NowMs), _network.NextDeadline(peer))
             : PeerTimers.Never);
     }
 
@@ -167,7 +167,7 @@ internal sealed class SessionDriver
 
     private void Confirm(Peer peer)
     {
-        if (!peer.Session.TryConfirm())
+        if (!peer.TryConfirm())
             return;
         Handshakes.NoteComplete(peer);
         Log.HandshakeConfirmed(_log, peer);
@@ -177,44 +177,44 @@ internal sealed class SessionDriver
 
     private void OnDeadline(Peer peer)
     {
-        SessionAction action;
-        while ((action = peer.Session.Timers.Poll(_loop.NowMs)) != SessionAction.None)
+        PeerAction action;
+        while ((action = peer.Timers.Poll(_loop.NowMs)) != PeerAction.None)
             Do(peer, action);
         _network.OnDeadline(peer);
         Schedule(peer);
     }
 
-    private void Do(Peer peer, SessionAction action)
+    private void Do(Peer peer, PeerAction action)
     {
         switch (action)
         {
-            case SessionAction.Initiate:
+            case PeerAction.Initiate:
                 _handshakes.Begin(peer, isRetry: true);
                 break;
-            case SessionAction.BeginHandshake:
+            case PeerAction.BeginHandshake:
                 Log.NoReply(_log, peer);
                 _network.OnSilence(peer, isHandshake: false);
                 _handshakes.Begin(peer, isRetry: false);
                 break;
-            case SessionAction.RetryHandshake:
+            case PeerAction.RetryHandshake:
                 Log.NoResponse(_log, peer);
                 _network.OnSilence(peer, isHandshake: true);
                 _handshakes.Begin(peer, isRetry: true);
                 break;
-            case SessionAction.AbandonHandshake:
+            case PeerAction.AbandonHandshake:
                 Log.HandshakeAbandoned(_log, peer);
                 peer.CountDropped(peer.Staged.Clear());
                 _network.OnAbandoned(peer);
                 break;
             // What was staged may have left under a session that still was.
-            case SessionAction.DropStaged when !peer.Staged.IsEmpty:
+            case PeerAction.DropStaged when !peer.Staged.IsEmpty:
                 Log.NoWay(_log, peer);
                 peer.CountDropped(peer.Staged.Clear());
                 break;
-            case SessionAction.SendKeepalive:
+            case PeerAction.SendKeepalive:
                 SendKeepalive(peer);
                 break;
-            case SessionAction.WipeKeys:
+            case PeerAction.WipeKeys:
                 Log.KeysWiped(_log, peer);
                 _device.WipeKeys(peer);
                 break;

@@ -1,4 +1,4 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Vsock.Events;
 

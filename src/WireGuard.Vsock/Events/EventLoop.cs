@@ -1,4 +1,4 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Interop;
 
 namespace WireGuard.Vsock.Events;

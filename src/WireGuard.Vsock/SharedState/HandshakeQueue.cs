@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.SharedState;

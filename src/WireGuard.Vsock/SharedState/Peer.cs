@@ -1,6 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Transport;
 
@@ -10,7 +10,7 @@ namespace WireGuard.Vsock.SharedState;
 /// One peer. Its first part is what lanes use for each packet: published references, interlocked counters. The second is
 /// control's alone.
 /// </summary>
-internal sealed class Peer
+internal sealed class Peer : WireGuardPeer
 {
     /// <summary>In the place of a lane's index: the control thread.</summary>
     public const int NoLane = -1;
@@ -29,12 +29,9 @@ internal sealed class Peer
     private long _droppedPackets;
 
     public Peer(PublicKey publicKey, PrivateKey? local, Action<Keypair> retire)
+        : base(publicKey, local, retire)
     {
-        PublicKey = publicKey;
-        Session = new Session(publicKey, local, retire);
     }
-
-    public PublicKey PublicKey { get; }
 
     // ---- read by lanes ------------------------------------------------------------------------------------------
 
@@ -51,8 +48,6 @@ internal sealed class Peer
         get => _streamByLane;
         set => _streamByLane = value;
     }
-
-    public KeypairRotation Keypairs => Session.Keypairs;
 
     /// <summary>
     /// The connection that is a lane's: always the same while the set of them is, so that the order of a flow, which stays on its
@@ -99,8 +94,6 @@ internal sealed class Peer
         return own;
     }
 
-    public Activity Activity => Session.Timers.Activity;
-
     public StagedPackets Staged { get; } = new();
 
     public long SentBytes => Interlocked.Read(ref _sentBytes);
@@ -141,8 +134,6 @@ internal sealed class Peer
 
     // ---- control only -------------------------------------------------------------------------------------------
 
-    public Session Session { get; }
-
     /// <summary>The configured endpoint: where a stream is dialled. With UDP, the last one that was configured.</summary>
     public EndpointAddress? Endpoint { get; set; }
 
@@ -168,8 +159,6 @@ internal sealed class Peer
 
     /// <summary>Where it has roamed to since the last call, if that is anywhere else; null if not.</summary>
     public UdpDestination? TakeRoaming() => Volatile.Read(ref _roaming)?.Take(Destination as UdpDestination);
-
-    public override string ToString() => PublicKey.ToString();
 
     /// <summary>Made when something is first sent over a stream: most of a great many peers may be silent.</summary>
     private ref LastSent LastSentBy(int lane)

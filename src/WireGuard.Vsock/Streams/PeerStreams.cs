@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Streams;

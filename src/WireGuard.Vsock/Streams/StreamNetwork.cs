@@ -173,8 +173,8 @@ internal sealed class StreamNetwork : Network
         // Unanswered data may mean that the peer has lost the session; an unanswered initiation, that the connection is dead. Not
         // one that is younger than the initiation or has carried something since, nor one on which a cookie came back (to which
         // only this source is entitled).
-        long sentMs = peer.Session.Timers.HandshakeSentMs;
-        if (!isHandshake || !peer.Session.Timers.IsInitiationUnanswered
+        long sentMs = peer.Timers.HandshakeSentMs;
+        if (!isHandshake || !peer.Timers.IsInitiationUnanswered
             || WayTo(peer) is not { } connection || connection.SinceMs > sentMs || connection.HeardMs > sentMs)
             return;
         // If nothing has come on the others either, they are as dead; they would cost a try each.

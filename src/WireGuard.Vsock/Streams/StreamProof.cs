@@ -1,4 +1,4 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Streams;

@@ -1,6 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using PeerSession = WireGuard.Protocol.Session.Session;
+using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Protocol.Tests.Noise;
 
@@ -361,7 +361,7 @@ public sealed class HandshakeTests
     public void Peer_of_a_device_without_a_private_key_gets_no_handshake()
     {
         using PrivateKey local = PrivateKey.Generate(), remote = PrivateKey.Generate();
-        using var session = new PeerSession(remote.PublicKey, null, _ => { });
+        using var session = new WireGuardPeer(remote.PublicKey, null, _ => { });
         Assert.False(session.Remote.CanHandshake);
         session.Remote.SetLocal(local);
         Assert.True(session.Remote.CanHandshake);

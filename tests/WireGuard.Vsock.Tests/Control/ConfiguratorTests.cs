@@ -1,7 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
@@ -250,14 +250,14 @@ public sealed class ConfiguratorTests : IDisposable
         using PrivateKey far = PrivateKey.Generate();
         using PrivateKey near = PrivateKey.Generate();
         Peer peer = _device.Add(far.PublicKey);
-        peer.Session.Remote.SetLocal(near);
-        using var farSession = new Session(near.PublicKey, far, _ => { });
+        peer.Remote.SetLocal(near);
+        using var farSession = new WireGuardPeer(near.PublicKey, far, _ => { });
         byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
-        Assert.True(peer.Session.TryWriteInitiation(near, number, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, 1, initiation));
+        Assert.True(peer.TryWriteInitiation(near, number, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, 1, initiation));
         var responder = new HandshakeResponder(far, _aead, new InitiationMessage(initiation));
         Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(farSession.Remote, out _));
         Assert.NotNull(farSession.TryRespond(ref responder, number, 1, response));
-        Assert.NotNull(peer.Session.TryConsumeResponse(near, _aead, response, 1));
+        Assert.NotNull(peer.TryConsumeResponse(near, _aead, response, 1));
         responder.Dispose();
     }
 

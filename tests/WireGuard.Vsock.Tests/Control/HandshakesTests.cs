@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Tests;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Events;
@@ -25,7 +25,7 @@ public sealed class HandshakesTests : IDisposable
     private readonly Device _device = new(new Published(), new GracePeriod([]), () => { });
     private readonly RecordedLog _log = new();
     private readonly Handshakes _handshakes;
-    private readonly Session _farSession;
+    private readonly WireGuardPeer _farSession;
     private readonly Peer _peer;
     private uint _lastIndex;
 
@@ -34,7 +34,7 @@ public sealed class HandshakesTests : IDisposable
         var local = PrivateKey.Generate();
         _device.SetPrivateKey(local);
         _peer = _device.Add(_far.PublicKey);
-        _farSession = new Session(local.PublicKey, _far, _ => { });
+        _farSession = new WireGuardPeer(local.PublicKey, _far, _ => { });
         _handshakes = new Handshakes(_device, new NoNetwork(), _loop, _inbox, _aead, _log)
         {
             OnComplete = _ => { },

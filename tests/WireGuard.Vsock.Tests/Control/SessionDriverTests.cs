@@ -104,8 +104,8 @@ public sealed class SessionDriverTests : IDisposable
         Peer peer = Tunnel.NewPeer();
         peer.Stage([1], lane: 0);
         _driver.SendStaged(peer);
-        Assert.Equal(_loop.NowMs + 90_000, peer.Session.Timers.NextDeadline(_loop.NowMs));
-        peer.Session.Dispose();
+        Assert.Equal(_loop.NowMs + 90_000, peer.Timers.NextDeadline(_loop.NowMs));
+        peer.Dispose();
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class SessionDriverTests : IDisposable
             _nowMs += 200;
             _loop.RunOnce(0);
             peer.Activity.DataSent(_nowMs);
-            peer.Session.Timers.SetPersistentKeepalive(1_000 + i, _nowMs);
+            peer.Timers.SetPersistentKeepalive(1_000 + i, _nowMs);
             _driver.Schedule(peer);
             Assert.Equal(Math.Min(i + 1, peers.Length), _loop.DeadlineCount);
         }
@@ -139,13 +139,13 @@ public sealed class SessionDriverTests : IDisposable
     {
         _device.IsUp = true;
         Peer peer = _device.Add(PrivateKey.Generate().PublicKey);
-        peer.Session.Timers.SetPersistentKeepalive(60_000, _nowMs);
+        peer.Timers.SetPersistentKeepalive(60_000, _nowMs);
         _driver.Schedule(peer);
         Assert.Equal(_nowMs + 60_000, peer.Deadline!.AtMs);
-        peer.Session.Timers.InitiationSent(_nowMs);
+        peer.Timers.InitiationSent(_nowMs);
         _driver.Schedule(peer);
         Assert.InRange(peer.Deadline.AtMs, _nowMs + 5_000, _nowMs + 5_333);
-        peer.Session.Timers.HandshakeComplete();
+        peer.Timers.HandshakeComplete();
         _network.Deadline = _nowMs + 9_000;
         _driver.Schedule(peer);
         Assert.Equal(_nowMs + 9_000, peer.Deadline.AtMs);

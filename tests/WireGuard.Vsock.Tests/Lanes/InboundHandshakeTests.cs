@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -17,7 +17,7 @@ public sealed class InboundHandshakeTests : IDisposable
     private readonly Aead _aead = new();
     private readonly UdpSocket _socket = UdpSocket.Open(isIPv6: false, 0, isShared: false, 0, UdpOffloads.None);
     private readonly Socket _sender = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-    private readonly Session _farSession;
+    private readonly WireGuardPeer _farSession;
     private readonly CookieChecker _cookies;
     private readonly byte[] _message = new byte[InitiationMessage.Size];
 
@@ -26,7 +26,7 @@ public sealed class InboundHandshakeTests : IDisposable
         var macKeys = new MacKeys(_local.PublicKey);
         _cookies = new CookieChecker(macKeys);
         _lane.Published.Snapshot = _lane.Published.Snapshot with { MacKeys = macKeys, Cookies = _cookies };
-        _farSession = new Session(_local.PublicKey, _far, _ => { });
+        _farSession = new WireGuardPeer(_local.PublicKey, _far, _ => { });
         _sender.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _sender.Connect(IPAddress.Loopback, _socket.LocalPort);
     }

@@ -119,7 +119,7 @@ public sealed class RoundTripTests
             _inbound.Dispose();
             _aead.Dispose();
             _tun.Dispose();
-            _peer.Session.Dispose();
+            _peer.Dispose();
         }
 
         private static void Cut(byte[] header, byte[] packet, List<byte[]> packets)

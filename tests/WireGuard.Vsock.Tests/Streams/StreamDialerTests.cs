@@ -26,7 +26,7 @@ public sealed class StreamDialerTests : IDisposable
 
     public void Dispose()
     {
-        _peer.Session.Dispose();
+        _peer.Dispose();
         _loop.Dispose();
         _inbox.Dispose();
     }

@@ -1,6 +1,6 @@
 using WireGuard.Protocol.Noise;
 
-namespace WireGuard.Protocol.Session;
+namespace WireGuard.Protocol.Peers;
 
 /// <summary>
 /// The timers of one peer (section 6 of the paper), as deadlines that somebody asks about:
@@ -151,13 +151,13 @@ public sealed class PeerTimers
         Activity.KeepaliveDue();
     }
 
-    /// <summary>What is due now. To be called until it says <see cref="SessionAction.None"/>.</summary>
-    public SessionAction Poll(long nowMs)
+    /// <summary>What is due now. To be called until it says <see cref="PeerAction.None"/>.</summary>
+    public PeerAction Poll(long nowMs)
     {
         if (nowMs >= _initiateAt)
         {
             _initiateAt = Never;
-            return SessionAction.Initiate;
+            return PeerAction.Initiate;
         }
 
         if (nowMs >= _retransmitAt)
@@ -165,34 +165,34 @@ public sealed class PeerTimers
         if (nowMs >= _dropStagedAt)
         {
             _dropStagedAt = Never;
-            return SessionAction.DropStaged;
+            return PeerAction.DropStaged;
         }
 
         if (nowMs >= NewHandshakeAt)
         {
             Activity.HandshakeBegan();
-            return SessionAction.BeginHandshake;
+            return PeerAction.BeginHandshake;
         }
 
         if (nowMs >= PassiveKeepaliveAt)
         {
             Activity.KeepaliveDue();
-            return SessionAction.SendKeepalive;
+            return PeerAction.SendKeepalive;
         }
 
         if (nowMs >= PersistentKeepaliveAt)
         {
             _persistentSince = nowMs;
-            return SessionAction.SendKeepalive;
+            return PeerAction.SendKeepalive;
         }
 
         if (nowMs >= _zeroKeysAt)
         {
             _zeroKeysAt = Never;
-            return SessionAction.WipeKeys;
+            return PeerAction.WipeKeys;
         }
 
-        return SessionAction.None;
+        return PeerAction.None;
     }
 
     /// <summary>
@@ -226,7 +226,7 @@ public sealed class PeerTimers
         Activity.Sent(nowMs);
     }
 
-    private SessionAction Retransmit(long nowMs)
+    private PeerAction Retransmit(long nowMs)
     {
         _retransmitAt = Never;
         if (_attempts >= Limits.MaxHandshakeAttempts)
@@ -235,13 +235,13 @@ public sealed class PeerTimers
             _hasTakenCookie = false;
             if (_zeroKeysAt == Never)
                 _zeroKeysAt = nowMs + (3 * Limits.RejectAfterTimeMs);
-            return SessionAction.AbandonHandshake;
+            return PeerAction.AbandonHandshake;
         }
 
         _attempts++;
         // In case the initiation cannot be sent now: there is no way to the peer, or a response went too short a while ago.
         _retransmitAt = nowMs + Limits.RekeyTimeoutMs + NewJitter();
-        return SessionAction.RetryHandshake;
+        return PeerAction.RetryHandshake;
     }
 
     private static long After(long since, long delayMs) => since == 0 ? Never : since + delayMs;

@@ -1,6 +1,6 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
-namespace WireGuard.Protocol.Tests.Session;
+namespace WireGuard.Protocol.Tests.Peers;
 
 /// <summary>
 /// Section 6 of the paper, with a clock set by hand; its retransmissions are in <see cref="RetransmissionTests"/>, its keepalives
@@ -19,7 +19,7 @@ public sealed class PeerTimersTests
     public void Nothing_is_due_at_first()
     {
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(long.MaxValue - 1));
+        Assert.Equal(PeerAction.None, _timers.Poll(long.MaxValue - 1));
         Assert.True(_timers.MayInitiate(Now));
         Assert.True(_timers.MayInitiate(0));
     }
@@ -50,9 +50,9 @@ public sealed class PeerTimersTests
         Assert.False(_timers.MayInitiate(Now + 49));
         Assert.True(_timers.MayInitiate(Now + 50));
         Assert.Equal(Now + 50, _timers.NextDeadline(Now + 10));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 49));
-        Assert.Equal(SessionAction.Initiate, _timers.Poll(Now + 50));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 50));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 49));
+        Assert.Equal(PeerAction.Initiate, _timers.Poll(Now + 50));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 50));
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class PeerTimersTests
             _timers.InitiationSent(Now);
             Assert.False(_timers.AllowInitiation(Now + 10));
             ends();
-            Assert.Equal(SessionAction.None, _timers.Poll(Now + 50));
+            Assert.Equal(PeerAction.None, _timers.Poll(Now + 50));
         }
     }
 
@@ -91,9 +91,9 @@ public sealed class PeerTimersTests
     {
         Activity.DataSent(Now);
         Activity.DataSent(Now + 9_000); // the first counts
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 14_999));
-        Assert.Equal(SessionAction.BeginHandshake, _timers.Poll(Now + 15_000 + Jitter));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 15_000 + Jitter));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 14_999));
+        Assert.Equal(PeerAction.BeginHandshake, _timers.Poll(Now + 15_000 + Jitter));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 15_000 + Jitter));
     }
 
     [Fact]
@@ -102,8 +102,8 @@ public sealed class PeerTimersTests
         Activity.DataSent(Now);
         long due = _timers.NextDeadline(Now + 10_000);
         Assert.InRange(due, Now + 15_000, Now + 15_000 + Jitter);
-        Assert.Equal(SessionAction.None, _timers.Poll(due - 1));
-        Assert.Equal(SessionAction.BeginHandshake, _timers.Poll(due));
+        Assert.Equal(PeerAction.None, _timers.Poll(due - 1));
+        Assert.Equal(PeerAction.BeginHandshake, _timers.Poll(due));
     }
 
     [Fact]
@@ -111,12 +111,12 @@ public sealed class PeerTimersTests
     {
         Activity.DataSent(Now);
         Activity.Received(Now + 14_000); // a keepalive
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
 
         Activity.DataSent(Now);
         Activity.DataReceived(Now + 1);
         Activity.Sent(Now + 2);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
     }
 
     [Fact]
@@ -125,15 +125,15 @@ public sealed class PeerTimersTests
         Activity.DataSent(Now);
         Activity.Received(Now + 5_000);
         Activity.DataSent(Now + 6_000);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 20_999));
-        Assert.Equal(SessionAction.BeginHandshake, _timers.Poll(Now + 21_000 + Jitter));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 20_999));
+        Assert.Equal(PeerAction.BeginHandshake, _timers.Poll(Now + 21_000 + Jitter));
     }
 
     [Fact]
     public void Keepalive_sent_waits_for_no_answer()
     {
         Activity.Sent(Now);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
     }
 
     // ---- section 6.3: zero keys -----------------------------------------------------------------------------------
@@ -143,9 +143,9 @@ public sealed class PeerTimersTests
     {
         _timers.KeypairDerived(Now);
         Assert.Equal(Now + 540_000, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 539_999));
-        Assert.Equal(SessionAction.WipeKeys, _timers.Poll(Now + 540_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 540_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 539_999));
+        Assert.Equal(PeerAction.WipeKeys, _timers.Poll(Now + 540_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 540_000));
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 540_000));
     }
 
@@ -161,7 +161,7 @@ public sealed class PeerTimersTests
     public void Keys_are_wiped_540_s_after_a_handshake_was_given_up()
     {
         long now = _timers.NextDeadline(RetransmissionTests.Retry(_timers, Now, 18));
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(now));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(now));
         Assert.Equal(now + 540_000, _timers.NextDeadline(now));
     }
 
@@ -170,7 +170,7 @@ public sealed class PeerTimersTests
     {
         _timers.KeypairDerived(Now);
         long now = _timers.NextDeadline(RetransmissionTests.Retry(_timers, Now, 18));
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(now));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(now));
         Assert.Equal(Now + 540_000, _timers.NextDeadline(now));
     }
 
@@ -185,7 +185,7 @@ public sealed class PeerTimersTests
         Activity.DataSent(Now);
         _timers.Stop();
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 3_600_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 3_600_000));
         Assert.True(_timers.MayInitiate(Now));
         _timers.SetPersistentKeepalive(25_000, Now);
         _timers.Stop();
@@ -202,12 +202,12 @@ public sealed class PeerTimersTests
         Activity.DataSent(Now); // answers it
         Activity.DataReceived(Now);
         long now = Now + 600_000;
-        List<SessionAction> actions = [];
-        SessionAction action;
-        while ((action = _timers.Poll(now)) != SessionAction.None)
+        List<PeerAction> actions = [];
+        PeerAction action;
+        while ((action = _timers.Poll(now)) != PeerAction.None)
             actions.Add(action);
         Assert.Equal(
-            [SessionAction.RetryHandshake, SessionAction.SendKeepalive, SessionAction.SendKeepalive, SessionAction.WipeKeys],
+            [PeerAction.RetryHandshake, PeerAction.SendKeepalive, PeerAction.SendKeepalive, PeerAction.WipeKeys],
             actions);
     }
 
@@ -218,7 +218,7 @@ public sealed class PeerTimersTests
         long wake = _timers.NextDeadline(Now);
         Assert.False(Activity.DataReceived(Now + 100)); // control is not told: it watches
         Assert.InRange(wake, Now, Now + 10_100);
-        Assert.Equal(SessionAction.None, _timers.Poll(wake));
+        Assert.Equal(PeerAction.None, _timers.Poll(wake));
         Assert.Equal(Now + 10_100, _timers.NextDeadline(wake));
     }
 
@@ -237,17 +237,17 @@ public sealed class PeerTimersTests
             while (wake <= next)
             {
                 now = wake;
-                SessionAction action;
-                while ((action = _timers.Poll(now)) != SessionAction.None)
+                PeerAction action;
+                while ((action = _timers.Poll(now)) != PeerAction.None)
                 {
-                    if (action == SessionAction.SendKeepalive)
+                    if (action == PeerAction.SendKeepalive)
                     {
                         Assert.Equal(receivedSince + 10_000, now);
                         receivedSince = 0;
                     }
                     else
                     {
-                        Assert.Equal(SessionAction.BeginHandshake, action);
+                        Assert.Equal(PeerAction.BeginHandshake, action);
                         Assert.InRange(now, sentSince + 15_000, sentSince + 15_000 + Jitter);
                         sentSince = 0;
                     }

@@ -1,7 +1,7 @@
-namespace WireGuard.Protocol.Session;
+namespace WireGuard.Protocol.Peers;
 
 /// <summary>What a session asks its owner to do.</summary>
-public enum SessionAction
+public enum PeerAction
 {
     None,
 

@@ -1,4 +1,4 @@
-namespace WireGuard.Protocol.Session;
+namespace WireGuard.Protocol.Peers;
 
 /// <summary>
 /// How many handshake messages a second one source may have us compute while we are under load (section 5.3): a token

@@ -1,4 +1,4 @@
-namespace WireGuard.Protocol.Session;
+namespace WireGuard.Protocol.Peers;
 
 /// <summary>
 /// What the data path notes for the timers, a few words a peer: since when something that was sent, or received, waits for an

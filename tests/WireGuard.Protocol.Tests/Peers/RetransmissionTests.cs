@@ -1,6 +1,6 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
-namespace WireGuard.Protocol.Tests.Session;
+namespace WireGuard.Protocol.Tests.Peers;
 
 /// <summary>Section 6.4 of the paper, with a clock set by hand. An initiation's jitter is 0 to 333 ms.</summary>
 public sealed class RetransmissionTests
@@ -15,9 +15,9 @@ public sealed class RetransmissionTests
         _timers.InitiationSent(Now);
         long due = _timers.NextDeadline(Now);
         Assert.InRange(due, Now + 5_000, Now + 5_000 + Jitter);
-        Assert.Equal(SessionAction.None, _timers.Poll(due - 1));
-        Assert.Equal(SessionAction.RetryHandshake, _timers.Poll(due));
-        Assert.Equal(SessionAction.None, _timers.Poll(due));
+        Assert.Equal(PeerAction.None, _timers.Poll(due - 1));
+        Assert.Equal(PeerAction.RetryHandshake, _timers.Poll(due));
+        Assert.Equal(PeerAction.None, _timers.Poll(due));
     }
 
     [Fact]
@@ -41,15 +41,15 @@ public sealed class RetransmissionTests
         for (int retry = 1; retry <= 18; retry++)
         {
             now = _timers.NextDeadline(now);
-            Assert.Equal(SessionAction.RetryHandshake, _timers.Poll(now));
+            Assert.Equal(PeerAction.RetryHandshake, _timers.Poll(now));
             Assert.True(_timers.MayInitiate(now));
             _timers.InitiationSent(now);
         }
 
         Assert.InRange(now, Now + 90_000, Now + 90_000 + (18 * Jitter));
         now = _timers.NextDeadline(now);
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(now));
-        Assert.Equal(SessionAction.None, _timers.Poll(now + 60_000));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(now));
+        Assert.Equal(PeerAction.None, _timers.Poll(now + 60_000));
     }
 
     [Fact]
@@ -58,9 +58,9 @@ public sealed class RetransmissionTests
         _timers.HandshakeImpossible(Now);
         _timers.HandshakeImpossible(Now + 60_000); // more packets
         Assert.Equal(Now + 90_000, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 89_999));
-        Assert.Equal(SessionAction.DropStaged, _timers.Poll(Now + 90_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 90_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 89_999));
+        Assert.Equal(PeerAction.DropStaged, _timers.Poll(Now + 90_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 90_000));
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 90_000));
         Assert.True(_timers.MayInitiate(Now + 90_000));
     }
@@ -88,12 +88,12 @@ public sealed class RetransmissionTests
         _timers.InitiationSent(now);
         _timers.ResponseSent(now + 3_000); // one side's initiation was lost, the other's response
         now = _timers.NextDeadline(now);
-        Assert.Equal(SessionAction.RetryHandshake, _timers.Poll(now));
+        Assert.Equal(PeerAction.RetryHandshake, _timers.Poll(now));
         Assert.False(_timers.MayInitiate(now));
 
         long next = _timers.NextDeadline(now);
         Assert.InRange(next, now + 5_000, now + 5_000 + Jitter);
-        Assert.Equal(SessionAction.RetryHandshake, _timers.Poll(next));
+        Assert.Equal(PeerAction.RetryHandshake, _timers.Poll(next));
         Assert.True(_timers.MayInitiate(next));
     }
 
@@ -101,15 +101,15 @@ public sealed class RetransmissionTests
     public void Retries_that_cannot_be_sent_come_to_an_end_too()
     {
         _timers.InitiationSent(Now);
-        List<SessionAction> actions = [];
+        List<PeerAction> actions = [];
         for (long now = _timers.NextDeadline(Now); actions.Count < 100; now = _timers.NextDeadline(now))
         {
             actions.Add(_timers.Poll(now));
-            if (actions[^1] == SessionAction.AbandonHandshake)
+            if (actions[^1] == PeerAction.AbandonHandshake)
                 break;
         }
 
-        Assert.Equal(18, actions.Count(action => action == SessionAction.RetryHandshake));
+        Assert.Equal(18, actions.Count(action => action == PeerAction.RetryHandshake));
         Assert.Equal(19, actions.Count);
     }
 
@@ -119,7 +119,7 @@ public sealed class RetransmissionTests
         long now = Retry(_timers, Now, 17);
         _timers.HandshakeWanted();
         now = Retry(_timers, now, 18);
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
     }
 
     [Fact]
@@ -127,9 +127,9 @@ public sealed class RetransmissionTests
     {
         long now = Retry(_timers, Now, 18);
         now = _timers.NextDeadline(now);
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(now));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(now));
         now = Retry(_timers, now, 18);
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
     }
 
     [Fact]
@@ -138,9 +138,9 @@ public sealed class RetransmissionTests
         long now = Retry(_timers, Now, 17);
         _timers.HandshakeComplete();
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(now));
-        Assert.Equal(SessionAction.None, _timers.Poll(now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(now + 60_000));
         now = Retry(_timers, now + 60_000, 18);
-        Assert.Equal(SessionAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
+        Assert.Equal(PeerAction.AbandonHandshake, _timers.Poll(_timers.NextDeadline(now)));
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class RetransmissionTests
     private static void GiveUp(PeerTimers timers)
     {
         long now = Retry(timers, Now, 18);
-        Assert.Equal(SessionAction.AbandonHandshake, timers.Poll(timers.NextDeadline(now)));
+        Assert.Equal(PeerAction.AbandonHandshake, timers.Poll(timers.NextDeadline(now)));
     }
 
     /// <summary>Sends initiations that are not answered.</summary>
@@ -187,7 +187,7 @@ public sealed class RetransmissionTests
         for (int i = 0; i < times; i++)
         {
             now = timers.NextDeadline(now);
-            Assert.Equal(SessionAction.RetryHandshake, timers.Poll(now));
+            Assert.Equal(PeerAction.RetryHandshake, timers.Poll(now));
             timers.InitiationSent(now);
         }
 

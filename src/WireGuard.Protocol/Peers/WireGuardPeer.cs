@@ -1,7 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 
-namespace WireGuard.Protocol.Session;
+namespace WireGuard.Protocol.Peers;
 
 /// <summary>
 /// One peer's state machine: its handshakes, keypairs, cookies and timers, without a socket or a clock. Bytes and the time go in,
@@ -12,7 +12,7 @@ namespace WireGuard.Protocol.Session;
 /// responder:  TryAccept           ->  TryRespond              (the new keypair is next)  ->  TryConfirm (current)
 /// </code>
 /// </summary>
-public sealed class Session : IDisposable
+public class WireGuardPeer : IDisposable
 {
     private readonly HandshakeInitiator _initiator = new();
     private readonly CookieGenerator _cookies;
@@ -22,18 +22,24 @@ public sealed class Session : IDisposable
     /// <param name="remoteStatic">The peer's static public key.</param>
     /// <param name="local">Our static private key; null while the device has none.</param>
     /// <param name="retire">Called with each keypair that falls out of use.</param>
-    public Session(PublicKey remoteStatic, PrivateKey? local, Action<Keypair> retire)
+    public WireGuardPeer(PublicKey remoteStatic, PrivateKey? local, Action<Keypair> retire)
     {
         Remote = new RemoteIdentity(remoteStatic, local);
         Keypairs = new KeypairRotation(retire);
         _cookies = new CookieGenerator(Remote.MacKeys);
     }
 
+    /// <summary>The peer's static public key, by which it is known.</summary>
+    public PublicKey PublicKey => Remote.Static;
+
     public RemoteIdentity Remote { get; }
 
     public KeypairRotation Keypairs { get; }
 
     public PeerTimers Timers { get; } = new();
+
+    /// <summary>What lanes note for the timers. Any thread.</summary>
+    public Activity Activity => Timers.Activity;
 
     /// <summary>The index that our initiation in flight was given; 0 when none waits.</summary>
     public uint HandshakeIndex => _initiator.LocalIndex;
@@ -137,7 +143,16 @@ public sealed class Session : IDisposable
         Keypairs.Clear();
     }
 
+    /// <summary>As the log calls it.</summary>
+    public override string ToString() => PublicKey.ToString();
+
     public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing)
     {
         WipeKeys();
         _cookies.Dispose();

@@ -1,6 +1,6 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
-namespace WireGuard.Protocol.Tests.Session;
+namespace WireGuard.Protocol.Tests.Peers;
 
 /// <summary>What lanes note, and whom they tell.</summary>
 public sealed class ActivityTests

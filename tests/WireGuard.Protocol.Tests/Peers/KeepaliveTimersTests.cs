@@ -1,6 +1,6 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
-namespace WireGuard.Protocol.Tests.Session;
+namespace WireGuard.Protocol.Tests.Peers;
 
 /// <summary>Section 6.5 of the paper, and the persistent keepalive, with a clock set by hand.</summary>
 public sealed class KeepaliveTimersTests
@@ -17,9 +17,9 @@ public sealed class KeepaliveTimersTests
     {
         Activity.DataReceived(Now);
         Assert.Equal(Now + 10_000, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 9_999));
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 10_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 10_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 9_999));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 10_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 10_000));
     }
 
     [Fact]
@@ -27,21 +27,21 @@ public sealed class KeepaliveTimersTests
     {
         Activity.DataReceived(Now);
         Activity.Sent(Now + 9_999);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
         Activity.DataReceived(Now);
         _timers.InitiationSent(Now);
         _timers.HandshakeComplete();
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
         Activity.DataReceived(Now);
         _timers.ResponseSent(Now);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
     }
 
     [Fact]
     public void Received_keepalive_is_not_answered()
     {
         Activity.Received(Now);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
     }
 
     [Fact]
@@ -49,11 +49,11 @@ public sealed class KeepaliveTimersTests
     {
         Activity.DataReceived(Now);
         Activity.DataReceived(Now + 9_000);
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 10_000));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 10_000));
         Activity.Sent(Now + 10_000);
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
         Activity.DataReceived(Now + 60_000);
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 70_000));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 70_000));
     }
 
     // ---- persistent keepalive -------------------------------------------------------------------------------------
@@ -63,9 +63,9 @@ public sealed class KeepaliveTimersTests
     {
         Assert.True(_timers.SetPersistentKeepalive(25_000, Now));
         Assert.Equal(Now + 25_000, _timers.NextDeadline(Now));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 24_999));
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 25_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 25_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 24_999));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 25_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 25_000));
         Assert.Equal(Now + 50_000, _timers.NextDeadline(Now + 25_000)); // though it could not be sent
     }
 
@@ -77,8 +77,8 @@ public sealed class KeepaliveTimersTests
         Assert.Equal(Now + 35_000, _timers.NextDeadline(Now + 10_000));
         Activity.Received(Now + 20_000);
         Assert.Equal(Now + 45_000, _timers.NextDeadline(Now + 20_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 44_999));
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 45_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 44_999));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 45_000));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class KeepaliveTimersTests
         _timers.SetPersistentKeepalive(25_000, Now);
         for (int s = 1; s < 25; s++)
             _timers.SetPersistentKeepalive(25_000, Now + (s * 1_000));
-        Assert.Equal(SessionAction.SendKeepalive, _timers.Poll(Now + 25_000));
+        Assert.Equal(PeerAction.SendKeepalive, _timers.Poll(Now + 25_000));
     }
 
     [Fact]
@@ -100,6 +100,6 @@ public sealed class KeepaliveTimersTests
         Assert.Equal(10_000, _timers.PersistentKeepaliveMs);
         Assert.False(_timers.SetPersistentKeepalive(0, Now + 2_000));
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 2_000));
-        Assert.Equal(SessionAction.None, _timers.Poll(Now + 60_000));
+        Assert.Equal(PeerAction.None, _timers.Poll(Now + 60_000));
     }
 }

@@ -1,6 +1,6 @@
-using WireGuard.Protocol.Session;
+using WireGuard.Protocol.Peers;
 
-namespace WireGuard.Protocol.Tests.Session;
+namespace WireGuard.Protocol.Tests.Peers;
 
 /// <summary>Section 5.3: 20 handshake messages a second from one source, 5 at once, as in the kernel's ratelimiter.c.</summary>
 public sealed class RateLimiterTests
