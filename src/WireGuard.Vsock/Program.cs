@@ -29,7 +29,7 @@ internal static class Program
 
     private static int Start(CommandLine.Request request)
     {
-        using Readiness readiness = new();
+        using Readiness readiness = new(Environs.Get(Environs.ReadyFd));
         bool foreground = request.Foreground || Environs.Get(Environs.Foreground) == "1" || readiness.IsAwaited;
         return foreground ? RunHere(request, readiness) : Background.Start();
     }

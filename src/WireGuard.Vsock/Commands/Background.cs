@@ -31,7 +31,7 @@ internal static unsafe class Background
             }
             string line = ReadLine(reading.Fd);
             if (line == Readiness.ReadyLine) return 0;
-            Say.Error(line.Length > 0 ? line : HowItEnded(pid));
+            Say.Error(line.Length > 0 ? line : HowItEnded(WaitFor(pid)));
         }
         catch (SetupException e)
         {
@@ -131,10 +131,16 @@ internal static unsafe class Background
         return Encoding.UTF8.GetString(bytes, 0, length).TrimEnd('\n');
     }
 
-    private static string HowItEnded(int pid)
+    private static int WaitFor(int pid)
     {
         int status = 0;
         _ = Sys.WaitPid(pid, &status);
+        return status;
+    }
+
+    /// <param name="status">As waitpid(2) gives it.</param>
+    internal static string HowItEnded(int status)
+    {
         int signal = status & 0x7f; // wait.h: WTERMSIG, else WEXITSTATUS
         string how = signal != 0 ? $"was killed by signal {signal}" : $"ended with code {(status >> 8) & 0xff}";
         return $"the background process {how} before it was ready; LOG_LEVEL=verbose or -f may show why";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using WireGuard.Vsock.Interop;
 
@@ -14,9 +15,10 @@ internal sealed class Readiness : IDisposable
 
     private readonly FileDescriptor _pipe;
 
-    public Readiness()
+    /// <param name="pipe">The number of the pipe's descriptor, which is closed in the end; anything else for none.</param>
+    public Readiness(string? pipe)
     {
-        _pipe = new FileDescriptor(int.TryParse(Environs.Get(Environs.ReadyFd), out int fd) ? fd : -1);
+        _pipe = new FileDescriptor(int.TryParse(pipe, NumberStyles.None, CultureInfo.InvariantCulture, out int fd) ? fd : -1);
         if (!_pipe.IsInvalid) _ = Sys.SetCloseOnExec(_pipe.Fd, true);
     }
 
