@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Commands;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Tun;
@@ -19,7 +18,7 @@ internal static class Program
     private static volatile Daemon? s_running; // set by the main thread, read by the runtime's for signals
 
     /// <summary>One a processor.</summary>
-    private static int Lanes => Math.Min(Environment.ProcessorCount, Lane.MaxCount);
+    private static int Lanes => Math.Min(Environment.ProcessorCount, DaemonOptions.MaxLanes);
 
     private static int Main(string[] arguments)
     {

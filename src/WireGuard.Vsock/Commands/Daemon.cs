@@ -76,7 +76,11 @@ internal sealed class Daemon : IDisposable
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
         _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
-        _network = _kind.IsStream ? NewStreamNetwork(options.Streams) : NewUdpNetwork(options.UdpOffloads);
+        _network = _kind.IsStream
+            ? new StreamNetwork(
+                _kind, _loop, _inbox, [.. _lanes.Select(lane => lane.Descriptors)], _published, _grace, _hellos, options.Streams,
+                _routes, log)
+            : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads, _routes);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
             OnComplete = peer => _sessions!.OnComplete(peer),
@@ -85,6 +89,7 @@ internal sealed class Daemon : IDisposable
         _sessions = new SessionDriver(
             _device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets,
             (lane, peer) => _lanes[lane].SendStaged(peer), log);
+        _network.Events = _sessions;
         _configurator = new Configurator(
             _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
@@ -167,25 +172,6 @@ internal sealed class Daemon : IDisposable
             Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Answers | HelloFeatures.Tcp | udp);
     }
 
-    private StreamNetwork NewStreamNetwork(int streams) => new(
-        _kind, _loop, _inbox, _lanes, _published, _grace, _hellos, streams, _routes, _log)
-    {
-        OnReached = peer => _sessions.OnReached(peer),
-        OnReachable = peer =>
-        {
-            _sessions.SendStaged(peer);
-            _sessions.Schedule(peer);
-        },
-        OnUnreachable = peer => peer.CountDropped(peer.Staged.Clear()),
-        OnDeadlineMoved = peer => _sessions.Schedule(peer),
-        LocalKey = () => _device.PrivateKey?.PublicKey,
-    };
-
-    private UdpNetwork NewUdpNetwork(UdpOffloads offloads) => new(_kind, _lanes, _grace, offloads, _routes)
-    {
-        OnMoved = peer => _sessions.OnMoved(peer),
-    };
-
     private void Watch()
     {
         // Before timers and news: they may have something sent.
@@ -226,7 +212,7 @@ internal sealed class Daemon : IDisposable
 
         // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
         for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
-            ((StreamNetwork)_network).OnSignals(connection);
+            _network.OnSignals(connection);
         for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
             _sessions.OnSignals(peer);
         // After the signals: a keypair that a lane has found confirmed must be current before a new handshake takes its place as
@@ -285,7 +271,7 @@ internal sealed class Daemon : IDisposable
 
     private void Tick()
     {
-        (_network as StreamNetwork)?.Sweep();
+        _network.Sweep();
         _loop.Schedule(_tick, _loop.NowMs + TickMs);
     }
 

@@ -110,8 +110,8 @@ internal sealed class Configurator
     public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
         _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
         [
-            new Counter("dropped_packets", peer.DroppedPackets + peer.Connections.Sum(connection => connection.DroppedFrames)),
-            new Counter("queued_bytes", peer.Connections.Sum(connection => connection.QueuedBytes)),
+            new Counter("dropped_packets", peer.DroppedPackets + _network.DroppedFrames(peer)),
+            new Counter("queued_bytes", _network.QueuedBytes(peer)),
         ]));
 
     private PeerStatus Status(Peer peer) => new()
@@ -215,7 +215,7 @@ internal sealed class Configurator
         if (change.RemovesPrivateKey)
         {
             _device.SetPrivateKey(null);
-            _network.OnPrivateKeySet(_device.Peers.Values);
+            _network.OnPrivateKeySet(null, _device.Peers.Values);
             return;
         }
 
@@ -227,7 +227,7 @@ internal sealed class Configurator
         if (_device.Peers.TryGetValue(key.PublicKey, out Peer? ourselves))
             Remove(ourselves, request);
         _device.SetPrivateKey(key);
-        _network.OnPrivateKeySet(_device.Peers.Values);
+        _network.OnPrivateKeySet(key.PublicKey, _device.Peers.Values);
         Log.PrivateKeySet(_log);
     }
 

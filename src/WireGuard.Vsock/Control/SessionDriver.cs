@@ -13,7 +13,7 @@ namespace WireGuard.Vsock.Control;
 /// Does what the peers' sessions ask for: timers that are due, and what lanes have signalled. It sends keepalives, and has lanes
 /// send the packets that they staged. Control only.
 /// </summary>
-internal sealed class SessionDriver
+internal sealed class SessionDriver : INetworkEvents
 {
     private readonly Device _device;
     private readonly Network _network;
@@ -88,6 +88,15 @@ internal sealed class SessionDriver
             _handshakes.Begin(peer, isRetry: true);
         Schedule(peer);
     }
+
+    /// <summary>The peer has a connection to send on again: what was staged goes there.</summary>
+    public void OnReachable(Peer peer)
+    {
+        SendStaged(peer);
+        Schedule(peer);
+    }
+
+    public void OnDeadlineMoved(Peer peer) => Schedule(peer);
 
     /// <summary>
     /// Sets the peer's one deadline anew, after anything that may have moved one of its parts: the first of what its session and

@@ -32,9 +32,6 @@ internal sealed class UdpNetwork : Network
         _wantsIPv6 = kind is NetworkKind.Udp or NetworkKind.Udp6;
     }
 
-    /// <summary>What goes to the peer leaves from another address of ours from now on.</summary>
-    public required Action<Peer> OnMoved { get; init; }
-
     public override ushort Port => _port;
 
     public override bool IsOpen => _sockets.Length != 0;
@@ -126,7 +123,7 @@ internal sealed class UdpNetwork : Network
     public override void OnRoutesChanged(Peer peer)
     {
         if (IsOpen && _sources.TryCorrect(peer))
-            OnMoved(peer);
+            Events.OnMoved(peer);
     }
 
     /// <summary>Opens the sockets of all lanes, or none.</summary>

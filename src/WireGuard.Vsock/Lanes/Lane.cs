@@ -15,9 +15,6 @@ namespace WireGuard.Vsock.Lanes;
 /// </summary>
 internal sealed class Lane : IDisposable
 {
-    /// <summary>The most there are.</summary>
-    public const int MaxCount = 16;
-
     private readonly EpollEvents _events = new(64);
     private readonly Aead _aead = new();
     private readonly Backpressure _backpressure = new();
@@ -31,6 +28,7 @@ internal sealed class Lane : IDisposable
     private readonly Inbound _inbound;
     private readonly ConcurrentQueue<Peer> _staged = new();
     private readonly Thread _thread;
+    private readonly int _epoll;
     private readonly int _wake;
     private volatile UdpSockets? _sockets;
     private volatile bool _isStopping;
@@ -52,19 +50,16 @@ internal sealed class Lane : IDisposable
         _batch = new OutboundBatch(_aead, isStream, inbox, Counters, index, _backpressure, published.Continuity);
         _outbound = new Outbound(tun, _batch, published, inbox, Counters);
         _inbound = new Inbound(tun, _aead, published, inbox, Counters);
-        Epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
+        _epoll = Sys.Check(Sys.EpollCreate(), "epoll_create1");
         _wake = Sys.Check(Sys.EventFd(), "eventfd");
-        Sys.Check(Sys.EpollAdd(Epoll, _wake, EPOLLIN, LaneEvents.Wake), "epoll_ctl");
+        Sys.Check(Sys.EpollAdd(_epoll, _wake, EPOLLIN, LaneEvents.Wake), "epoll_ctl");
         if (readsTun)
-            Sys.Check(Sys.EpollAdd(Epoll, tun.Fd, EPOLLIN, LaneEvents.Tun), "epoll_ctl");
+            Sys.Check(Sys.EpollAdd(_epoll, tun.Fd, EPOLLIN, LaneEvents.Tun), "epoll_ctl");
         _thread = new Thread(Run) { Name = $"lane {index}", IsBackground = true };
     }
 
-    /// <summary>Its epoll, for registering a connection that it is to own.</summary>
-    public int Epoll { get; }
-
-    /// <summary>An eventfd that wakes it.</summary>
-    public int WakeFd => _wake;
+    /// <summary>For whoever gives it a connection to own.</summary>
+    public LaneDescriptors Descriptors => new(_epoll, _wake);
 
     public LaneEpoch Epoch { get; } = new();
 
@@ -111,7 +106,7 @@ internal sealed class Lane : IDisposable
 
     public void Dispose()
     {
-        Sys.Close(Epoll);
+        Sys.Close(_epoll);
         Sys.Close(_wake);
         _batch.Dispose();
         _inbound.Dispose();
@@ -141,7 +136,7 @@ internal sealed class Lane : IDisposable
         while (!_isStopping)
         {
             // What was staged after the lane looked and before it took the wake-up that said so has no other.
-            int count = _poll.Wait(Epoll, _events, _staged.IsEmpty ? _backpressure.SleepMs : 0);
+            int count = _poll.Wait(_epoll, _events, _staged.IsEmpty ? _backpressure.SleepMs : 0);
             Epoch.Enter();
             long nowMs = Sys.BootMs();
             if (MustWait())
@@ -219,25 +214,25 @@ internal sealed class Lane : IDisposable
         if (mustWait == _isTunPaused)
             return;
         _isTunPaused = mustWait;
-        Sys.EpollModify(Epoll, _tun.Fd, mustWait ? 0 : EPOLLIN, LaneEvents.Tun);
+        Sys.EpollModify(_epoll, _tun.Fd, mustWait ? 0 : EPOLLIN, LaneEvents.Tun);
     }
 
     private void TunGone()
     {
         _isTunGone = true;
-        Sys.EpollDelete(Epoll, _tun.Fd);
+        Sys.EpollDelete(_epoll, _tun.Fd);
         _inbox.PostTunGone();
     }
 
     private void Register(UdpSocket? socket, ulong data)
     {
         if (socket is not null)
-            Sys.Check(Sys.EpollAdd(Epoll, socket.Fd, EPOLLIN, data), "epoll_ctl");
+            Sys.Check(Sys.EpollAdd(_epoll, socket.Fd, EPOLLIN, data), "epoll_ctl");
     }
 
     private void Unregister(UdpSocket? socket)
     {
         if (socket is not null)
-            Sys.EpollDelete(Epoll, socket.Fd);
+            Sys.EpollDelete(_epoll, socket.Fd);
     }
 }

@@ -9,6 +9,9 @@ namespace WireGuard.Vsock.SharedState;
 /// <param name="UdpOffloads">What of the kernel's help with trains of datagrams is used.</param>
 internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams, bool Superpackets, UdpOffloads UdpOffloads)
 {
+    /// <summary>The most lanes there are.</summary>
+    public const int MaxLanes = 16;
+
     /// <summary>Connections of one peer, whoever dials them.</summary>
     public const int MaxStreams = 8;
 

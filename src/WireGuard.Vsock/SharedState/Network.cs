@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Transport;
 
@@ -9,6 +10,9 @@ namespace WireGuard.Vsock.SharedState;
 /// </summary>
 internal abstract class Network
 {
+    /// <summary>Who is told what has become of peers. Set once, before the network is opened.</summary>
+    public INetworkEvents Events { protected get; set; } = null!;
+
     /// <summary>The port that is bound; 0 while closed.</summary>
     public abstract ushort Port { get; }
 
@@ -16,6 +20,12 @@ internal abstract class Network
 
     /// <summary>Connections closed before anybody authenticated on them, since there were too many such; 0 with UDP.</summary>
     public virtual long RefusedConnections => 0;
+
+    /// <summary>Frames to the peer that its open connections have dropped, since their queues were full; 0 with UDP.</summary>
+    public virtual long DroppedFrames(Peer peer) => 0;
+
+    /// <summary>Bytes that wait for the peer's connections; 0 with UDP.</summary>
+    public virtual long QueuedBytes(Peer peer) => 0;
 
     /// <summary>Binds, or binds anew: the old sockets stay if the new ones cannot be had.</summary>
     /// <param name="port">0 for an ephemeral one.</param>
@@ -87,7 +97,19 @@ internal abstract class Network
     }
 
     /// <summary>Our private key has changed: to a peer we are someone else now.</summary>
-    public virtual void OnPrivateKeySet(IEnumerable<Peer> peers)
+    /// <param name="local">Its public half; null when we have none.</param>
+    /// <param name="peers">All there are.</param>
+    public virtual void OnPrivateKeySet(PublicKey? local, IEnumerable<Peer> peers)
+    {
+    }
+
+    /// <summary>Lanes have news of a connection.</summary>
+    public virtual void OnSignals(StreamConnection connection)
+    {
+    }
+
+    /// <summary>Called once a second: for what no deadline tells of.</summary>
+    public virtual void Sweep()
     {
     }
 }

@@ -165,7 +165,7 @@ internal sealed class Peer : WireGuardPeer
     {
         if (Volatile.Read(ref _lastSent) is not { } all)
         {
-            var made = new LastSent[Lanes.Lane.MaxCount];
+            var made = new LastSent[DaemonOptions.MaxLanes];
             all = Interlocked.CompareExchange(ref _lastSent, made, null) ?? made;
         }
 

@@ -17,7 +17,7 @@ internal sealed class StagedPackets
 
     private readonly Lock _gate = new();
     private readonly Queue<(int Lane, byte[] Bytes)> _packets = new();
-    private readonly byte[] _countOf = new byte[Lanes.Lane.MaxCount];
+    private readonly byte[] _countOf = new byte[DaemonOptions.MaxLanes];
     private int _bytes;
 
     // A bit a lane: those that have something here. Written under the lock.
@@ -36,7 +36,7 @@ internal sealed class StagedPackets
     /// <returns>How many older ones were dropped for it.</returns>
     public int Add(int lane, ReadOnlySpan<byte> packet)
     {
-        Debug.Assert((uint)lane < Lanes.Lane.MaxCount, "only lanes stage");
+        Debug.Assert((uint)lane < DaemonOptions.MaxLanes, "only lanes stage");
         byte[] copy = packet.ToArray();
         int dropped = 0;
         lock (_gate)

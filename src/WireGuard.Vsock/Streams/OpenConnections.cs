@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Events;
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -21,7 +20,7 @@ internal sealed class OpenConnections
 
     private readonly EventLoop _loop;
     private readonly ControlInbox _inbox;
-    private readonly IReadOnlyList<Lane> _lanes;
+    private readonly IReadOnlyList<LaneDescriptors> _lanes;
     private readonly Published _published;
     private readonly ILogger _log;
     private readonly int[] _laneWakes;
@@ -39,7 +38,7 @@ internal sealed class OpenConnections
     public OpenConnections(
         EventLoop loop,
         ControlInbox inbox,
-        IReadOnlyList<Lane> lanes,
+        IReadOnlyList<LaneDescriptors> lanes,
         Published published,
         Action<StreamConnection, string> close,
         ILogger log)
@@ -50,7 +49,7 @@ internal sealed class OpenConnections
         _published = published;
         _close = close;
         _log = log;
-        _laneWakes = [.. lanes.Select(lane => lane.WakeFd)];
+        _laneWakes = [.. lanes.Select(lane => lane.Wake)];
         _shares = new LaneShares(lanes.Count);
     }
 

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
+using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Events;
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
@@ -31,12 +31,13 @@ internal sealed class StreamNetwork : Network
     private readonly ExtraStreams _extras;
     private readonly Hellos _hellos;
     private readonly StreamSources _sources;
+    private PublicKey? _localKey;
 
     public StreamNetwork(
         NetworkKind kind,
         EventLoop loop,
         ControlInbox inbox,
-        IReadOnlyList<Lane> lanes,
+        IReadOnlyList<LaneDescriptors> lanes,
         Published published,
         GracePeriod grace,
         Hellos hellos,
@@ -52,38 +53,27 @@ internal sealed class StreamNetwork : Network
         _listener = new StreamListener(loop, _connections.Accept, _connections.MakeRoom);
         _hellos = hellos;
         _sources = new StreamSources(routes);
-        _streams = new PeerStreams(lanes.Count, log) { LocalKey = () => LocalKey!() };
+        _streams = new PeerStreams(lanes.Count, log) { LocalKey = () => _localKey };
         _dialer = new StreamDialer(
             loop,
             peer => peer.Dial,
             peer => peer.Destination is null,
             OnDialed,
-            peer => OnUnreachable!(peer),
-            peer => OnDeadlineMoved!(peer),
+            peer => peer.CountDropped(peer.Staged.Clear()),
+            peer => Events.OnDeadlineMoved(peer),
             log);
-        _extras = new ExtraStreams(loop, hellos, streams, _connections.Dialed, peer => OnDeadlineMoved!(peer), log);
+        _extras = new ExtraStreams(loop, hellos, streams, _connections.Dialed, peer => Events.OnDeadlineMoved(peer), log);
     }
-
-    /// <summary>A connection to the peer was made: a handshake is to be sent on it.</summary>
-    public required Action<Peer> OnReached { get; init; }
-
-    /// <summary>The peer has a connection to send on again.</summary>
-    public required Action<Peer> OnReachable { get; init; }
-
-    /// <summary>The peer's endpoint was dialled in vain for too long.</summary>
-    public required Action<Peer> OnUnreachable { get; init; }
-
-    /// <summary>What <see cref="NextDeadline"/> says of the peer may be another time now.</summary>
-    public required Action<Peer> OnDeadlineMoved { get; init; }
-
-    /// <summary>Our static public key, by which crossing connections are chosen from; null while there is none.</summary>
-    public required Func<Protocol.Crypto.PublicKey?> LocalKey { get; init; }
 
     public override ushort Port => _listener.Port;
 
     public override bool IsOpen => _listener.IsOpen;
 
     public override long RefusedConnections => _connections.Refused;
+
+    public override long DroppedFrames(Peer peer) => peer.Connections.Sum(connection => connection.DroppedFrames);
+
+    public override long QueuedBytes(Peer peer) => peer.Connections.Sum(connection => (long)connection.QueuedBytes);
 
     public override void Open(ushort port) => _listener.Open(_kind, port, _dialer.Mark);
 
@@ -145,11 +135,12 @@ internal sealed class StreamNetwork : Network
     public override void OnHello(Peer peer)
     {
         _extras.Want(peer);
-        OnDeadlineMoved(peer);
+        Events.OnDeadlineMoved(peer);
     }
 
-    public override void OnPrivateKeySet(IEnumerable<Peer> peers)
+    public override void OnPrivateKeySet(PublicKey? local, IEnumerable<Peer> peers)
     {
+        _localKey = local;
         // What is left is one connection, on which the peer gets to know us anew. More join it in the new session.
         foreach (Peer peer in peers)
         {
@@ -247,8 +238,7 @@ internal sealed class StreamNetwork : Network
         OnAuthenticated(connection, peer, isNewest: false);
     }
 
-    /// <summary>Lanes have news of a connection.</summary>
-    public void OnSignals(StreamConnection connection)
+    public override void OnSignals(StreamConnection connection)
     {
         ConnectionSignals signals = connection.TakeSignals();
         if ((signals & ConnectionSignals.Failed) != 0)
@@ -263,7 +253,7 @@ internal sealed class StreamNetwork : Network
     /// Once a second: closes connections on which nobody has authenticated in time, and those whose far end has stopped reading.
     /// Looks for those that are to prove themselves.
     /// </summary>
-    public void Sweep()
+    public override void Sweep()
     {
         _connections.CloseSurplus();
         foreach (StreamConnection connection in _connections.All)
@@ -271,7 +261,7 @@ internal sealed class StreamNetwork : Network
             if (_connections.Overdue(connection) is { } reason)
                 Close(connection, reason, isBroken: true);
             else if (StreamProof.MayBeSilent(connection, _loop.NowMs))
-                OnDeadlineMoved(connection.Owner!);
+                Events.OnDeadlineMoved(connection.Owner!);
         }
     }
 
@@ -284,7 +274,7 @@ internal sealed class StreamNetwork : Network
     {
         peer.Dial.Connection = _connections.Dialed(peer, fd);
         peer.Dial.HasCalled = false;
-        OnReached(peer);
+        Events.OnReached(peer);
     }
 
     private void OnAuthenticated(StreamConnection connection, Peer peer, bool isNewest)
@@ -305,10 +295,10 @@ internal sealed class StreamNetwork : Network
             CloseUncalled(peer);
             if (peer.Destination is not StreamConnection { IsDialed: true })
                 CloseDialingExtra(peer, "another has taken its place");
-            OnReachable(peer);
+            Events.OnReachable(peer);
         }
 
-        OnDeadlineMoved(peer);
+        Events.OnDeadlineMoved(peer);
         if (isNew && connection.IsJoined)
             Log.ConnectionJoined(_log, peer, connection.Address, peer.Connections.Count);
         if (isNew && PeerStreams.Surplus(peer, connection) is { } surplus)
@@ -358,7 +348,7 @@ internal sealed class StreamNetwork : Network
                 TryReach(peer);
         }
 
-        OnDeadlineMoved(peer);
+        Events.OnDeadlineMoved(peer);
     }
 
     /// <summary>

@@ -26,7 +26,7 @@ public sealed class LaneTests : IDisposable
     {
         // Without a queue of a TUN device: it fails when it is to read from it.
         using var lane = new Lane(0, _noQueue, readsTun: false, isStream: true, new Published(), _inbox);
-        Sys.Check(Sys.EpollAdd(lane.Epoll, _fd, EPOLLIN, LaneEvents.Tun), "epoll_ctl");
+        Sys.Check(Sys.EpollAdd(lane.Descriptors.Epoll, _fd, EPOLLIN, LaneEvents.Tun), "epoll_ctl");
         Sys.EventFdSignal(_fd);
         _loop.Watch(_inbox.Fd, EPOLLIN, _ => _inbox.BeginTaking());
         lane.Start();
