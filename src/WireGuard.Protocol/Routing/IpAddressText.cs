@@ -27,7 +27,7 @@ public static class IpAddressText
                     return false;
                 text = text[1..];
             }
-            if (!TryTakeDecimal(ref text, 255, out uint number))
+            if (!DecimalText.TryTake(ref text, 255, out uint number))
                 return false;
             value = (value << 8) | number;
         }
@@ -103,24 +103,6 @@ public static class IpAddressText
             return false;
         written = length;
         return true;
-    }
-
-    /// <summary>Takes an unsigned decimal number off the front of <paramref name="text"/>: no sign, no leading zero.</summary>
-    internal static bool TryTakeDecimal(ref ReadOnlySpan<char> text, uint max, out uint number)
-    {
-        number = 0;
-        int length = 0;
-        while (length < text.Length && char.IsAsciiDigit(text[length]))
-        {
-            if (length > 0 && number == 0)
-                return false; // 01 is octal to some and decimal to others: refused
-            number = number * 10 + (uint)(text[length] - '0');
-            if (number > max)
-                return false;
-            length++;
-        }
-        text = text[length..];
-        return length > 0;
     }
 
     private static bool TryParseGroup(ReadOnlySpan<char> piece, out uint group)

@@ -54,10 +54,9 @@ public readonly record struct IpPrefix : ISpanFormattable
         int slash = text.IndexOf('/');
         if (slash < 0)
             return false;
-        ReadOnlySpan<char> length = text[(slash + 1)..];
-        text = text[..slash];
-        if (!IpAddressText.TryTakeDecimal(ref length, 128, out uint bits) || !length.IsEmpty)
+        if (!DecimalText.TryParse(text[(slash + 1)..], 128, out uint bits))
             return false;
+        text = text[..slash];
         if (IpAddressText.TryParseIPv4(text, out uint address4))
         {
             if (bits > 32)

@@ -84,7 +84,7 @@ internal sealed class HandshakeQueue
     private sealed class Ring(int capacity)
     {
         private const int AddressOffset = InitiationMessage.Size;
-        private const int SourceOffset = AddressOffset + UdpDestination.MaxAddressSize;
+        private const int SourceOffset = AddressOffset + EndpointAddress.MaxSockaddrSize;
         private const int SlotSize = SourceOffset + UdpDestination.MaxSourceSize;
 
         private readonly byte[] _bytes = new byte[capacity * SlotSize];

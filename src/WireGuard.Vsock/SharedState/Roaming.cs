@@ -9,7 +9,7 @@ namespace WireGuard.Vsock.SharedState;
 internal sealed class Roaming
 {
     private readonly Lock _gate = new();
-    private readonly byte[] _address = new byte[UdpDestination.MaxAddressSize];
+    private readonly byte[] _address = new byte[EndpointAddress.MaxSockaddrSize];
     private readonly byte[] _source = new byte[UdpDestination.MaxSourceSize];
     private int _addressLength;
     private int _sourceLength;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
@@ -21,10 +22,6 @@ internal readonly partial struct EndpointAddress
     private const int Sockaddr6Size = 28;
     private const int SockaddrVmSize = 16;
 
-    private const ushort FamilyIPv4 = 2; // AF_INET, linux/socket.h
-    private const ushort FamilyIPv6 = 10; // AF_INET6
-    private const ushort FamilyVsock = 40; // AF_VSOCK
-
     /// <summary>Reads what recvmsg(2), accept(2) or getpeername(2) gave; false for another family or too few bytes.</summary>
     internal static bool TryFromSockaddr(ReadOnlySpan<byte> sockaddr, out EndpointAddress endpoint)
     {
@@ -33,18 +30,18 @@ internal readonly partial struct EndpointAddress
             return false;
         switch (family)
         {
-            case FamilyIPv4 when sockaddr.Length >= Sockaddr4Size:
+            case AF_INET when sockaddr.Length >= Sockaddr4Size:
                 endpoint = IPv4(
                     BinaryPrimitives.ReadUInt32BigEndian(sockaddr[4..]),
                     BinaryPrimitives.ReadUInt16BigEndian(sockaddr[2..]));
                 return true;
-            case FamilyIPv6 when sockaddr.Length >= Sockaddr6Size:
+            case AF_INET6 when sockaddr.Length >= Sockaddr6Size:
                 endpoint = IPv6(
                     BinaryPrimitives.ReadUInt128BigEndian(sockaddr[8..]),
                     BinaryPrimitives.ReadUInt16BigEndian(sockaddr[2..]),
                     MemoryMarshal.Read<uint>(sockaddr[24..]));
                 return true;
-            case FamilyVsock when sockaddr.Length >= SockaddrVmSize:
+            case AF_VSOCK when sockaddr.Length >= SockaddrVmSize:
                 endpoint = Vsock(MemoryMarshal.Read<uint>(sockaddr[8..]), MemoryMarshal.Read<uint>(sockaddr[4..]));
                 return true;
             default:
@@ -61,12 +58,12 @@ internal readonly partial struct EndpointAddress
         {
             case AddressFamilyKind.IPv4:
                 sockaddr[..Sockaddr4Size].Clear();
-                MemoryMarshal.Write(sockaddr, FamilyIPv4);
+                MemoryMarshal.Write(sockaddr, (ushort)AF_INET);
                 BinaryPrimitives.WriteUInt16BigEndian(sockaddr[2..], (ushort)_port);
                 BinaryPrimitives.WriteUInt32BigEndian(sockaddr[4..], (uint)_host);
                 return Sockaddr4Size;
             case AddressFamilyKind.IPv6:
-                MemoryMarshal.Write(sockaddr, FamilyIPv6);
+                MemoryMarshal.Write(sockaddr, (ushort)AF_INET6);
                 BinaryPrimitives.WriteUInt16BigEndian(sockaddr[2..], (ushort)_port);
                 MemoryMarshal.Write(sockaddr[4..], 0u);
                 BinaryPrimitives.WriteUInt128BigEndian(sockaddr[8..], _host);
@@ -74,7 +71,7 @@ internal readonly partial struct EndpointAddress
                 return Sockaddr6Size;
             case AddressFamilyKind.Vsock:
                 sockaddr[..SockaddrVmSize].Clear();
-                MemoryMarshal.Write(sockaddr, FamilyVsock);
+                MemoryMarshal.Write(sockaddr, (ushort)AF_VSOCK);
                 MemoryMarshal.Write(sockaddr[4..], _port);
                 MemoryMarshal.Write(sockaddr[8..], (uint)_host);
                 return SockaddrVmSize;

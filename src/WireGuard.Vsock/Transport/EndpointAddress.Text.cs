@@ -1,5 +1,6 @@
 using System.Globalization;
 using WireGuard.Protocol.Routing;
+using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
@@ -10,8 +11,6 @@ namespace WireGuard.Vsock.Transport;
 /// </summary>
 internal readonly partial struct EndpointAddress
 {
-    private const int MaxInterfaceNameLength = 15; // IFNAMSIZ in linux/if.h, without its closing zero
-
     /// <summary>Reads an endpoint of the given network.</summary>
     /// <param name="interfaceIndex">The index of the interface of that name, 0 if there is none: if_nametoindex(3).</param>
     /// <param name="error">What is wrong, without the text itself; empty when nothing is.</param>
@@ -115,7 +114,7 @@ internal readonly partial struct EndpointAddress
     /// <summary>An interface's name, or else its number: the order in which getaddrinfo(3) tries them.</summary>
     private static bool TryParseScope(ReadOnlySpan<char> scope, Func<string, uint> interfaceIndex, out uint scopeId)
     {
-        scopeId = scope.Length is > 0 and <= MaxInterfaceNameLength ? interfaceIndex(scope.ToString()) : 0;
+        scopeId = scope.Length is > 0 and < IFNAMSIZ ? interfaceIndex(scope.ToString()) : 0;
         return scopeId != 0 || (DecimalText.TryParse(scope, uint.MaxValue, out scopeId) && scopeId != 0);
     }
 

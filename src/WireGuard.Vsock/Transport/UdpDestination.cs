@@ -24,9 +24,6 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>The same over IPv6, whose length leaves its own header out.</summary>
     public const int LargestIPv6Payload = 65_535 - 8;
 
-    /// <summary>The longest address: a struct sockaddr_in6.</summary>
-    public const int MaxAddressSize = 28;
-
     /// <summary>The longest source: a struct in6_pktinfo.</summary>
     public const int MaxSourceSize = 20;
 

@@ -19,8 +19,7 @@ internal sealed unsafe class UdpReceiver : IDisposable
     public const int BatchSize = 32;
 
     private const int SlotSize = 65_536;
-    private const int AddressSize = 28;
-
+    private const int AddressSize = EndpointAddress.MaxSockaddrSize;
     private const int ControlSize = ReceivedControl.MaxSize;
 
     private readonly byte* _slots = (byte*)NativeMemory.AllocZeroed(BatchSize, SlotSize);

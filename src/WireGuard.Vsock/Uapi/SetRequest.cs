@@ -4,6 +4,7 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Uapi;
@@ -22,7 +23,6 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
     internal const int MaxAllowedIps = 1 << 20;
 
     private const int ManyParts = 1 << 16;
-    private const int KeySize = 32;
 
     private static readonly SearchValues<char> WordLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz_");
 
@@ -40,17 +40,17 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
     {
         int equals = line.IndexOf('=');
         if (equals < 0)
-            return new UapiError(UapiError.EPROTO, "is not key=value");
+            return new UapiError(Errno.EPROTO, "is not key=value");
         ReadOnlySpan<char> key = line[..equals];
         ReadOnlySpan<char> value = line[(equals + 1)..];
         if (key is "public_key" && Change.Peers.Count == MaxPeers)
-            return new UapiError(UapiError.ENOSPC, $"more than {MaxPeers} peers are named");
+            return new UapiError(Errno.ENOSPC, $"more than {MaxPeers} peers are named");
         if (key is "allowed_ip" && _allowedIps == MaxAllowedIps)
-            return new UapiError(UapiError.ENOSPC, $"more than {MaxAllowedIps} allowed IPs are named");
+            return new UapiError(Errno.ENOSPC, $"more than {MaxAllowedIps} allowed IPs are named");
         string? error = key is "public_key" ? TakePublicKey(value)
             : _peer is null ? TakeDeviceKey(key, value)
             : TakePeerKey(_peer, key, value);
-        return error is null ? null : new UapiError(UapiError.EINVAL, error);
+        return error is null ? null : new UapiError(Errno.EINVAL, error);
     }
 
     /// <summary>Wipes the keys gathered so far: the request came to nothing.</summary>
@@ -127,7 +127,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
 
     private string? TakePrivateKey(ReadOnlySpan<char> value)
     {
-        Span<byte> bytes = stackalloc byte[KeySize];
+        Span<byte> bytes = stackalloc byte[PrivateKey.Size];
         try
         {
             if (!TryParseSecret(value, bytes))
@@ -146,7 +146,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
 
     private static string? TakePresharedKey(PeerChange peer, ReadOnlySpan<char> value)
     {
-        Span<byte> bytes = stackalloc byte[KeySize];
+        Span<byte> bytes = stackalloc byte[PrivateKey.Size];
         try
         {
             if (!TryParseSecret(value, bytes))
@@ -176,12 +176,12 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         value is "true" ? null : $"{key} is not true";
 
     private static bool TryParseSecret(ReadOnlySpan<char> value, Span<byte> bytes) =>
-        value.Length == 2 * KeySize
+        value.Length == 2 * PrivateKey.Size
         && Convert.FromHexString(value, bytes, out _, out _) == OperationStatus.Done;
 
     private static bool IsZero(ReadOnlySpan<byte> bytes)
     {
-        Span<byte> zero = stackalloc byte[KeySize];
+        Span<byte> zero = stackalloc byte[PrivateKey.Size];
         zero.Clear();
         return CryptographicOperations.FixedTimeEquals(bytes, zero);
     }

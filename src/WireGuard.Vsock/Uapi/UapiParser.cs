@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Uapi;
@@ -60,7 +61,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
             int consumed = newline < 0 ? bytes.Length : newline + 1;
             if (piece.Length > MaxLineBytes - _lineLength)
             {
-                Close(UapiError.EMSGSIZE, $"line {_lineNumber + 1} is longer than {MaxLineBytes} bytes");
+                Close(Errno.EMSGSIZE, $"line {_lineNumber + 1} is longer than {MaxLineBytes} bytes");
                 return;
             }
 
@@ -137,7 +138,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
 
     private void TakeKey(ReadOnlySpan<char> line)
     {
-        UapiError? error = _set is null ? new UapiError(UapiError.EINVAL, "a question takes no keys") : _set.TakeLine(line);
+        UapiError? error = _set is null ? new UapiError(Errno.EINVAL, "a question takes no keys") : _set.TakeLine(line);
         if (error is null)
             return;
         _error = new UapiError(error.Value.Errno, $"line {_lineNumber}: {error.Value.Message}");

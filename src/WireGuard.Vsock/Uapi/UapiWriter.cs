@@ -21,7 +21,7 @@ internal sealed class UapiWriter : IDisposable
     private const int InitialSize = 4096;
     private const int MaxKeptSize = 64 * 1024;
 
-    private static readonly byte[] ZeroKey = new byte[32];
+    private static readonly byte[] ZeroKey = new byte[PublicKey.Size];
 
     private byte[] _buffer = [];
     private int _start; // of what is unsent

@@ -1,6 +1,6 @@
-using WireGuard.Vsock.Transport;
+using WireGuard.Protocol.Routing;
 
-namespace WireGuard.Vsock.Tests.Transport;
+namespace WireGuard.Protocol.Tests.Routing;
 
 public sealed class DecimalTextTests
 {
