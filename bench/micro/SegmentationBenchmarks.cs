@@ -4,7 +4,7 @@ using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Benchmarks;
 
-/// <summary>A TCP packet of almost 64 KB, cut into segments for an MTU of 1,420; and these, glued together again.</summary>
+/// <summary>A TCP packet of almost 64 KB, segmented for an MTU of 1,420; and these, coalesced again.</summary>
 public class SegmentationBenchmarks
 {
     private const int HeaderSize = 20 + 20;
@@ -25,14 +25,18 @@ public class SegmentationBenchmarks
         _count = Split();
         _segments.AsSpan(0, HeaderSize).CopyTo(_firstHeader);
         if (Coalesce() != 1)
-            throw new InvalidOperationException("What was cut is not one packet again.");
+            throw new InvalidOperationException("What was segmented is not one packet again.");
     }
 
     [Benchmark]
     public int Split()
     {
-        if (!Segmenter.TryBegin(_packet, SegmentationKind.TcpIPv4, SegmentSize, out Segmenter segmenter))
+        if (!PacketHeaders.TryRead(_packet, out PacketHeaders headers)
+            || !Segmenter.TryBegin(_packet, headers, SegmentSize, out Segmenter segmenter))
+        {
             return 0;
+        }
+
         for (int i = 0; i < segmenter.Count; i++)
             _lastLength = segmenter.Write(i, _segments.AsSpan(i * Room));
         return segmenter.Count;
@@ -44,7 +48,12 @@ public class SegmentationBenchmarks
         _firstHeader.CopyTo(_segments, 0); // it became the whole's header the last time
         _coalescer.Clear();
         for (int i = 0; i < _count; i++)
-            _coalescer.Add(_segments, i * Room, i < _count - 1 ? HeaderSize + SegmentSize : _lastLength);
+        {
+            int length = i < _count - 1 ? HeaderSize + SegmentSize : _lastLength;
+            if (PacketHeaders.TryRead(_segments.AsSpan(i * Room, length), out PacketHeaders headers))
+                _coalescer.Add(_segments, i * Room, headers);
+        }
+
         _coalescer.Finish(_segments);
         return _coalescer.Count;
     }

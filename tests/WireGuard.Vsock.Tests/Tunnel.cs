@@ -1,6 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
+using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 
@@ -67,7 +68,7 @@ internal sealed class Tunnel : IDisposable
     public bool TrySeal(OutboundBatch batch, ReadOnlySpan<byte> packet, long nowMs, int mtu = 1420)
     {
         packet.CopyTo(batch.Room);
-        return batch.TrySeal(Peer, Keypair, batch.Room, packet.Length, mtu, nowMs);
+        return batch.TrySeal(Peer, Keypair, batch.Room, packet.Length, Ecn.NotEct, mtu, nowMs);
     }
 
     public void Dispose()

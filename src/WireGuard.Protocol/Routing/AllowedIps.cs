@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
+using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Protocol.Routing;
 
@@ -51,6 +53,12 @@ public sealed class AllowedIps<T>
     /// <summary>The owner of the longest prefix that holds this address, or null.</summary>
     /// <param name="address">The address as a host integer: ::1 is 1.</param>
     public T? LookupIPv6(UInt128 address) => _index6 is { } index ? index.Lookup(address) : _root6?.Lookup(address);
+
+    /// <summary>Who owns the address that a packet comes from, or null.</summary>
+    public T? LookupSource(ReadOnlySpan<byte> packet, in PacketHeaders headers) => Lookup(headers.Source(packet));
+
+    /// <summary>Who owns the address that a packet goes to, or null.</summary>
+    public T? LookupDestination(ReadOnlySpan<byte> packet, in PacketHeaders headers) => Lookup(headers.Destination(packet));
 
     /// <summary>Whether this is what <see cref="WithIndex"/> gave.</summary>
     public bool IsIndexed { get; }
@@ -108,6 +116,10 @@ public sealed class AllowedIps<T>
         }
         return new(root4, root6, _prefixes.Remove(owner));
     }
+
+    private T? Lookup(ReadOnlySpan<byte> address) => address.Length == sizeof(uint)
+        ? LookupIPv4(BinaryPrimitives.ReadUInt32BigEndian(address))
+        : LookupIPv6(BinaryPrimitives.ReadUInt128BigEndian(address));
 
     private T? Find(IpPrefix prefix) => prefix.IsIPv6
         ? PrefixNode<UInt128, T>.Find(_root6, prefix.Address, prefix.Length)

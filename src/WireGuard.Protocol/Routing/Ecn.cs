@@ -26,43 +26,35 @@ public static class Ecn
 
     private const int Mask = 3;
     private const int ChecksumIPv4 = 10;
-
-    // In IPv6 the traffic class lies across two bytes.
     private const int ShiftIPv6 = 4;
 
-    /// <summary>What an IP packet says; <see cref="NotEct"/> of what is none.</summary>
-    public static int Of(ReadOnlySpan<byte> packet) => packet.Length < 2 ? NotEct : (packet[0] >> 4) switch
-    {
-        4 => packet[1] & Mask,
-        6 => (packet[1] >> ShiftIPv6) & Mask,
-        _ => NotEct,
-    };
-
     /// <summary>Has an inner packet say what the outer one that it came in was told on its way.</summary>
-    /// <param name="packet">An IPv4 or IPv6 packet whose header is whole.</param>
+    /// <param name="packet">The packet.</param>
+    /// <param name="headers">Its own.</param>
     /// <param name="outer">What the outer packet says.</param>
     /// <returns>False if it is to be dropped: its sender would not understand a mark.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool TryPropagate(Span<byte> packet, int outer) =>
-        outer is NotEct or Ect0 || TryChange(packet, outer);
+    public static bool TryPropagate(Span<byte> packet, in PacketHeaders headers, int outer) =>
+        outer is NotEct or Ect0 || TryChange(packet, headers, outer);
 
-    private static bool TryChange(Span<byte> packet, int outer)
+    private static bool TryChange(Span<byte> packet, in PacketHeaders headers, int outer)
     {
-        int inner = Of(packet);
+        int inner = headers.Ecn;
         if (outer == Ce ? inner != Ce : inner == Ect0)
         {
             if (inner == NotEct)
                 return false;
-            Set(packet, outer);
+            Set(packet, headers.IsIPv6, outer);
         }
 
         return true;
     }
 
-    private static void Set(Span<byte> packet, int value)
+    private static void Set(Span<byte> packet, bool isIPv6, int value)
     {
-        if (packet[0] >> 4 == 6)
+        if (isIPv6)
         {
+            // The traffic class lies across two bytes.
             packet[1] = (byte)((packet[1] & ~(Mask << ShiftIPv6)) | (value << ShiftIPv6));
             return;
         }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace WireGuard.Protocol.Segmentation;
 
 /// <summary>
-/// Cuts one TCP or UDP packet that is larger than the path into packets that are not, as tcp_gso_segment() and
-/// __udp_gso_segment() of Linux do. Each piece is written where it is wanted, and summed on the way.
+/// Segments one TCP or UDP packet that is larger than the path, as tcp_gso_segment() and __udp_gso_segment() of Linux do. Each
+/// piece is written where it is wanted, and summed meanwhile.
 /// <list type="bullet">
 /// <item>IPv4: total length, identification (one more for each segment), header checksum</item>
 /// <item>IPv6: payload length</item>
@@ -19,19 +19,14 @@ public readonly ref struct Segmenter
     private const int IdentificationIPv4 = 4;
     private const int ChecksumIPv4 = 10;
     private const int PayloadLengthIPv6 = 4;
-    private const int SizeIPv6 = 40;
     private const int SequenceTcp = 4;
     private const int FlagsTcp = 13;
     private const int ChecksumTcp = 16;
     private const int LengthUdp = 4;
     private const int ChecksumUdp = 6;
 
-    private const byte Fin = 0x01;
-    private const byte Psh = 0x08;
-    private const byte Cwr = 0x80;
-
     private readonly ReadOnlySpan<byte> _packet;
-    private readonly PacketLayout _layout;
+    private readonly PacketHeaders _headers;
     private readonly int _pieceSize;
     private readonly int _segmentsPerPiece;
 
@@ -39,48 +34,50 @@ public readonly ref struct Segmenter
     private readonly ushort _ipSum;
     private readonly ushort _transportSum;
 
-    private Segmenter(ReadOnlySpan<byte> packet, scoped in PacketLayout layout, int segmentSize, int segmentsPerPiece)
+    private Segmenter(ReadOnlySpan<byte> packet, scoped in PacketHeaders headers, int segmentSize, int segmentsPerPiece)
     {
         _packet = packet;
-        _layout = layout;
+        _headers = headers;
         _pieceSize = segmentSize * segmentsPerPiece;
         _segmentsPerPiece = segmentsPerPiece;
-        Count = (layout.PayloadLength + _pieceSize - 1) / _pieceSize;
-        _ipSum = layout.IsIPv6 ? (ushort)0 : ConstantSumIPv4(packet[..layout.TransportOffset]);
-        ReadOnlySpan<byte> transport = packet[layout.TransportOffset..layout.PayloadOffset];
-        ushort pseudo = TransportChecksum.PseudoHeader(packet, layout, transportLength: 0);
-        _transportSum = layout.IsUdp ? ConstantSumUdp(transport, pseudo) : ConstantSumTcp(transport, pseudo);
+        Count = (headers.PayloadLength + _pieceSize - 1) / _pieceSize;
+        _ipSum = headers.IsIPv6 ? (ushort)0 : ConstantSumIPv4(packet[..headers.TransportOffset]);
+        ReadOnlySpan<byte> transport = packet[headers.TransportOffset..headers.PayloadOffset];
+        ushort pseudo = TransportChecksum.PseudoHeader(packet, headers, transportLength: 0);
+        _transportSum = headers.IsUdp ? ConstantSumUdp(transport, pseudo) : ConstantSumTcp(transport, pseudo);
     }
 
     /// <summary>How many pieces there are: 1 or more.</summary>
     public int Count { get; }
 
-    /// <summary>Begins to cut a packet into single segments.</summary>
+    /// <summary>Begins to segment a packet.</summary>
     /// <param name="packet">The whole packet and nothing behind it. It is read until the last piece is written.</param>
+    /// <param name="headers">Its own.</param>
     /// <param name="segmentSize">The bytes of TCP or UDP payload that each segment but the last carries; 1 or more.</param>
-    /// <returns>False when the packet is not of that kind, carries nothing, or does not end where its header says.</returns>
-    public static bool TryBegin(ReadOnlySpan<byte> packet, SegmentationKind kind, int segmentSize, out Segmenter segmenter) =>
-        TryBegin(packet, kind, segmentSize, segmentsPerPiece: 1, out segmenter);
-
-    /// <summary>Begins to cut a packet into smaller ones that are themselves to be cut later.</summary>
-    /// <param name="segmentsPerPiece">How many segments each piece but the last will make; 1 or more.</param>
+    /// <param name="segmenter">What writes the pieces.</param>
+    /// <param name="segmentsPerPiece">
+    /// How many segments each piece but the last has; 1 or more. Pieces of several are to be segmented again later.
+    /// </param>
+    /// <returns>False when the packet is of no kind, carries nothing, or does not end where its header says.</returns>
     public static bool TryBegin(
-        ReadOnlySpan<byte> packet, SegmentationKind kind, int segmentSize, int segmentsPerPiece, out Segmenter segmenter)
+        ReadOnlySpan<byte> packet,
+        scoped in PacketHeaders headers,
+        int segmentSize,
+        out Segmenter segmenter,
+        int segmentsPerPiece = 1)
     {
         segmenter = default;
         if (segmentSize is < 1 or > ushort.MaxValue || segmentsPerPiece is < 1 or > short.MaxValue)
             return false;
-        if (!PacketLayout.TryRead(packet, out PacketLayout layout) || layout.Kind != kind)
+        if (headers.Kind == SegmentationKind.None || headers.Length != packet.Length || headers.PayloadLength == 0)
             return false;
-        if (layout.Length != packet.Length || layout.PayloadLength == 0)
-            return false;
-        segmenter = new Segmenter(packet, layout, segmentSize, segmentsPerPiece);
+        segmenter = new Segmenter(packet, headers, segmentSize, segmentsPerPiece);
         return true;
     }
 
     /// <summary>The bytes of one piece, headers included.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1.</param>
-    public int LengthOf(int index) => _layout.PayloadOffset + PayloadLengthOf(index);
+    public int LengthOf(int index) => _headers.PayloadOffset + PayloadLengthOf(index);
 
     /// <summary>Writes one piece.</summary>
     /// <param name="index">0 to <see cref="Count"/> - 1; in any order.</param>
@@ -89,17 +86,17 @@ public readonly ref struct Segmenter
     public int Write(int index, Span<byte> destination)
     {
         int payloadLength = PayloadLengthOf(index);
-        int length = _layout.PayloadOffset + payloadLength;
+        int length = _headers.PayloadOffset + payloadLength;
         destination = destination[..length];
-        _packet[.._layout.PayloadOffset].CopyTo(destination);
-        ReadOnlySpan<byte> payload = _packet.Slice(_layout.PayloadOffset + index * _pieceSize, payloadLength);
-        ushort payloadSum = InternetChecksum.CopyAndSum(payload, destination[_layout.PayloadOffset..]);
-        if (_layout.IsIPv6)
-            BinaryPrimitives.WriteUInt16BigEndian(destination[PayloadLengthIPv6..], (ushort)(length - SizeIPv6));
+        _packet[.._headers.PayloadOffset].CopyTo(destination);
+        ReadOnlySpan<byte> payload = _packet.Slice(_headers.PayloadOffset + index * _pieceSize, payloadLength);
+        ushort payloadSum = InternetChecksum.CopyAndSum(payload, destination[_headers.PayloadOffset..]);
+        if (_headers.IsIPv6)
+            BinaryPrimitives.WriteUInt16BigEndian(destination[PayloadLengthIPv6..], (ushort)(length - PacketHeaders.SizeIPv6));
         else
             WriteIPv4(destination, index);
-        Span<byte> transport = destination[_layout.TransportOffset..];
-        if (_layout.IsUdp)
+        Span<byte> transport = destination[_headers.TransportOffset..];
+        if (_headers.IsUdp)
             WriteUdp(transport, payloadSum);
         else
             WriteTcp(transport, index, payloadSum);
@@ -109,7 +106,7 @@ public readonly ref struct Segmenter
     private int PayloadLengthOf(int index)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-        return Math.Min(_pieceSize, _layout.PayloadLength - index * _pieceSize);
+        return Math.Min(_pieceSize, _headers.PayloadLength - index * _pieceSize);
     }
 
     private void WriteIPv4(Span<byte> packet, int index)
@@ -124,13 +121,13 @@ public readonly ref struct Segmenter
 
     private void WriteTcp(Span<byte> transport, int index, ushort payloadSum)
     {
-        ReadOnlySpan<byte> original = _packet[_layout.TransportOffset..];
+        ReadOnlySpan<byte> original = _packet[_headers.TransportOffset..];
         uint sequence = BinaryPrimitives.ReadUInt32BigEndian(original[SequenceTcp..]) + (uint)(index * _pieceSize);
-        byte flags = original[FlagsTcp];
+        byte flags = _headers.TcpFlags;
         if (index != 0)
-            flags &= unchecked((byte)~Cwr);
+            flags &= unchecked((byte)~PacketHeaders.TcpCwr);
         if (index != Count - 1)
-            flags &= unchecked((byte)~(Fin | Psh));
+            flags &= unchecked((byte)~(PacketHeaders.TcpFin | PacketHeaders.TcpPsh));
         transport[FlagsTcp] = flags;
         BinaryPrimitives.WriteUInt32BigEndian(transport[SequenceTcp..], sequence);
         ushort sum = InternetChecksum.Fold((ulong)_transportSum + payloadSum + (uint)transport.Length + sequence + flags);

@@ -3,16 +3,13 @@ using System.Buffers.Binary;
 namespace WireGuard.Protocol.Segmentation;
 
 /// <summary>
-/// SUPERPACKET, the second of the inner payloads that are no IP packet: a TCP or UDP packet that was never cut, and what it is
-/// to be cut into where it leaves the tunnel. Every other implementation authenticates it and drops it.
+/// SUPERPACKET, the second of the inner payloads that are no IP packet: a TCP or UDP packet that was never segmented, and what it
+/// is to be segmented into where it leaves the tunnel. Every other implementation authenticates it and drops it.
 /// <code>
 /// u8 0x02 | u8 kind | u16 LE segment size | the IP packet
 /// </code>
 /// </summary>
-/// <param name="Kind">What it is to be cut into; it agrees with the packet's headers.</param>
-/// <param name="SegmentSize">The bytes of TCP or UDP payload that each segment but the last carries.</param>
-/// <param name="Layout">Where the parts of the IP packet lie, from its own beginning.</param>
-public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentSize, PacketLayout Layout)
+public static class Superpacket
 {
     /// <summary>Bytes in front of the IP packet.</summary>
     public const int HeaderSize = 4;
@@ -36,35 +33,30 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
     public const int LargestAccepted = 65_480;
 
     private const byte Type = 0x02;
-    private const int TcpFlags = 13;
-    private const int SynRstUrg = 0x02 | 0x04 | 0x20;
+    private const int SynRstUrg = PacketHeaders.TcpSyn | PacketHeaders.TcpRst | PacketHeaders.TcpUrg;
 
     /// <summary>The payload cannot be what other payloads are: IP packets begin with 4 or 6, HELLO with 1.</summary>
     public static bool IsSuperpacket(ReadOnlySpan<byte> payload) => !payload.IsEmpty && payload[0] == Type;
-
-    /// <summary>Whether one packet is left as it is when it is cut: its checksum is partial, that is all.</summary>
-    public bool IsOneSegment => Layout.PayloadLength <= SegmentSize;
 
     /// <summary>
     /// Whether a packet may be a superpacket, or several, with segments of this size: what <see cref="TryRead"/> asks of it but
     /// for its length: <see cref="LargestAccepted"/>, <see cref="MaxUdpSegments"/>.
     /// </summary>
-    /// <param name="packet">The packet that <paramref name="layout"/> was read from.</param>
-    /// <param name="layout">Its own.</param>
+    /// <param name="headers">The packet's.</param>
     /// <param name="segmentSize">The payload bytes of each segment but the last.</param>
-    public static bool MayCarry(ReadOnlySpan<byte> packet, in PacketLayout layout, int segmentSize)
+    public static bool MayCarry(in PacketHeaders headers, int segmentSize)
     {
-        if (layout.PayloadLength == 0 || segmentSize < MinSegmentSize || segmentSize > layout.Length)
+        if (headers.Kind == SegmentationKind.None || headers.PayloadLength == 0)
+            return false;
+        if (segmentSize < MinSegmentSize || segmentSize > headers.Length)
             return false;
         // Of several segments, those behind the first would say it again, or point past themselves.
-        return layout.IsUdp
-            || layout.PayloadLength <= segmentSize
-            || (packet[layout.TransportOffset + TcpFlags] & SynRstUrg) == 0;
+        return headers.PayloadLength <= segmentSize || (headers.TcpFlags & SynRstUrg) == 0;
     }
 
     /// <summary>The most bytes of TCP or UDP payload that one with segments of this size carries, whatever its length.</summary>
-    public static int MaxPayload(in PacketLayout layout, int segmentSize) =>
-        layout.IsUdp ? MaxUdpSegments * segmentSize : int.MaxValue;
+    public static int MaxPayload(in PacketHeaders headers, int segmentSize) =>
+        headers.IsUdp ? MaxUdpSegments * segmentSize : int.MaxValue;
 
     /// <param name="payload">Receives <see cref="HeaderSize"/> bytes; the IP packet comes right behind.</param>
     public static void WriteHeader(Span<byte> payload, SegmentationKind kind, ushort segmentSize)
@@ -79,21 +71,22 @@ public readonly record struct Superpacket(SegmentationKind Kind, ushort SegmentS
     /// anything: the reader is to write it (<see cref="TransportChecksum.WritePartial"/>). The checksum of an IPv4 header is
     /// left to the kernel, which checks it in each packet it is given.
     /// </summary>
-    public static bool TryRead(ReadOnlySpan<byte> payload, out Superpacket superpacket)
+    /// <param name="payload">The payload.</param>
+    /// <param name="headers">Of the packet behind the header, left unsegmented.</param>
+    public static bool TryRead(ReadOnlySpan<byte> payload, out PacketHeaders headers)
     {
-        superpacket = default;
+        headers = default;
         if (payload.Length < HeaderSize || payload[0] != Type)
             return false;
         var kind = (SegmentationKind)payload[1];
         ushort segmentSize = BinaryPrimitives.ReadUInt16LittleEndian(payload[2..]);
-        ReadOnlySpan<byte> packet = payload[HeaderSize..];
-        if (!PacketLayout.TryRead(packet, out PacketLayout layout) || layout.Kind != kind)
+        if (!PacketHeaders.TryRead(payload[HeaderSize..], out PacketHeaders read) || read.Kind != kind)
             return false;
-        if (layout.Length > LargestAccepted || !MayCarry(packet, layout, segmentSize))
+        if (read.Length > LargestAccepted || !MayCarry(read, segmentSize))
             return false;
-        if (layout.PayloadLength > MaxPayload(layout, segmentSize))
+        if (read.PayloadLength > MaxPayload(read, segmentSize))
             return false;
-        superpacket = new Superpacket(kind, segmentSize, layout);
+        headers = read.LeftUnsegmented(segmentSize);
         return true;
     }
 }

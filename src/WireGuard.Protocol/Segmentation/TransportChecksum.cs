@@ -10,8 +10,8 @@ namespace WireGuard.Protocol.Segmentation;
 public static class TransportChecksum
 {
     /// <summary>The sum of the pseudo-header with the packet's own length.</summary>
-    public static ushort PseudoHeader(ReadOnlySpan<byte> packet, in PacketLayout layout) =>
-        PseudoHeader(packet, layout, layout.TransportLength);
+    public static ushort PseudoHeader(ReadOnlySpan<byte> packet, in PacketHeaders headers) =>
+        PseudoHeader(packet, headers, headers.TransportLength);
 
     /// <summary>
     /// Makes a partial checksum whole, as skb_checksum_help() of Linux does: sums from <paramref name="start"/> to the end of
@@ -31,28 +31,28 @@ public static class TransportChecksum
     }
 
     /// <summary>Whether the whole checksum is right, or there is none (UDP over IPv4 may do without).</summary>
-    /// <param name="packet">The packet that <paramref name="layout"/> was read from.</param>
-    public static bool IsValid(ReadOnlySpan<byte> packet, in PacketLayout layout)
+    /// <param name="packet">The packet that <paramref name="headers"/> was read from.</param>
+    public static bool IsValid(ReadOnlySpan<byte> packet, in PacketHeaders headers)
     {
-        if (layout.IsUdp && BinaryPrimitives.ReadUInt16BigEndian(packet[layout.ChecksumOffset..]) == 0)
-            return !layout.IsIPv6;
-        ReadOnlySpan<byte> transport = packet[layout.TransportOffset..layout.Length];
-        return InternetChecksum.Sum(transport, PseudoHeader(packet, layout)) == 0xFFFF;
+        if (headers.IsUdp && BinaryPrimitives.ReadUInt16BigEndian(packet[headers.ChecksumOffset..]) == 0)
+            return !headers.IsIPv6;
+        ReadOnlySpan<byte> transport = packet[headers.TransportOffset..headers.Length];
+        return InternetChecksum.Sum(transport, PseudoHeader(packet, headers)) == 0xFFFF;
     }
 
     /// <summary>Puts a partial checksum in the place of whatever is there.</summary>
-    /// <param name="packet">The packet that <paramref name="layout"/> was read from.</param>
-    public static void WritePartial(Span<byte> packet, in PacketLayout layout) =>
-        BinaryPrimitives.WriteUInt16BigEndian(packet[layout.ChecksumOffset..], PseudoHeader(packet, layout));
+    /// <param name="packet">The packet that <paramref name="headers"/> was read from.</param>
+    public static void WritePartial(Span<byte> packet, in PacketHeaders headers) =>
+        BinaryPrimitives.WriteUInt16BigEndian(packet[headers.ChecksumOffset..], PseudoHeader(packet, headers));
 
     /// <summary>What a UDP header has in place of 0.</summary>
     internal static ushort NotZero(ushort checksum) => checksum == 0 ? (ushort)0xFFFF : checksum;
 
-    internal static ushort PseudoHeader(ReadOnlySpan<byte> packet, in PacketLayout layout, int transportLength)
+    internal static ushort PseudoHeader(ReadOnlySpan<byte> packet, in PacketHeaders headers, int transportLength)
     {
-        uint protocolAndLength = (layout.IsUdp ? PacketLayout.Udp : PacketLayout.Tcp) + (uint)transportLength;
+        uint protocolAndLength = headers.Protocol + (uint)transportLength;
         ushort sum = InternetChecksum.Sum(
-            packet.Slice(layout.SourceOffset, layout.AddressSize), InternetChecksum.Fold(protocolAndLength));
-        return InternetChecksum.Sum(packet.Slice(layout.DestinationOffset, layout.AddressSize), sum);
+            packet.Slice(headers.SourceOffset, headers.AddressSize), InternetChecksum.Fold(protocolAndLength));
+        return InternetChecksum.Sum(packet.Slice(headers.FinalDestinationOffset, headers.AddressSize), sum);
     }
 }

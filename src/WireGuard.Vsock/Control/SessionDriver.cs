@@ -2,6 +2,7 @@ using System.Numerics;
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
+using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
@@ -128,7 +129,7 @@ internal sealed class SessionDriver : INetworkEvents
         {
             _handshakes.Begin(peer, isRetry: false);
         }
-        else if (!TryAskLanes(peer) && _batch.TrySeal(peer, keypair!, default, 0, _device.Mtu, _loop.NowMs))
+        else if (!TryAskLanes(peer) && _batch.TrySeal(peer, keypair!, default, 0, Ecn.NotEct, _device.Mtu, _loop.NowMs))
         {
             Log.KeepaliveSent(_log, peer);
             _batch.Flush(_sockets(), _loop.NowMs);

@@ -11,19 +11,16 @@ namespace WireGuard.Vsock.Lanes;
 /// <summary>
 /// Inner packets on their way to the TUN device, from the buffer they were received in, where they were opened:
 /// <code>
-/// Begin            names that buffer
-/// Add              a packet, which may be glued to others of its flow
-/// AddSuperpacket   one that was never cut
-/// Flush            at the end of the batch: writes them, each with one system call, from where its pieces lie
+/// Begin   names that buffer
+/// Add     a packet, which may be coalesced with others of its flow; or one that was never segmented
+/// Flush   at the end of the batch: writes them, each with one system call, from where its pieces lie
 /// </code>
-/// Where the kernel refuses a packet for being unsegmented, its segments are written instead, and nothing is glued any more.
+/// Where the kernel refuses a packet for being unsegmented, its segments are written instead, and nothing is coalesced any more.
 /// In front of each packet lie <see cref="VirtioHeader.Size"/> bytes or more that are done with: its message's header.
 /// </summary>
 internal sealed unsafe class Delivery : IDisposable
 {
     private const int MaxPackets = 512;
-    private const int TcpFlags = 13;
-    private const byte Cwr = 0x80;
 
     private readonly iovec* _pieces = (iovec*)NativeMemory.AllocZeroed(Coalescer.MaxPieces, (nuint)sizeof(iovec));
     private readonly Coalescer _coalescer;
@@ -53,21 +50,16 @@ internal sealed unsafe class Delivery : IDisposable
         _length = buffer.Length;
     }
 
-    /// <summary>Takes a whole packet, whose IP header was read and says its length.</summary>
-    public void Add(Span<byte> packet)
+    /// <summary>Takes a packet. The checksum of one that was never segmented may be anything: it is made partial here.</summary>
+    /// <param name="packet">The packet, with or without padding behind it.</param>
+    /// <param name="headers">Its own.</param>
+    public void Add(Span<byte> packet, in PacketHeaders headers)
     {
         if (_coalescer.IsFull)
             Flush();
-        _coalescer.Add(Buffer, OffsetOf(packet), packet.Length, mayCoalesce: _tun.TakesUnsegmented);
-    }
-
-    /// <summary>Takes a packet that the device, or the machine it is routed to, will cut.</summary>
-    public void AddSuperpacket(Span<byte> packet, in Superpacket superpacket)
-    {
-        if (_coalescer.IsFull)
-            Flush();
-        TransportChecksum.WritePartial(packet, superpacket.Layout);
-        _coalescer.AddSuperpacket(Buffer, OffsetOf(packet), superpacket.Layout, superpacket.Kind, superpacket.SegmentSize);
+        if (headers.NeedsChecksum)
+            TransportChecksum.WritePartial(packet, headers);
+        _coalescer.Add(Buffer, OffsetOf(packet), headers, mayCoalesce: _tun.TakesUnsegmented);
     }
 
     public void Flush()
@@ -75,10 +67,12 @@ internal sealed unsafe class Delivery : IDisposable
         _coalescer.Finish(Buffer);
         for (int i = 0; i < _coalescer.Count; i++)
         {
-            CoalescedPacket packet = _coalescer[i];
-            int written = packet.NeedsChecksum && !_tun.TakesUnsegmented ? -Errno.EINVAL : Write(packet, _coalescer.PiecesOf(i));
-            if (written == -Errno.EINVAL && packet.NeedsChecksum)
-                WriteSegments(packet, _coalescer.PiecesOf(i));
+            ref readonly PacketHeaders headers = ref _coalescer[i];
+            int written = headers.NeedsChecksum && !_tun.TakesUnsegmented
+                ? -Errno.EINVAL
+                : Write(headers, _coalescer.PiecesOf(i));
+            if (written == -Errno.EINVAL && headers.NeedsChecksum)
+                WriteSegments(headers, _coalescer.PiecesOf(i));
             else if (written < 0)
                 _counters.Count(DropReason.NotWritten);
         }
@@ -92,7 +86,7 @@ internal sealed unsafe class Delivery : IDisposable
         NativeMemory.Free(_segmenting);
     }
 
-    private int Write(in CoalescedPacket packet, CoalescedPieces pieces)
+    private int Write(in PacketHeaders headers, CoalescedPieces pieces)
     {
         int count = 0;
         foreach (CoalescedPiece piece in pieces)
@@ -100,7 +94,7 @@ internal sealed unsafe class Delivery : IDisposable
 
         // The first piece is the packet with its headers: the device's goes right before it.
         byte* head = (byte*)_pieces[0].iov_base;
-        WriteHeader(new Span<byte>(head - VirtioHeader.Size, VirtioHeader.Size), packet, head);
+        VirtioHeader.Write(new Span<byte>(head - VirtioHeader.Size, VirtioHeader.Size), headers);
         _pieces[0].iov_base = head - VirtioHeader.Size;
         _pieces[0].iov_len += VirtioHeader.Size;
         return count == 1
@@ -112,7 +106,7 @@ internal sealed unsafe class Delivery : IDisposable
     /// Writes the segments of a packet that was refused, or would be. If the device takes them, it was their being one that it
     /// refused.
     /// </summary>
-    private void WriteSegments(in CoalescedPacket packet, CoalescedPieces pieces)
+    private void WriteSegments(in PacketHeaders headers, CoalescedPieces pieces)
     {
         if (_segmenting == null)
             _segmenting = (byte*)NativeMemory.AllocZeroed(Coalescer.MaxLength + TunDevice.MaxRead);
@@ -124,7 +118,8 @@ internal sealed unsafe class Delivery : IDisposable
         }
 
         bool isAnyWritten = false;
-        if (!Segmenter.TryBegin(new Span<byte>(_segmenting, length), packet.Kind, packet.SegmentSize, out Segmenter segments))
+        int segmentSize = headers.SegmentSize == 0 ? headers.PayloadLength : headers.SegmentSize;
+        if (!Segmenter.TryBegin(new Span<byte>(_segmenting, length), headers, segmentSize, out Segmenter segments))
             _counters.Count(DropReason.NotWritten);
         for (int i = 0; i < segments.Count; i++)
         {
@@ -140,26 +135,6 @@ internal sealed unsafe class Delivery : IDisposable
 
         if (isAnyWritten && _tun.TakesUnsegmented && _tun.StopUnsegmented())
             _inbox.PostUnsegmentedRefused();
-    }
-
-    private static void WriteHeader(Span<byte> header, in CoalescedPacket packet, byte* head)
-    {
-        if (!packet.NeedsChecksum)
-        {
-            header.Clear();
-            return;
-        }
-
-        PacketLayout layout = packet.Layout;
-        bool isOneSegment = layout.PayloadLength <= packet.SegmentSize;
-        var offload = new PacketOffload(
-            isOneSegment ? SegmentationKind.None : packet.Kind,
-            isOneSegment ? 0 : packet.SegmentSize,
-            NeedsChecksum: true,
-            layout.TransportOffset,
-            layout.ChecksumOffset - layout.TransportOffset);
-        bool hasCwr = !layout.IsUdp && (head[layout.TransportOffset + TcpFlags] & Cwr) != 0;
-        VirtioHeader.Write(header, offload, layout.PayloadOffset, hasCwr);
     }
 
     private int OffsetOf(Span<byte> packet) => (int)(AddressOf(packet) - _buffer);

@@ -13,15 +13,16 @@ using WireGuard.Vsock.Tun;
 namespace WireGuard.Vsock.Lanes;
 
 /// <summary>
-/// A message's road in, on one lane, in this order:
+/// A message's path in, on one lane, in this order:
 /// <code>
 /// 1. receive a batch of datagrams, or a piece of a stream, which is parsed into frames where it lies
 /// 2. a handshake message with a valid mac1 goes to control; from here on, transport messages
 /// 3. find session and peer by the receiver index
 /// 4. authenticate and open in place; reject replays
 /// 5. note what it proves: the peer is there, it is reached this way, it has confirmed the session
-/// 6. check the inner packet's source address against the peer's allowed IPs; mark it as the outer one is marked (ECN)
-/// 7. at the end of the batch, write it to the TUN device, glued to others of its flow
+/// 6. read the inner packet's headers; check its source address against the peer's allowed IPs; mark it as the outer one is
+///    marked (ECN)
+/// 7. at the end of the batch, write it to the TUN device, coalesced with others of its flow
 /// </code>
 /// What is not authentic is dropped, counted, and answered with silence.
 /// </summary>
@@ -233,34 +234,34 @@ internal sealed unsafe class Inbound : IDisposable
 
     private void Deliver(Snapshot snapshot, Peer peer, Span<byte> payload, int outerEcn)
     {
-        if (!IpHeader.TryRead(payload, out IpHeader header) || !IsSourceOf(snapshot, peer, header))
+        if (!PacketHeaders.TryRead(payload, out PacketHeaders headers) || !IsSourceOf(snapshot, peer, payload, headers))
             _counters.Count(DropReason.SourceNotAllowed);
-        else if (!Ecn.TryPropagate(payload, outerEcn))
+        else if (!Ecn.TryPropagate(payload, headers, outerEcn))
             _counters.Count(DropReason.CongestionUnheard);
         else
-            _delivery.Add(payload[..header.Length]);
+            _delivery.Add(payload, headers);
     }
 
     private void DeliverSuperpacket(Snapshot snapshot, Peer peer, Span<byte> payload)
     {
         if (_published.LocalHello is not { } local
-            || !Superpacket.TryRead(payload, out Superpacket superpacket)
-            || !local.Takes(superpacket.Kind)
-            || superpacket.Layout.Length > local.LargestSuperpacket)
+            || !Superpacket.TryRead(payload, out PacketHeaders headers)
+            || !local.Takes(headers.Kind)
+            || headers.Length > local.LargestSuperpacket)
         {
             _counters.Count(DropReason.BadSuperpacket);
             return;
         }
 
-        Span<byte> packet = payload.Slice(Superpacket.HeaderSize, superpacket.Layout.Length);
-        if (IpHeader.TryRead(packet, out IpHeader header) && IsSourceOf(snapshot, peer, header))
-            _delivery.AddSuperpacket(packet, superpacket);
+        Span<byte> packet = payload[Superpacket.HeaderSize..];
+        if (IsSourceOf(snapshot, peer, packet, headers))
+            _delivery.Add(packet, headers);
         else
             _counters.Count(DropReason.SourceNotAllowed);
     }
 
-    private static bool IsSourceOf(Snapshot snapshot, Peer peer, in IpHeader header) => ReferenceEquals(
-        peer, header.IsIPv6 ? snapshot.Routes.LookupIPv6(header.Source6) : snapshot.Routes.LookupIPv4(header.Source4));
+    private static bool IsSourceOf(Snapshot snapshot, Peer peer, ReadOnlySpan<byte> packet, in PacketHeaders headers) =>
+        ReferenceEquals(peer, snapshot.Routes.LookupSource(packet, headers));
 
     /// <summary>Where a message came from: a connection, or a UDP address and the address of ours that it was sent to.</summary>
     private readonly ref struct Origin(

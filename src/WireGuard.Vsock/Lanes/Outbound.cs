@@ -10,11 +10,11 @@ using WireGuard.Vsock.Tun;
 namespace WireGuard.Vsock.Lanes;
 
 /// <summary>
-/// A packet's road out, on one lane, in this order:
+/// A packet's path out, on one lane, in this order:
 /// <code>
-/// 1. read it from the TUN device: one packet, or up to 64 KB of a flow that the kernel has left unsegmented
+/// 1. read it from the TUN device: one packet, or up to 64 KB of a flow that the kernel has left unsegmented; read its headers
 /// 2. find its peer by its destination address (none: drop); over UDP, drop what we have sent ourselves
-/// 3. no session, or no way to the peer?  stage it, and tell control
+/// 3. no session, or no path to the peer?  stage it, and tell control
 /// 4. seal it into the batch: as it is; unsegmented as a superpacket, if the peer takes those; or segment by segment
 /// 5. when the device has no more, or the batch is full: send the batch
 /// </code>
@@ -22,9 +22,9 @@ namespace WireGuard.Vsock.Lanes;
 internal sealed unsafe class Outbound : IDisposable
 {
     /// <summary>
-    /// How many bytes are taken before they are sent, and the lane looks at its other descriptors: two uncut packets, or as much
-    /// in small ones. Processor time a byte (iperf3, medians of four interleaved rounds): with one packet 9 % more, with three 7
-    /// %.
+    /// How many bytes are taken before they are sent, and the lane looks at its other descriptors: two unsegmented packets, or
+    /// as much in small ones. Processor time a byte (iperf3, medians of four interleaved rounds): with one packet 9 % more, with
+    /// three 7 %.
     /// </summary>
     private const int ByteBudget = 120 * 1024;
 
@@ -113,7 +113,8 @@ internal sealed unsafe class Outbound : IDisposable
                 _batch.Flush(sockets, nowMs);
             Span<byte> room = _batch.Room;
             packet.CopyTo(room);
-            Seal(turn, peer, KeypairFor(peer), packet.Length, room);
+            int ecn = PacketHeaders.TryRead(packet, out PacketHeaders headers) ? headers.Ecn : Ecn.NotEct;
+            Seal(turn, peer, KeypairFor(peer), room, packet.Length, ecn);
         }
     }
 
@@ -128,16 +129,13 @@ internal sealed unsafe class Outbound : IDisposable
 
     private void Route(in Turn turn, Span<byte> packet)
     {
-        if (!VirtioHeader.TryRead(Buffer, packet, out PacketOffload offload)
-            || !IpHeader.TryRead(packet, out IpHeader header))
+        if (!VirtioHeader.TryRead(Buffer, packet, out PacketHeaders headers))
         {
             _counters.Count(DropReason.NotAnIpPacket);
             return;
         }
 
-        Peer? peer = header.IsIPv6
-            ? turn.Snapshot.Routes.LookupIPv6(header.Destination6)
-            : turn.Snapshot.Routes.LookupIPv4(header.Destination4);
+        Peer? peer = turn.Snapshot.Routes.LookupDestination(packet, headers);
         if (peer is null)
         {
             _counters.Count(DropReason.NoPeerForPacket);
@@ -150,24 +148,25 @@ internal sealed unsafe class Outbound : IDisposable
             return;
         }
 
-        if (turn.Sockets is { } sockets && OuterDatagram.TryRead(packet, sockets.Port, out OuterDatagram outer) && IsOurs(outer))
+        if (turn.Sockets is { } sockets
+            && OuterDatagram.TryRead(packet, headers, sockets.Port, out OuterDatagram outer) && IsOurs(outer))
         {
             _counters.Count(DropReason.RoutingLoop);
             return;
         }
 
         Keypair? keypair = KeypairFor(peer);
-        if (keypair is not null && TrySealUnsegmented(turn, peer, keypair, packet, offload))
+        if (keypair is not null && TrySealUnsegmented(turn, peer, keypair, packet, headers))
             return;
-        if (offload.Kind != SegmentationKind.None)
+        if (headers.SegmentSize != 0)
         {
-            SealSegments(turn, peer, keypair, packet, offload);
+            SealSegments(turn, peer, keypair, packet, headers);
             return;
         }
 
-        if (offload.NeedsChecksum)
-            TransportChecksum.Complete(packet, offload.ChecksumStart, offload.ChecksumOffset);
-        Seal(turn, peer, keypair, packet.Length, Buffer[PacketStart..]);
+        if (headers.NeedsChecksum)
+            TransportChecksum.Complete(packet, headers.PartialStart, headers.PartialOffset);
+        Seal(turn, peer, keypair, Buffer[PacketStart..], packet.Length, headers.Ecn);
     }
 
     /// <summary>
@@ -192,20 +191,20 @@ internal sealed unsafe class Outbound : IDisposable
     /// <summary>Seals one packet, or stages it if it cannot be sent now.</summary>
     /// <param name="keypair">The peer's, null if it has none that can be used now.</param>
     /// <param name="buffer">The packet, and room behind it for its padding.</param>
-    private void Seal(in Turn turn, Peer peer, Keypair? keypair, int length, Span<byte> buffer)
+    private void Seal(in Turn turn, Peer peer, Keypair? keypair, Span<byte> buffer, int length, int ecn)
     {
         if (!_batch.HasRoomFor(length))
             _batch.Flush(turn.Sockets, turn.NowMs);
-        if (keypair is not null && _batch.TrySeal(peer, keypair, buffer, length, turn.Snapshot.Mtu, turn.NowMs))
+        if (keypair is not null && _batch.TrySeal(peer, keypair, buffer, length, ecn, turn.Snapshot.Mtu, turn.NowMs))
             return;
         peer.Stage(buffer[..length], _batch.Lane);
         _inbox.Post(peer, PeerSignals.HasStaged);
     }
 
-    /// <summary>Seals each segment of a packet, where it is cut to.</summary>
-    private void SealSegments(in Turn turn, Peer peer, Keypair? keypair, ReadOnlySpan<byte> packet, in PacketOffload offload)
+    /// <summary>Seals each segment of a packet, where it is written to.</summary>
+    private void SealSegments(in Turn turn, Peer peer, Keypair? keypair, ReadOnlySpan<byte> packet, in PacketHeaders headers)
     {
-        if (!Segmenter.TryBegin(packet, offload.Kind, offload.SegmentSize, out Segmenter segments))
+        if (!Segmenter.TryBegin(packet, headers, headers.SegmentSize, out Segmenter segments))
         {
             _counters.Count(DropReason.NotAnIpPacket);
             return;
@@ -218,39 +217,39 @@ internal sealed unsafe class Outbound : IDisposable
                 _batch.Flush(turn.Sockets, turn.NowMs);
             Span<byte> room = _batch.Room;
             segments.Write(i, room);
-            Seal(turn, peer, keypair, length, room);
+            Seal(turn, peer, keypair, room, length, headers.Ecn);
         }
     }
 
     /// <summary>
-    /// Seals a packet as one superpacket; as several, each of as many segments as the peer takes, if it is too long.
+    /// Seals a packet as one superpacket; as several, each of as many segments as the peer takes, if it is too long. The far end
+    /// completes its own checksum, so no other may be partial.
     /// </summary>
     /// <returns>False if the peer does not take it so, or nothing would be gained: nothing was sealed.</returns>
-    private bool TrySealUnsegmented(in Turn turn, Peer peer, Keypair keypair, Span<byte> packet, in PacketOffload offload)
+    private bool TrySealUnsegmented(in Turn turn, Peer peer, Keypair keypair, ReadOnlySpan<byte> packet, in PacketHeaders headers)
     {
-        if (!offload.NeedsChecksum || keypair.RemoteHello is not { TakesSuperpackets: true } hello)
+        if (!headers.NeedsChecksum || keypair.RemoteHello is not { TakesSuperpackets: true } hello)
             return false;
-        if (offload.Kind == SegmentationKind.None && packet.Length < MinUnsummed)
+        if (headers.SegmentSize == 0 && packet.Length < MinUnsummed)
             return false;
         // A session at its end: what is staged, segment by segment, has a new one begun.
-        if (!IsOfItsHeaders(packet, offload, out PacketLayout layout) || !keypair.CanSend(turn.NowMs))
+        if (!headers.NeedsOwnChecksum || headers.Length != packet.Length || !keypair.CanSend(turn.NowMs))
             return false;
 
-        SegmentationKind kind = layout.Kind;
-        int segmentSize = Math.Min(offload.SegmentSize == 0 ? int.MaxValue : offload.SegmentSize, layout.PayloadLength);
-        if (!Superpacket.MayCarry(packet, layout, segmentSize) || !hello.Takes(kind))
+        int segmentSize = headers.SegmentSize == 0 ? headers.PayloadLength : Math.Min(headers.SegmentSize, headers.PayloadLength);
+        if (!Superpacket.MayCarry(headers, segmentSize) || !hello.Takes(headers.Kind))
             return false;
         int largest = Math.Min((int)hello.LargestSuperpacket, Superpacket.LargestAccepted);
-        int mostPayload = Math.Min(largest - layout.PayloadOffset, Superpacket.MaxPayload(layout, segmentSize));
-        if (layout.PayloadLength <= mostPayload)
+        int mostPayload = Math.Min(largest - headers.PayloadOffset, Superpacket.MaxPayload(headers, segmentSize));
+        if (headers.PayloadLength <= mostPayload)
         {
             Span<byte> buffer = Buffer[(PacketStart - Superpacket.HeaderSize)..];
-            SealSuperpacket(turn, peer, keypair, buffer, packet.Length, kind, segmentSize);
+            SealSuperpacket(turn, peer, keypair, buffer, packet.Length, headers.Kind, segmentSize);
             return true;
         }
 
         int segments = mostPayload / segmentSize;
-        if (segments < 2 || !Segmenter.TryBegin(packet, kind, segmentSize, segments, out Segmenter parts))
+        if (segments < 2 || !Segmenter.TryBegin(packet, headers, segmentSize, out Segmenter parts, segments))
             return false;
         for (int i = 0; i < parts.Count; i++)
         {
@@ -259,27 +258,16 @@ internal sealed unsafe class Outbound : IDisposable
                 _batch.Flush(turn.Sockets, turn.NowMs);
             Span<byte> room = _batch.Room;
             // What is left in the end may be one segment, and summed already: an ordinary packet.
-            bool isSegment = length - layout.PayloadOffset <= segmentSize;
+            bool isSegment = length - headers.PayloadOffset <= segmentSize;
             parts.Write(i, isSegment ? room : room[Superpacket.HeaderSize..]);
             if (isSegment)
-                Seal(turn, peer, keypair, length, room);
+                Seal(turn, peer, keypair, room, length, headers.Ecn);
             else
-                SealSuperpacket(turn, peer, keypair, room, length, kind, segmentSize);
+                SealSuperpacket(turn, peer, keypair, room, length, headers.Kind, segmentSize);
         }
 
         return true;
     }
-
-    /// <summary>
-    /// Whether the packet is what the device's header says of it, and ends where its own says. The far end completes the
-    /// outermost checksum: of a packet around another (VXLAN, say) it is the inner one that may be left to do.
-    /// </summary>
-    private static bool IsOfItsHeaders(ReadOnlySpan<byte> packet, in PacketOffload offload, out PacketLayout layout) =>
-        PacketLayout.TryRead(packet, out layout)
-        && layout.Length == packet.Length
-        && layout.TransportOffset == offload.ChecksumStart
-        && layout.ChecksumOffset == offload.ChecksumStart + offload.ChecksumOffset
-        && (offload.Kind == SegmentationKind.None || offload.Kind == layout.Kind);
 
     /// <param name="buffer">Room for the superpacket's header, the packet, and room for padding.</param>
     private void SealSuperpacket(
@@ -290,7 +278,7 @@ internal sealed unsafe class Outbound : IDisposable
             _batch.Flush(turn.Sockets, turn.NowMs);
         Superpacket.WriteHeader(buffer, kind, (ushort)segmentSize);
         // The keypair has ended this very moment: the flow's next packets wait for a new one.
-        if (!_batch.TrySeal(peer, keypair, buffer, total, mtu: 0, turn.NowMs))
+        if (!_batch.TrySeal(peer, keypair, buffer, total, Ecn.NotEct, mtu: 0, turn.NowMs))
             peer.CountDropped(1);
     }
 

@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
@@ -97,10 +96,11 @@ internal sealed unsafe class OutboundBatch : IDisposable
     /// elsewhere.
     /// </param>
     /// <param name="length">The packet's bytes; 0 for a keepalive.</param>
+    /// <param name="ecn">The packet's ECN bits, for its outer packet; unused over streams, which have none for each.</param>
     /// <param name="mtu">The interface's, 0 to pad whatever it is.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <returns>False when the keypair may no longer send: the packet is still in its place.</returns>
-    public bool TrySeal(Peer peer, Keypair keypair, Span<byte> buffer, int length, int mtu, long nowMs)
+    public bool TrySeal(Peer peer, Keypair keypair, Span<byte> buffer, int length, int ecn, int mtu, long nowMs)
     {
         int padded = TransportMessage.PaddedLength(length, mtu);
         bool isStream = _headroom != 0;
@@ -115,8 +115,6 @@ internal sealed unsafe class OutboundBatch : IDisposable
             }
         }
 
-        // Before it is sealed in its place. What travels in a stream has no outer packet of its own.
-        int ecn = _headroom == 0 ? Ecn.Of(buffer[..length]) : 0;
         buffer[length..padded].Clear();
         var message = new Span<byte>(_arena + _end + _headroom, padded + TransportMessage.Overhead);
         if (!keypair.TrySeal(_aead, buffer[..padded], message, nowMs))

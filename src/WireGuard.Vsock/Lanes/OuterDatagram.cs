@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using WireGuard.Protocol.Noise;
-using static WireGuard.Vsock.Interop.Libc;
+using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Vsock.Lanes;
 
@@ -11,9 +11,6 @@ namespace WireGuard.Vsock.Lanes;
 /// </summary>
 internal readonly ref struct OuterDatagram
 {
-    private const int HeaderIPv6 = 40;
-    private const int FragmentHeaderIPv6 = 8;
-    private const int IPPROTO_FRAGMENT = 44; // include/uapi/linux/in6.h
     private const int HeaderUdp = 8;
 
     private readonly ReadOnlySpan<byte> _udp;
@@ -35,32 +32,21 @@ internal readonly ref struct OuterDatagram
     /// <summary>The receiver index of a transport message; the sender's of a handshake message.</summary>
     public uint Index => BinaryPrimitives.ReadUInt32LittleEndian(_udp[(HeaderUdp + sizeof(uint))..]);
 
-    /// <summary>Reads a packet whose IP header is whole.</summary>
     /// <param name="packet">The packet.</param>
+    /// <param name="headers">Its own.</param>
     /// <param name="port">Ours.</param>
+    /// <param name="datagram">What it says as a message of ours.</param>
     /// <returns>False when it is none that could be ours: it is no UDP from that port, or too short.</returns>
-    public static bool TryRead(ReadOnlySpan<byte> packet, ushort port, out OuterDatagram datagram)
+    public static bool TryRead(
+        ReadOnlySpan<byte> packet, scoped in PacketHeaders headers, ushort port, out OuterDatagram datagram)
     {
         datagram = default;
-        bool isIPv6 = packet[0] >> 4 == 6;
-        // Here ends the look at all that is neither UDP nor a fragment.
-        byte protocol = packet[isIPv6 ? 6 : 9];
-        if (protocol != IPPROTO_UDP && (!isIPv6 || protocol != IPPROTO_FRAGMENT))
+        if (!headers.IsUdp || packet.Length < headers.TransportOffset + HeaderUdp + (2 * sizeof(uint)))
             return false;
-        int transport = isIPv6 ? HeaderIPv6 : (packet[0] & 0xF) * 4;
-        if (protocol == IPPROTO_FRAGMENT)
-            transport += FragmentHeaderIPv6;
-        if (packet.Length < transport + HeaderUdp + (2 * sizeof(uint)))
+        ReadOnlySpan<byte> udp = packet[headers.TransportOffset..];
+        if (BinaryPrimitives.ReadUInt16BigEndian(udp) != port)
             return false;
-        if (BinaryPrimitives.ReadUInt16BigEndian(packet[transport..]) != port)
-            return false;
-        bool isFirst = protocol == IPPROTO_FRAGMENT
-            ? packet[HeaderIPv6] == IPPROTO_UDP
-                && (BinaryPrimitives.ReadUInt16BigEndian(packet[(HeaderIPv6 + 2)..]) & 0xFFF8) == 0
-            : isIPv6 || (BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) & 0x1FFF) == 0;
-        if (!isFirst)
-            return false;
-        datagram = new OuterDatagram(isIPv6 ? packet.Slice(24, 16) : packet.Slice(16, 4), packet[transport..]);
+        datagram = new OuterDatagram(headers.Destination(packet), udp);
         return true;
     }
 }

@@ -3,31 +3,35 @@ using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Protocol.Tests.Segmentation;
 
-/// <summary>A receive buffer with packets in it, run through a coalescer, and cut again the slow and obvious way.</summary>
+/// <summary>A receive buffer with packets in it, run through a coalescer, and segmented again the slow and obvious way.</summary>
 internal sealed class CoalescedBatch
 {
     private const int Gap = 39; // what lies between packets in a stream; odd, so that nothing is aligned
 
     public CoalescedBatch(IEnumerable<byte[]> packets, bool allowUdp = true, bool mayCoalesce = true)
     {
-        byte[][] all = [.. packets];
-        var coalescer = new Coalescer(Math.Max(all.Length, 1), allowUdp);
-        byte[] buffer = new byte[all.Sum(packet => packet.Length + Gap)];
+        Given = [.. packets.Select(AsDelivered).OfType<byte[]>()];
+        var coalescer = new Coalescer(Math.Max(Given.Count, 1), allowUdp);
+        byte[] buffer = new byte[Given.Sum(packet => packet.Length + Gap)];
         Array.Fill(buffer, (byte)0xA5);
         int offset = 0;
-        foreach (byte[] packet in all)
+        foreach (byte[] packet in Given)
         {
             offset += Gap;
             packet.CopyTo(buffer, offset);
-            coalescer.Add(buffer, offset, packet.Length, mayCoalesce);
+            Assert.True(PacketHeaders.TryRead(buffer.AsSpan(offset, packet.Length), out PacketHeaders headers));
+            coalescer.Add(buffer, offset, headers, mayCoalesce);
             offset += packet.Length;
         }
         coalescer.Finish(buffer);
         for (int i = 0; i < coalescer.Count; i++)
-            Packets.Add(coalescer[i]);
+            Packets.Add(new CoalescedPacket(coalescer[i], PieceCount(coalescer, i)));
         for (int i = 0; i < coalescer.Count; i++)
             Bytes.Add(Gather(coalescer, i, buffer));
     }
+
+    /// <summary>What reaches a coalescer: IP packets whose length is right, without padding.</summary>
+    public List<byte[]> Given { get; }
 
     public List<CoalescedPacket> Packets { get; } = [];
 
@@ -36,7 +40,7 @@ internal sealed class CoalescedBatch
 
     public IEnumerable<int> PieceCounts => Packets.Select(packet => packet.PieceCount);
 
-    /// <summary>All packets as the kernel would cut them.</summary>
+    /// <summary>All packets as the kernel would segment them.</summary>
     public IEnumerable<byte[]> Cut() => Packets.Zip(Bytes).SelectMany(pair => Cut(pair.First, pair.Second));
 
     public static void AssertSame(IEnumerable<byte[]> expected, IEnumerable<byte[]> actual) =>
@@ -51,50 +55,60 @@ internal sealed class CoalescedBatch
             bytes.AddRange(buffer.AsSpan(piece.Offset, piece.Length));
             pieces++;
         }
-        Assert.Equal(coalescer[index].PieceCount, pieces);
+        Assert.Equal(PieceCount(coalescer, index), pieces);
         Assert.Equal(coalescer[index].Length, bytes.Count);
         return [.. bytes];
     }
 
+    public static int PieceCount(Coalescer coalescer, int index)
+    {
+        int pieces = 0;
+        foreach (CoalescedPiece piece in coalescer.PiecesOf(index))
+            pieces += piece.Length > 0 ? 1 : 0;
+        return pieces;
+    }
+
+    private static byte[]? AsDelivered(byte[] packet) =>
+        PacketHeaders.TryRead(packet, out PacketHeaders headers) ? packet[..headers.Length] : null;
+
     private static IEnumerable<byte[]> Cut(CoalescedPacket packet, byte[] whole)
     {
-        if (packet.Kind == SegmentationKind.None)
+        if (packet.Headers.SegmentSize == 0)
         {
             Assert.Equal(1, packet.PieceCount);
-            Assert.False(packet.NeedsChecksum);
+            Assert.False(packet.Headers.NeedsChecksum);
             return [whole];
         }
-        Assert.True(packet.NeedsChecksum);
+        Assert.True(packet.Headers.NeedsOwnChecksum);
         AssertHeadersAreOfTheWhole(packet, whole);
-        int payloads = (packet.Layout.PayloadLength + packet.SegmentSize - 1) / packet.SegmentSize;
+        int payloads = (packet.Headers.PayloadLength + packet.SegmentSize - 1) / packet.SegmentSize;
         Assert.Equal(packet.PieceCount, payloads);
         return Enumerable.Range(0, payloads).Select(i => Segment(packet, whole, i, isLast: i == payloads - 1));
     }
 
     private static void AssertHeadersAreOfTheWhole(CoalescedPacket packet, byte[] whole)
     {
-        PacketLayout layout = packet.Layout;
-        Assert.True(PacketLayout.TryRead(whole, out PacketLayout read));
-        Assert.Equal(read, layout);
-        Assert.Equal(packet.Kind, layout.Kind);
-        Assert.Equal(whole.Length, layout.Length);
+        PacketHeaders headers = packet.Headers;
+        Assert.True(PacketHeaders.TryRead(whole, out PacketHeaders read));
+        Assert.Equal(read.LeftUnsegmented(packet.SegmentSize), headers);
+        Assert.Equal(whole.Length, headers.Length);
         Assert.InRange(whole.Length, 1, Coalescer.MaxLength);
-        if (!layout.IsIPv6)
+        if (!headers.IsIPv6)
             Assert.Equal(0xFFFF, FlowSegment.Fold(FlowSegment.Sum(whole.AsSpan(0, 20))));
-        int transportLength = whole.Length - layout.TransportOffset;
+        int transportLength = whole.Length - headers.TransportOffset;
         Assert.Equal(
-            FlowSegment.Fold(FlowSegment.PseudoHeaderSum(whole, layout.IsIPv6, layout.IsUdp, transportLength)),
-            BinaryPrimitives.ReadUInt16BigEndian(whole.AsSpan(layout.ChecksumOffset)));
+            FlowSegment.Fold(FlowSegment.PseudoHeaderSum(whole, headers.IsIPv6, headers.IsUdp, transportLength)),
+            BinaryPrimitives.ReadUInt16BigEndian(whole.AsSpan(headers.ChecksumOffset)));
     }
 
     private static byte[] Segment(CoalescedPacket packet, byte[] whole, int index, bool isLast)
     {
-        PacketLayout layout = packet.Layout;
-        int begin = layout.PayloadOffset + index * packet.SegmentSize;
+        PacketHeaders headers = packet.Headers;
+        int begin = headers.PayloadOffset + index * packet.SegmentSize;
         int end = Math.Min(begin + packet.SegmentSize, whole.Length);
-        byte[] segment = [.. whole[..layout.PayloadOffset], .. whole[begin..end]];
-        Span<byte> transport = segment.AsSpan(layout.TransportOffset);
-        if (layout.IsIPv6)
+        byte[] segment = [.. whole[..headers.PayloadOffset], .. whole[begin..end]];
+        Span<byte> transport = segment.AsSpan(headers.TransportOffset);
+        if (headers.IsIPv6)
             BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(4), (ushort)(segment.Length - 40));
         else
         {
@@ -105,7 +119,7 @@ internal sealed class CoalescedBatch
             BinaryPrimitives.WriteUInt16BigEndian(
                 segment.AsSpan(10), FlowSegment.Complement(FlowSegment.Sum(segment.AsSpan(0, 20))));
         }
-        if (layout.IsUdp)
+        if (headers.IsUdp)
             BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
         else
         {
@@ -114,11 +128,20 @@ internal sealed class CoalescedBatch
             if (!isLast)
                 transport[13] &= unchecked((byte)~(FlowSegment.Psh | FlowSegment.Fin));
         }
-        Span<byte> checksum = segment.AsSpan(layout.ChecksumOffset, 2);
+        Span<byte> checksum = segment.AsSpan(headers.ChecksumOffset, 2);
         checksum.Clear();
-        int sum = FlowSegment.PseudoHeaderSum(segment, layout.IsIPv6, layout.IsUdp, transport.Length);
+        int sum = FlowSegment.PseudoHeaderSum(segment, headers.IsIPv6, headers.IsUdp, transport.Length);
         sum += FlowSegment.Sum(transport);
-        BinaryPrimitives.WriteUInt16BigEndian(checksum, FlowSegment.Complement(sum, layout.IsUdp));
+        BinaryPrimitives.WriteUInt16BigEndian(checksum, FlowSegment.Complement(sum, headers.IsUdp));
         return segment;
     }
+}
+
+/// <summary>One packet to write, and of how many pieces it is.</summary>
+internal sealed record CoalescedPacket(PacketHeaders Headers, int PieceCount)
+{
+    /// <summary>What it is to be segmented into: nothing, as it came.</summary>
+    public SegmentationKind Kind => Headers.SegmentSize == 0 ? SegmentationKind.None : Headers.Kind;
+
+    public int SegmentSize => Headers.SegmentSize;
 }

@@ -6,7 +6,7 @@ namespace WireGuard.Protocol.Tests.Segmentation;
 /// <summary>What holds for any packets in any order.</summary>
 public sealed class CoalescerPropertyTests
 {
-    /// <summary>One unsegmented packet: its flow, what it is cut into.</summary>
+    /// <summary>One unsegmented packet: its flow, what it is segmented into.</summary>
     private static readonly Gen<(FlowSegment Whole, int SegmentSize)> GenWhole = Gen.Select(
         Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool),
         Gen.Select(Gen.UShort, Gen.UInt, Gen.UInt, Gen.UShort),
@@ -43,7 +43,7 @@ public sealed class CoalescerPropertyTests
         Gen.Select(Gen.Int[0, 5], Gen.Int[0, 40], Gen.Int[0, 3]);
 
     [Fact]
-    public void Cut_then_glued_is_as_before_however_flows_interleave() =>
+    public void Segmented_then_coalesced_is_as_before_however_flows_interleave() =>
         Gen.Select(GenWhole.Array[1, 8], Gen.Int[0, int.MaxValue]).Sample((wholes, seed) =>
         {
             FlowSegment[][] flows =
@@ -74,7 +74,7 @@ public sealed class CoalescerPropertyTests
         }, iter: 1_000);
 
     [Fact]
-    public void Walks_of_that_test_glue_some_packets_and_not_others()
+    public void Walks_of_that_test_coalesce_some_packets_and_not_others()
     {
         var random = new Random(1);
         var steps = Enumerable.Range(0, 5_000).Select(_ => (random.Next(6), random.Next(41), random.Next(4)));
@@ -97,7 +97,8 @@ public sealed class CoalescerPropertyTests
             }).Array[1, 20].Sample(packets =>
             {
                 byte[][] twice = [.. packets.SelectMany(packet => new[] { packet, packet })]; // the same flow again
-                CoalescedBatch.AssertSame(twice, new CoalescedBatch(twice).Bytes);
+                var batch = new CoalescedBatch(twice);
+                CoalescedBatch.AssertSame(batch.Given, batch.Bytes);
             }, iter: 2_000);
 
     /// <summary>No checksum is mended: headers differ, or a checksum is wrong.</summary>
@@ -114,8 +115,11 @@ public sealed class CoalescerPropertyTests
         {
             byte[] flipped = [.. second];
             flipped[bit / 8] ^= (byte)(1 << bit % 8);
-            CoalescedBatch.AssertSame([first.ToBytes(), flipped], new CoalescedBatch([first.ToBytes(), flipped]).Bytes);
-            CoalescedBatch.AssertSame([flipped, second], new CoalescedBatch([flipped, second]).Bytes);
+            foreach (byte[][] packets in (byte[][][])[[first.ToBytes(), flipped], [flipped, second]])
+            {
+                var batch = new CoalescedBatch(packets);
+                CoalescedBatch.AssertSame(batch.Given, batch.Bytes);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ public sealed class CoalescerTests
     private static readonly FlowSegment Udp = Tcp with { IsUdp = true };
 
     [Fact]
-    public void Interleaved_flows_are_glued_each_for_itself_in_the_order_they_began()
+    public void Interleaved_flows_are_coalesced_each_for_itself_in_the_order_they_began()
     {
         FlowSegment[] flows = [Tcp, Udp with { IsIPv6 = true }, Tcp with { SourcePort = 9 }, Udp];
         IEnumerable<FlowSegment> packets = Interleave(flows.Select(flow => Row(flow, 5)));
@@ -62,7 +62,7 @@ public sealed class CoalescerTests
     }
 
     [Fact]
-    public void Bad_checksum_is_passed_alone_and_untouched_and_what_follows_is_glued()
+    public void Bad_checksum_is_passed_alone_and_untouched_and_what_follows_is_coalesced()
     {
         byte[][] packets = [.. Row(Tcp, 7).Select(packet => packet.ToBytes())];
         packets[3][^1] ^= 1;
@@ -108,9 +108,9 @@ public sealed class CoalescerTests
         byte[] buffer = [.. packets.SelectMany(packet => packet)];
         var coalescer = new Coalescer(5);
         for (int i = 0; i < 5; i++)
-            coalescer.Add(buffer, i * packets[0].Length, packets[0].Length, mayCoalesce: i != 2);
+            coalescer.Add(buffer, i * packets[0].Length, HeadersOf(packets[i]), mayCoalesce: i != 2);
         coalescer.Finish(buffer);
-        Assert.Equal([2, 1, 2], Enumerable.Range(0, coalescer.Count).Select(i => coalescer[i].PieceCount));
+        Assert.Equal([2, 1, 2], Enumerable.Range(0, coalescer.Count).Select(i => CoalescedBatch.PieceCount(coalescer, i)));
     }
 
     [Theory]
@@ -125,20 +125,18 @@ public sealed class CoalescerTests
         FlowSegment[] after = [.. Row(superpacket.Next(flow.Payload), 2)];
         byte[][] packets = [.. before.Append(superpacket).Concat(after).Select(packet => packet.ToBytes())];
         byte[] buffer = [.. packets.SelectMany(packet => packet)];
-        Assert.True(PacketLayout.TryRead(packets[2], out PacketLayout layout));
+        PacketHeaders superpacketHeaders = HeadersOf(packets[2]).LeftUnsegmented(1_000);
+        Assert.Equal(kind, superpacketHeaders.Kind);
         var coalescer = new Coalescer(5);
         int offset = 0;
         for (int i = 0; i < 5; i++)
         {
-            if (i == 2)
-                coalescer.AddSuperpacket(buffer, offset, layout, kind, segmentSize: 1_000);
-            else
-                coalescer.Add(buffer, offset, packets[i].Length);
+            coalescer.Add(buffer, offset, i == 2 ? superpacketHeaders : HeadersOf(packets[i]));
             offset += packets[i].Length;
         }
         coalescer.Finish(buffer);
-        Assert.Equal([2, 1, 2], Enumerable.Range(0, coalescer.Count).Select(i => coalescer[i].PieceCount));
-        Assert.Equal(new CoalescedPacket(kind, 1_000, layout, 1), coalescer[1]);
+        Assert.Equal([2, 1, 2], Enumerable.Range(0, coalescer.Count).Select(i => CoalescedBatch.PieceCount(coalescer, i)));
+        Assert.Equal(superpacketHeaders, coalescer[1]);
         Assert.Equal(packets[2], CoalescedBatch.Gather(coalescer, 1, buffer));
     }
 
@@ -170,9 +168,9 @@ public sealed class CoalescerTests
                 SourcePort = (ushort)random.Next(65_536),
                 Payload = [1, 2, 3],
             };
-            FlowPacket.Read(flow.ToBytes(), out FlowPacket packet);
-            seen.TryAdd(packet.Flow, flow);
-            other = seen[packet.Flow];
+            uint hash = CoalescingRules.FlowOf(flow.ToBytes(), HeadersOf(flow.ToBytes()));
+            seen.TryAdd(hash, flow);
+            other = seen[hash];
         }
         while ((other.Source, other.SourcePort) == (flow.Source, flow.SourcePort));
         AssertPieces([2, 2], [.. Row(other, 2), .. Row(flow, 2)]);
@@ -190,18 +188,18 @@ public sealed class CoalescerTests
         {
             buffer = [.. packet, .. second];
             Assert.False(coalescer.IsFull);
-            coalescer.Add(buffer, 0, packet.Length);
+            coalescer.Add(buffer, 0, HeadersOf(packet));
             Assert.False(coalescer.IsFull);
-            coalescer.Add(buffer, packet.Length, packet.Length);
+            coalescer.Add(buffer, packet.Length, HeadersOf(second));
             Assert.True(coalescer.IsFull);
             coalescer.Finish(buffer);
             Assert.Equal(1, coalescer.Count);
-            Assert.Equal(2, coalescer[0].PieceCount);
+            Assert.Equal(2, CoalescedBatch.PieceCount(coalescer, 0));
             coalescer.Clear();
             Assert.Equal(0, coalescer.Count);
         }
-        coalescer.Add(buffer, packet.Length, packet.Length); // follows what was there before the last clear
-        Assert.Equal(1, coalescer[0].PieceCount);
+        coalescer.Add(buffer, packet.Length, HeadersOf(second)); // follows what was there before the last clear
+        Assert.Equal(1, CoalescedBatch.PieceCount(coalescer, 0));
     }
 
     [Fact]
@@ -220,7 +218,8 @@ public sealed class CoalescerTests
             int offset = 0;
             foreach (byte[] packet in packets)
             {
-                coalescer.Add(buffer, offset, packet.Length);
+                PacketHeaders.TryRead(packet, out PacketHeaders headers);
+                coalescer.Add(buffer, offset, headers);
                 offset += packet.Length;
             }
             coalescer.Finish(buffer);
@@ -232,6 +231,12 @@ public sealed class CoalescerTests
         }));
         Assert.Equal(4, coalescer.Count);
         Assert.Equal(2 * packets.Length, pieces);
+    }
+
+    internal static PacketHeaders HeadersOf(byte[] packet)
+    {
+        Assert.True(PacketHeaders.TryRead(packet, out PacketHeaders headers));
+        return headers;
     }
 
     internal static IEnumerable<FlowSegment> Row(FlowSegment first, int count)

@@ -17,7 +17,7 @@ public sealed class CoalescingRulesTests
     private static readonly FlowSegment Udp4 = Tcp4 with { IsUdp = true };
     private static readonly FlowSegment Udp6 = Udp4 with { IsIPv6 = true };
 
-    public static TheoryData<string> Glued => [.. GluedPairs.Keys];
+    public static TheoryData<string> Coalesced => [.. CoalescedPairs.Keys];
 
     public static TheoryData<string> Separate => [.. SeparatePairs.Keys];
 
@@ -28,7 +28,7 @@ public sealed class CoalescingRulesTests
         "other UDP destination port",
     ];
 
-    private static Dictionary<string, (byte[] First, byte[] Second)> GluedPairs { get; } = new()
+    private static Dictionary<string, (byte[] First, byte[] Second)> CoalescedPairs { get; } = new()
     {
         ["TCP over IPv4"] = Follow(Tcp4),
         ["TCP over IPv6"] = Follow(Tcp6),
@@ -142,10 +142,10 @@ public sealed class CoalescingRulesTests
     };
 
     [Theory]
-    [MemberData(nameof(Glued))]
-    public void Is_glued(string name)
+    [MemberData(nameof(Coalesced))]
+    public void Is_coalesced(string name)
     {
-        (byte[] first, byte[] second) = GluedPairs[name];
+        (byte[] first, byte[] second) = CoalescedPairs[name];
         var batch = new CoalescedBatch([first, second]);
         Assert.Equal([2], batch.PieceCounts);
         if (name != "the id stays, under don't-fragment") // then the ids are those of "the id goes up"
@@ -154,16 +154,15 @@ public sealed class CoalescingRulesTests
 
     [Theory]
     [MemberData(nameof(Separate))]
-    public void Is_not_glued(string name)
+    public void Is_not_coalesced(string name)
     {
         (byte[] first, byte[] second) = SeparatePairs[name];
         var batch = new CoalescedBatch([first, second]);
-        Assert.Equal([1, 1], batch.PieceCounts);
-        Assert.All(batch.Packets, packet => Assert.Equal(SegmentationKind.None, packet.Kind));
-        CoalescedBatch.AssertSame([first, second], batch.Bytes);
+        Assert.All(batch.Packets, packet => Assert.Equal((1, SegmentationKind.None), (packet.PieceCount, packet.Kind)));
+        CoalescedBatch.AssertSame(batch.Given, batch.Bytes);
     }
 
-    /// <summary>What cannot be glued must not be overtaken by what comes behind it either.</summary>
+    /// <summary>What cannot be coalesced must not be overtaken by what comes behind it either.</summary>
     [Theory]
     [MemberData(nameof(Separate))]
     public void Is_not_overtaken(string name)
@@ -172,7 +171,7 @@ public sealed class CoalescingRulesTests
         if (OtherFlows.Contains(name))
             return;
         var batch = new CoalescedBatch([first, second, first, second]);
-        CoalescedBatch.AssertSame([first, second, first, second], batch.Cut());
+        CoalescedBatch.AssertSame(batch.Given, batch.Cut());
     }
 
     [Fact]

@@ -15,12 +15,13 @@ public sealed class SegmentationAllocationTests
         Assert.Equal(0, Allocations.Of(() =>
         {
             Superpacket.WriteHeader(payload, SegmentationKind.TcpIPv6, 1_380);
-            Assert.True(Superpacket.TryRead(payload, out Superpacket superpacket));
-            Span<byte> inner = payload.AsSpan(Superpacket.HeaderSize, superpacket.Layout.Length);
-            TransportChecksum.WritePartial(inner, superpacket.Layout);
+            Assert.True(Superpacket.TryRead(payload, out PacketHeaders headers));
+            Span<byte> inner = payload.AsSpan(Superpacket.HeaderSize, headers.Length);
+            TransportChecksum.WritePartial(inner, headers);
             Assert.True(TransportChecksum.Complete(inner, 40, 16));
-            Assert.True(TransportChecksum.IsValid(inner, superpacket.Layout));
-            Assert.True(Segmenter.TryBegin(packet, SegmentationKind.TcpIPv6, 1_380, out Segmenter segmenter));
+            Assert.True(TransportChecksum.IsValid(inner, headers));
+            Assert.True(PacketHeaders.TryRead(packet, out headers));
+            Assert.True(Segmenter.TryBegin(packet, headers, 1_380, out Segmenter segmenter));
             for (int i = 0; i < segmenter.Count; i++)
                 written += segmenter.Write(i, room);
         }));

@@ -21,11 +21,11 @@ public sealed class SegmenterPropertyTests
         List<byte> payload = [];
         foreach (byte[] segment in SegmenterTests.Cut(cut.Packet.BuildPartial(), cut.Packet.Kind, cut.SegmentSize))
         {
-            Assert.True(PacketLayout.TryRead(segment, out PacketLayout layout));
-            Assert.Equal(segment.Length, layout.Length);
-            Assert.True(TransportChecksum.IsValid(segment, layout));
-            Assert.True(layout.IsIPv6 || InternetChecksum.Sum(segment.AsSpan(0, layout.TransportOffset)) == 0xFFFF);
-            payload.AddRange(segment[layout.PayloadOffset..]);
+            Assert.True(PacketHeaders.TryRead(segment, out PacketHeaders headers));
+            Assert.Equal(segment.Length, headers.Length);
+            Assert.True(TransportChecksum.IsValid(segment, headers));
+            Assert.True(headers.IsIPv6 || InternetChecksum.Sum(segment.AsSpan(0, headers.TransportOffset)) == 0xFFFF);
+            payload.AddRange(segment[headers.PayloadOffset..]);
         }
         Assert.Equal(cut.Packet.Payload, payload);
     });
@@ -60,10 +60,11 @@ public sealed class SegmenterPropertyTests
             UseAll(bytes, packet.Kind, segmentSize);
 
             byte[] payload = [0x02, (byte)packet.Kind, (byte)claimed, (byte)(claimed >> 8 & 3), .. bytes];
-            if (Superpacket.TryRead(payload, out Superpacket superpacket))
+            if (Superpacket.TryRead(payload, out PacketHeaders superpacket))
             {
-                Assert.InRange(superpacket.SegmentSize, Superpacket.MinSegmentSize, superpacket.Layout.Length);
-                UseAll(bytes[..superpacket.Layout.Length], superpacket.Kind, superpacket.SegmentSize);
+                Assert.True(superpacket.SegmentSize == 0 || superpacket.SegmentSize >= Superpacket.MinSegmentSize);
+                Assert.InRange(superpacket.SegmentSize, 0, superpacket.PayloadLength - 1);
+                UseAll(bytes[..superpacket.Length], superpacket.Kind, superpacket.SegmentSize);
             }
         }, iter: 20_000);
 
@@ -79,25 +80,25 @@ public sealed class SegmenterPropertyTests
 
     private static void UseAll(byte[] bytes, SegmentationKind kind, int segmentSize)
     {
-        if (PacketLayout.TryRead(bytes, out PacketLayout layout))
+        if (PacketHeaders.TryRead(bytes, out PacketHeaders headers) && headers.Kind != SegmentationKind.None)
         {
-            Assert.InRange(layout.Length, layout.PayloadOffset, bytes.Length);
-            Assert.InRange(layout.PayloadOffset, layout.ChecksumOffset + 2, layout.TransportOffset + 60);
-            TransportChecksum.IsValid(bytes, layout);
+            Assert.InRange(headers.Length, headers.PayloadOffset, bytes.Length);
+            Assert.InRange(headers.PayloadOffset, headers.ChecksumOffset + 2, headers.TransportOffset + 60);
+            TransportChecksum.IsValid(bytes, headers);
             byte[] partial = [.. bytes];
-            TransportChecksum.WritePartial(partial, layout);
+            TransportChecksum.WritePartial(partial, headers);
             Assert.True(TransportChecksum.Complete(
-                partial.AsSpan(0, layout.Length), layout.TransportOffset, layout.ChecksumOffset - layout.TransportOffset));
-            Assert.True(TransportChecksum.IsValid(partial, layout));
+                partial.AsSpan(0, headers.Length), headers.TransportOffset, headers.ChecksumOffset - headers.TransportOffset));
+            Assert.True(TransportChecksum.IsValid(partial, headers));
         }
-        if (!Segmenter.TryBegin(bytes, kind, segmentSize, out Segmenter segmenter))
+        if (!SegmenterTests.TryBegin(bytes, kind, segmentSize, out Segmenter segmenter))
             return;
         for (int i = 0; i < segmenter.Count; i++)
         {
             byte[] piece = new byte[segmenter.LengthOf(i)];
             segmenter.Write(i, piece);
-            Assert.True(PacketLayout.TryRead(piece, out PacketLayout pieceLayout));
-            Assert.True(TransportChecksum.IsValid(piece, pieceLayout));
+            Assert.True(PacketHeaders.TryRead(piece, out PacketHeaders ofPiece));
+            Assert.True(TransportChecksum.IsValid(piece, ofPiece));
         }
     }
 }

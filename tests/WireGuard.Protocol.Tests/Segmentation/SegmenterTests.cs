@@ -55,7 +55,7 @@ public sealed class SegmenterTests
         Assert.All(Cut(packet, SegmentationKind.TcpIPv4, 10), s =>
         {
             Assert.Equal(0x51, s[32]);
-            Assert.True(PacketLayout.TryRead(s, out PacketLayout layout) && TransportChecksum.IsValid(s, layout));
+            Assert.True(PacketHeaders.TryRead(s, out PacketHeaders headers) && TransportChecksum.IsValid(s, headers));
         });
     }
 
@@ -80,7 +80,7 @@ public sealed class SegmenterTests
     public void Pieces_of_several_segments_are_cut_into_the_same_segments()
     {
         byte[] packet = Tcp.BuildPartial();
-        Assert.True(Segmenter.TryBegin(packet, SegmentationKind.TcpIPv4, 3, 4, out Segmenter segmenter));
+        Assert.True(TryBegin(packet, SegmentationKind.TcpIPv4, 3, out Segmenter segmenter, 4));
         Assert.Equal(3, segmenter.Count);
         var segments = new List<byte[]>();
         for (int i = 0; i < segmenter.Count; i++)
@@ -97,7 +97,7 @@ public sealed class SegmenterTests
     {
         byte[] packet = Tcp.BuildPartial();
         List<byte[]> expected = NaiveSegmenter.Cut(Tcp, 10);
-        Assert.True(Segmenter.TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
+        Assert.True(TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
         for (int i = 2; i >= 0; i--)
         {
             byte[] room = [.. Enumerable.Repeat((byte)0xEE, 60)];
@@ -116,7 +116,7 @@ public sealed class SegmenterTests
         byte[] packet = Tcp.BuildPartial();
         Assert.Throws<ArgumentOutOfRangeException>(() =>
         {
-            Assert.True(Segmenter.TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
+            Assert.True(TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
             segmenter.LengthOf(index);
         });
     }
@@ -127,19 +127,19 @@ public sealed class SegmenterTests
         byte[] packet = Tcp.BuildPartial();
         Assert.Throws<ArgumentOutOfRangeException>(() =>
         {
-            Assert.True(Segmenter.TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
+            Assert.True(TryBegin(packet, SegmentationKind.TcpIPv4, 10, out Segmenter segmenter));
             segmenter.Write(0, new byte[49]);
         });
     }
 
-    [Theory]
-    [InlineData(SegmentationKind.None)]
-    [InlineData(SegmentationKind.TcpIPv6)]
-    [InlineData(SegmentationKind.Udp)]
-    [InlineData((SegmentationKind)4)]
-    [InlineData((SegmentationKind)0x81)]
-    public void Kind_that_is_not_the_packets_is_refused(SegmentationKind kind) =>
-        Assert.False(Segmenter.TryBegin(Tcp.BuildPartial(), kind, 10, out _));
+    [Fact]
+    public void Packet_of_no_kind_is_refused()
+    {
+        byte[] fragment = Tcp.BuildPartial();
+        fragment[6] |= 0x20;
+        Assert.True(PacketHeaders.TryRead(fragment, out PacketHeaders headers));
+        Assert.False(Segmenter.TryBegin(fragment, headers, 10, out _));
+    }
 
     [Theory]
     [InlineData(0, 1)]
@@ -151,7 +151,7 @@ public sealed class SegmenterTests
     [InlineData(10, 32_768)]
     [InlineData(10, int.MaxValue)]
     public void Senseless_sizes_are_refused(int segmentSize, int segmentsPerPiece) =>
-        Assert.False(Segmenter.TryBegin(Tcp.BuildPartial(), SegmentationKind.TcpIPv4, segmentSize, segmentsPerPiece, out _));
+        Assert.False(TryBegin(Tcp.BuildPartial(), SegmentationKind.TcpIPv4, segmentSize, out _, segmentsPerPiece));
 
     [Fact]
     public void Largest_sizes_overflow_nothing()
@@ -163,18 +163,32 @@ public sealed class SegmenterTests
 
     [Fact]
     public void Packet_that_carries_nothing_is_refused() => Assert.False(
-        Segmenter.TryBegin((Tcp with { Payload = [] }).BuildPartial(), SegmentationKind.TcpIPv4, 10, out _));
+        TryBegin((Tcp with { Payload = [] }).BuildPartial(), SegmentationKind.TcpIPv4, 10, out _));
 
     [Fact]
     public void Packet_that_does_not_end_where_it_says_is_refused()
     {
-        Assert.False(Segmenter.TryBegin([.. Tcp.BuildPartial(), 0], SegmentationKind.TcpIPv4, 10, out _));
-        Assert.False(Segmenter.TryBegin(Tcp.BuildPartial().AsSpan(0, 64), SegmentationKind.TcpIPv4, 10, out _));
+        byte[] packet = Tcp.BuildPartial();
+        Assert.True(PacketHeaders.TryRead(packet, out PacketHeaders headers));
+        Assert.False(Segmenter.TryBegin([.. packet, 0], headers, 10, out _));
+        Assert.False(Segmenter.TryBegin(packet.AsSpan(0, 64), headers, 10, out _));
+    }
+
+    internal static bool TryBegin(
+        ReadOnlySpan<byte> packet,
+        SegmentationKind kind,
+        int segmentSize,
+        out Segmenter segmenter,
+        int segmentsPerPiece = 1)
+    {
+        segmenter = default;
+        return PacketHeaders.TryRead(packet, out PacketHeaders headers) && headers.Kind == kind
+            && Segmenter.TryBegin(packet, headers, segmentSize, out segmenter, segmentsPerPiece);
     }
 
     internal static List<byte[]> Cut(byte[] packet, SegmentationKind kind, int segmentSize, int segmentsPerPiece = 1)
     {
-        Assert.True(Segmenter.TryBegin(packet, kind, segmentSize, segmentsPerPiece, out Segmenter segmenter));
+        Assert.True(TryBegin(packet, kind, segmentSize, out Segmenter segmenter, segmentsPerPiece));
         var pieces = new List<byte[]>();
         for (int i = 0; i < segmenter.Count; i++)
         {

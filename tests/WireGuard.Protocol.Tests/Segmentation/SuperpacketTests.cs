@@ -31,10 +31,11 @@ public sealed class SuperpacketTests
             byte[] payload = new byte[Superpacket.HeaderSize + bytes.Length + 15];
             Superpacket.WriteHeader(payload, packet.Kind, 1_200);
             bytes.CopyTo(payload, Superpacket.HeaderSize);
-            Assert.True(Superpacket.TryRead(payload, out Superpacket read));
-            Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-            Assert.Equal(new Superpacket(packet.Kind, 1_200, layout), read);
-            Assert.False(read.IsOneSegment);
+            Assert.True(Superpacket.TryRead(payload, out PacketHeaders read));
+            Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+            Assert.Equal(headers.LeftUnsegmented(1_200), read);
+            Assert.Equal((packet.Kind, 1_200), (read.Kind, (int)read.SegmentSize));
+            Assert.True(read.NeedsOwnChecksum);
         }
     }
 
@@ -68,8 +69,9 @@ public sealed class SuperpacketTests
     [Fact]
     public void Packet_of_one_segment_is_read()
     {
-        Assert.True(Superpacket.TryRead(Of(Tcp4, SegmentationKind.TcpIPv4, 3_000), out Superpacket read));
-        Assert.True(read.IsOneSegment);
+        Assert.True(Superpacket.TryRead(Of(Tcp4, SegmentationKind.TcpIPv4, 3_000), out PacketHeaders read));
+        Assert.Equal(0, read.SegmentSize);
+        Assert.True(read.NeedsOwnChecksum);
     }
 
     [Theory]

@@ -12,12 +12,12 @@ public sealed class TransportChecksumTests
     public void Whole_checksum_is_valid_and_any_flipped_bit_is_not() => TestPacket.Generate(maxPayload: 60).Sample(packet =>
     {
         byte[] bytes = packet.Build();
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.True(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.True(TransportChecksum.IsValid(bytes, headers));
         for (int i = packet.TransportOffset * 8; i < bytes.Length * 8; i++)
         {
             bytes[i / 8] ^= (byte)(1 << (i % 8));
-            Assert.False(TransportChecksum.IsValid(bytes, layout));
+            Assert.False(TransportChecksum.IsValid(bytes, headers));
             bytes[i / 8] ^= (byte)(1 << (i % 8));
         }
     });
@@ -26,17 +26,17 @@ public sealed class TransportChecksumTests
     public void Padding_is_not_summed()
     {
         byte[] bytes = [.. Udp.Build(), 0xAA, 0xBB];
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.True(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.True(TransportChecksum.IsValid(bytes, headers));
     }
 
     [Fact]
     public void Partial_checksum_is_the_sum_of_the_pseudo_header() => TestPacket.Generate(maxPayload: 60).Sample(packet =>
     {
         byte[] bytes = packet.Build();
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.Equal(packet.PseudoHeaderSum, TransportChecksum.PseudoHeader(bytes, layout));
-        TransportChecksum.WritePartial(bytes, layout);
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.Equal(packet.PseudoHeaderSum, TransportChecksum.PseudoHeader(bytes, headers));
+        TransportChecksum.WritePartial(bytes, headers);
         Assert.Equal(packet.BuildPartial(), bytes);
     });
 
@@ -58,8 +58,8 @@ public sealed class TransportChecksumTests
         byte[] bytes = SummingToZero(Udp with { Payload = [0, 0] });
         Assert.True(TransportChecksum.Complete(bytes, 20, 6));
         Assert.Equal(0xFFFF, BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(26)));
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.True(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.True(TransportChecksum.IsValid(bytes, headers));
     }
 
     [Fact]
@@ -67,13 +67,13 @@ public sealed class TransportChecksumTests
     {
         byte[] bytes = Udp.Build();
         bytes[26] = bytes[27] = 0;
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.True(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.True(TransportChecksum.IsValid(bytes, headers));
 
         bytes = SummingToZero(Udp with { IsIPv6 = true, Payload = [0, 0] }); // so that 0 would be right, were it allowed
         bytes[46] = bytes[47] = 0;
-        Assert.True(PacketLayout.TryRead(bytes, out layout));
-        Assert.False(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out headers));
+        Assert.False(TransportChecksum.IsValid(bytes, headers));
     }
 
     [Fact]
@@ -81,8 +81,8 @@ public sealed class TransportChecksumTests
     {
         byte[] bytes = new TestPacket { Payload = [1, 2, 3] }.Build();
         bytes[36] = bytes[37] = 0;
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.False(TransportChecksum.IsValid(bytes, layout));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.False(TransportChecksum.IsValid(bytes, headers));
     }
 
     /// <summary>RFC 8200 section 8.1. RFC 2460 has that address last, RFC 6275 has but one, RFC 8754 has it first.</summary>
@@ -90,7 +90,7 @@ public sealed class TransportChecksumTests
     [InlineData(0, 24)]
     [InlineData(2, 8)]
     [InlineData(4, 8)]
-    public void Pseudo_header_has_the_destination_at_the_end_of_the_road(byte type, int at)
+    public void Pseudo_header_has_the_destination_at_the_end_of_the_path(byte type, int at)
     {
         byte[] final = [0xFE, .. Enumerable.Repeat((byte)0x33, 15)];
         byte[] routing = new byte[type == 2 ? 24 : 40];
@@ -106,9 +106,9 @@ public sealed class TransportChecksumTests
             FinalDestination = final,
         };
         byte[] bytes = packet.Build();
-        Assert.True(PacketLayout.TryRead(bytes, out PacketLayout layout));
-        Assert.True(TransportChecksum.IsValid(bytes, layout));
-        Assert.True(Segmenter.TryBegin(bytes, SegmentationKind.TcpIPv6, 30, out Segmenter segmenter));
+        Assert.True(PacketHeaders.TryRead(bytes, out PacketHeaders headers));
+        Assert.True(TransportChecksum.IsValid(bytes, headers));
+        Assert.True(Segmenter.TryBegin(bytes, headers, 30, out Segmenter segmenter));
         byte[] piece = new byte[segmenter.LengthOf(1)];
         segmenter.Write(1, piece);
         Assert.Equal(NaiveSegmenter.Cut(packet, 30)[1], piece);

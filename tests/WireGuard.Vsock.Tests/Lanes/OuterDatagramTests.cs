@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Lanes;
 
 namespace WireGuard.Vsock.Tests.Lanes;
@@ -28,8 +29,8 @@ public sealed class OuterDatagramTests
     public void Message_of_ours_is_read_where_it_lies(string kind, bool expected)
     {
         byte[] packet = Build(kind, Port);
-        Assert.Equal(expected, OuterDatagram.TryRead(packet, Port, out OuterDatagram datagram));
-        Assert.False(OuterDatagram.TryRead(Build(kind, Port + 1), Port, out _));
+        Assert.Equal(expected, TryRead(packet, out OuterDatagram datagram));
+        Assert.False(TryRead(Build(kind, Port + 1), out _));
         if (!expected)
             return;
         Assert.Equal(MessageType.Transport, datagram.Type);
@@ -40,7 +41,24 @@ public sealed class OuterDatagramTests
         // However short, nothing is read past its end.
         int whole = packet.Length - Message.Length + 8;
         for (int length = isIPv6 ? 40 : (packet[0] & 0xF) * 4; length < packet.Length; length++)
-            Assert.Equal(length >= whole, OuterDatagram.TryRead(packet.AsSpan(0, length), Port, out _));
+        {
+            Assert.Equal(length >= whole, TryRead(WithLength(packet[..length]), out _));
+        }
+    }
+
+    private static bool TryRead(byte[] packet, out OuterDatagram datagram)
+    {
+        Assert.True(PacketHeaders.TryRead(packet, out PacketHeaders headers));
+        return OuterDatagram.TryRead(packet, headers, Port, out datagram);
+    }
+
+    private static byte[] WithLength(byte[] packet)
+    {
+        if (packet[0] >> 4 == 4)
+            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(2), (ushort)packet.Length);
+        else
+            BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(4), (ushort)(packet.Length - 40));
+        return packet;
     }
 
     private static byte[] Build(string kind, ushort from)
@@ -56,10 +74,10 @@ public sealed class OuterDatagramTests
             byte[] options = kind.Contains("options", StringComparison.Ordinal) ? [1, 1, 1, 0] : [];
             byte flags = isFragment && offset == 0 ? (byte)0x20 : (byte)0;
             byte[] start = [(byte)(0x45 + (options.Length / 4)), 0, 0, 0, 0, 0, flags, offset, 64, protocol, 0, 0];
-            return [.. start, .. us[..4], .. to[..4], .. options, .. udp];
+            return WithLength([.. start, .. us[..4], .. to[..4], .. options, .. udp]);
         }
 
         byte[] fragment = isFragment ? [protocol, 0, 0, (byte)((offset << 3) | 1), 0, 0, 0, 0] : [];
-        return [0x60, 0, 0, 0, 0, 0, isFragment ? (byte)44 : protocol, 64, .. us, .. to, .. fragment, .. udp];
+        return WithLength([0x60, 0, 0, 0, 0, 0, isFragment ? (byte)44 : protocol, 64, .. us, .. to, .. fragment, .. udp]);
     }
 }

@@ -64,14 +64,14 @@ public sealed class RoundTripTests
     }
 
     private static List<byte[]> Of(int flow, List<byte[]> packets) => [.. packets.Where(packet =>
-        PacketLayout.TryRead(packet, out PacketLayout layout)
-            && (layout.IsIPv6 ? 0x600 : 0x400) + (layout.IsUdp ? 0x11 : 0x06) == flow).Select(Normalised)];
+        PacketHeaders.TryRead(packet, out PacketHeaders headers)
+            && (headers.IsIPv6 ? 0x600 : 0x400) + (headers.IsUdp ? 0x11 : 0x06) == flow).Select(Normalised)];
 
     /// <summary>0 and 0xffff are the same sum; which of them a TCP header has is up to who sums.</summary>
     private static byte[] Normalised(byte[] packet)
     {
-        Assert.True(PacketLayout.TryRead(packet, out PacketLayout layout));
-        Span<byte> checksum = packet.AsSpan(layout.ChecksumOffset, 2);
+        Assert.True(PacketHeaders.TryRead(packet, out PacketHeaders headers));
+        Span<byte> checksum = packet.AsSpan(headers.ChecksumOffset, 2);
         if (BinaryPrimitives.ReadUInt16BigEndian(checksum) == 0)
             checksum.Fill(0xFF);
         return packet;
@@ -124,16 +124,16 @@ public sealed class RoundTripTests
 
         private static void Cut(byte[] header, byte[] packet, List<byte[]> packets)
         {
-            Assert.True(VirtioHeader.TryRead(header, packet, out PacketOffload offload));
-            if (offload.Kind == SegmentationKind.None)
+            Assert.True(VirtioHeader.TryRead(header, packet, out PacketHeaders headers));
+            if (headers.SegmentSize == 0)
             {
-                if (offload.NeedsChecksum)
-                    Assert.True(TransportChecksum.Complete(packet, offload.ChecksumStart, offload.ChecksumOffset));
+                if (headers.NeedsChecksum)
+                    Assert.True(TransportChecksum.Complete(packet, headers.PartialStart, headers.PartialOffset));
                 packets.Add(packet);
                 return;
             }
 
-            Assert.True(Segmenter.TryBegin(packet, offload.Kind, offload.SegmentSize, out Segmenter segments));
+            Assert.True(Segmenter.TryBegin(packet, headers, headers.SegmentSize, out Segmenter segments));
             for (int i = 0; i < segments.Count; i++)
             {
                 byte[] segment = new byte[segments.LengthOf(i)];

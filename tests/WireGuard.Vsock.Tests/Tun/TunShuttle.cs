@@ -79,25 +79,23 @@ internal sealed unsafe class TunShuttle : IDisposable
         while ((n = from.Read(_buffer)) > 0)
         {
             Span<byte> header = _buffer.AsSpan(0, VirtioHeader.Size), packet = _buffer.AsSpan(VirtioHeader.Size..n);
-            if (!VirtioHeader.TryRead(header, packet, out PacketOffload offload))
+            if (!VirtioHeader.TryRead(header, packet, out PacketHeaders read))
             {
                 Failure ??= "refused " + Convert.ToHexString(_buffer.AsSpan(0, Math.Min(n, 100)));
                 continue;
             }
 
-            Packets[(int)offload.Kind]++;
-            Unchecked += offload.NeedsChecksum ? 1 : 0;
+            SegmentationKind kind = read.SegmentSize == 0 ? SegmentationKind.None : read.Kind;
+            Packets[(int)kind]++;
+            Unchecked += read.NeedsChecksum ? 1 : 0;
             Longest = Math.Max(Longest, packet.Length);
 
-            bool isTcp = offload.Kind is SegmentationKind.TcpIPv4 or SegmentationKind.TcpIPv6;
-            int headers = offload.Kind == SegmentationKind.None ? 0
-                : offload.ChecksumStart + (isTcp ? packet[offload.ChecksumStart + 12] >> 4 << 2 : 8);
-            bool hasCwr = isTcp && (packet[offload.ChecksumStart + 13] & 0x80) != 0;
-            if (hasCwr) WithCwr++;
-            if (offload.Kind == SegmentationKind.TcpIPv6 && Packets[(int)offload.Kind] % 20 == 0 && (packet[1] & 0x30) != 0)
+            int headers = read.SegmentSize == 0 ? 0 : read.PayloadOffset;
+            if (kind != SegmentationKind.None && (read.TcpFlags & PacketHeaders.TcpCwr) != 0) WithCwr++;
+            if (kind == SegmentationKind.TcpIPv6 && Packets[(int)kind] % 20 == 0 && read.Ecn != 0)
                 packet[1] |= 0x30;
             header.Fill(0xff);
-            VirtioHeader.Write(header, offload, headers, hasCwr);
+            VirtioHeader.Write(header, read);
             int written = from.Fd == _second.Fd && to.HasHeader ? WriteInPieces(to, n, headers) : to.Write(_buffer.AsSpan(0, n));
             // A device that goes down at the end takes no more.
             if (written != n && written != -Errno.EIO) Failure ??= $"wrote {written} of {n}";

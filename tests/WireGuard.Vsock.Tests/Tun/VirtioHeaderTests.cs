@@ -16,18 +16,27 @@ public sealed class VirtioHeaderTests
     public void Its_fields_lie_where_the_specification_says()
     {
         byte[] header = new byte[10];
-        PacketOffload offload = new(SegmentationKind.TcpIPv6, 0x0102, true, 0x0304, 0x0506);
-        VirtioHeader.Write(header, offload, 0x0708, hasCwr: true);
+        PacketHeaders headers = new()
+        {
+            Kind = SegmentationKind.TcpIPv6,
+            SegmentSize = 0x0102,
+            PartialStart = 0x0304,
+            PartialOffset = 0x0506,
+            PayloadOffset = 0x0708,
+            TcpFlags = PacketHeaders.TcpCwr,
+        };
+        VirtioHeader.Write(header, headers);
         Assert.Equal([1, 0x84, 0x08, 0x07, 0x02, 0x01, 0x04, 0x03, 0x06, 0x05], header);
     }
 
     [Fact]
     public void A_zero_header_is_a_packet_with_nothing_left_to_do()
     {
-        Assert.True(VirtioHeader.TryRead(new byte[10], IPv4(6), out PacketOffload offload));
-        Assert.Equal(default, offload);
+        Assert.True(VirtioHeader.TryRead(new byte[10], IPv4(6), out PacketHeaders headers));
+        Assert.True(PacketHeaders.TryRead(IPv4(6), out PacketHeaders ofPacket));
+        Assert.Equal(ofPacket, headers);
         byte[] header = [.. Enumerable.Repeat((byte)0xff, 10)];
-        VirtioHeader.Write(header, default, 0, hasCwr: false);
+        VirtioHeader.Write(header, headers);
         Assert.Equal(new byte[10], header);
     }
 
@@ -38,17 +47,25 @@ public sealed class VirtioHeaderTests
     [InlineData(SegmentationKind.Udp, Udp, 40, 6)]
     [InlineData(SegmentationKind.None, VIRTIO_NET_HDR_GSO_NONE, 20, 16)]
     [InlineData(SegmentationKind.None, VIRTIO_NET_HDR_GSO_NONE, 40, 2)]
-    internal void What_was_written_is_read(SegmentationKind kind, byte type, int start, int offset)
+    internal void What_was_written_is_read(SegmentationKind kind, byte type, ushort start, ushort offset)
     {
-        byte[] packet = start == 20 ? IPv4(kind == SegmentationKind.Udp ? (byte)17 : (byte)6) : IPv6();
-        PacketOffload offload = new(kind, kind == SegmentationKind.None ? 0 : 500, true, start, offset);
+        bool isUdp = kind == SegmentationKind.Udp;
+        byte[] packet = start == 20 ? IPv4(isUdp ? (byte)17 : (byte)6) : IPv6(isUdp ? (byte)17 : (byte)6);
         foreach (bool hasCwr in new[] { false, true })
         {
+            packet[start + 13] = hasCwr && !isUdp ? PacketHeaders.TcpCwr : (byte)0;
+            Assert.True(PacketHeaders.TryRead(packet, out PacketHeaders headers));
+            headers = headers with
+            {
+                SegmentSize = kind == SegmentationKind.None ? (ushort)0 : (ushort)100,
+                PartialStart = start,
+                PartialOffset = offset,
+            };
             byte[] header = new byte[10];
-            VirtioHeader.Write(header, offload, start + 20, hasCwr);
+            VirtioHeader.Write(header, headers);
             Assert.Equal(hasCwr && type is (Tcp4 or Tcp6) ? type | VIRTIO_NET_HDR_GSO_ECN : type, header[1]);
-            Assert.True(VirtioHeader.TryRead(header, packet, out PacketOffload read));
-            Assert.Equal(offload, read);
+            Assert.True(VirtioHeader.TryRead(header, packet, out PacketHeaders read));
+            Assert.Equal(headers, read);
         }
     }
 
@@ -56,8 +73,9 @@ public sealed class VirtioHeaderTests
     public void That_a_checksum_was_verified_asks_for_nothing()
     {
         byte[] header = Header(0, 0, 0, 0, flags: VIRTIO_NET_HDR_F_DATA_VALID);
-        Assert.True(VirtioHeader.TryRead(header, IPv4(6), out PacketOffload offload));
-        Assert.Equal(default, offload);
+        Assert.True(VirtioHeader.TryRead(header, IPv4(6), out PacketHeaders headers));
+        Assert.False(headers.NeedsChecksum);
+        Assert.Equal(0, headers.SegmentSize);
     }
 
     [Fact]
@@ -81,7 +99,7 @@ public sealed class VirtioHeaderTests
     [InlineData(0x40)]
     [InlineData(VIRTIO_NET_HDR_GSO_ECN)]
     [InlineData(Udp | VIRTIO_NET_HDR_GSO_ECN)]
-    public void An_unknown_kind_is_refused(byte type) => Refused(Header(type, 100, 20, 16), IPv4(6), IPv4(17), IPv6());
+    public void An_unknown_kind_is_refused(byte type) => Refused(Header(type, 100, 20, 16), IPv4(6), IPv4(17), IPv6(), IPv6(17));
 
     [Theory]
     [InlineData(Tcp4, 20, 16)]
@@ -147,7 +165,26 @@ public sealed class VirtioHeaderTests
         Refused(Header(Tcp4, 100, 20, 6), IPv4(6));
         Refused(Header(Tcp6, 100, 40, 18), IPv6());
         Refused(Header(Udp, 100, 20, 16), IPv4(17));
-        Refused(Header(Udp, 100, 40, 16), IPv6());
+        Refused(Header(Udp, 100, 40, 16), IPv6(17));
+    }
+
+    [Fact]
+    public void Segments_of_a_packet_that_does_not_end_where_it_says_are_refused()
+    {
+        Refused(Header(Tcp4, 100, 20, 16), [.. IPv4(6), 0], IPv4(6)[..^1]);
+        Refused(Header(Tcp6, 100, 40, 16), [.. IPv6(), 0], IPv6()[..^1]);
+        Refused(Header(Udp, 100, 40, 6), [.. IPv6(17), 0], IPv6(17)[..^1]);
+    }
+
+    [Fact]
+    public void Segments_that_do_not_begin_behind_the_IPv6_extension_headers_are_refused()
+    {
+        byte[] packet = [.. IPv6()[..40], 6, 0, 1, 4, 0, 0, 0, 0, .. IPv6()[40..]];
+        packet[6] = 60;
+        packet[5] += 8;
+        Assert.True(VirtioHeader.TryRead(Header(Tcp6, 100, 48, 16), packet, out _));
+        Refused(Header(Tcp6, 100, 40, 16), packet);
+        Refused(Header(Tcp6, 100, 56, 16), packet);
     }
 
     [Theory]
@@ -164,9 +201,9 @@ public sealed class VirtioHeaderTests
     [Fact]
     public void Segments_with_a_TCP_header_cut_short_are_refused()
     {
-        Refused(Header(Tcp4, 100, 20, 16), IPv4(6)[..39], IPv4(6)[..40]);
-        Refused(Header(Tcp6, 100, 40, 16), IPv6()[..59], IPv6()[..60]);
-        byte[] optionsBeyond = IPv4(6)[..79];
+        Refused(Header(Tcp4, 100, 20, 16), IPv4(6, length: 39), IPv4(6, length: 40));
+        Refused(Header(Tcp6, 100, 40, 16), IPv6(length: 59), IPv6(length: 60));
+        byte[] optionsBeyond = IPv4(6, length: 79);
         optionsBeyond[32] = 0xf0;
         Refused(Header(Tcp4, 100, 20, 16), optionsBeyond);
     }
@@ -180,7 +217,8 @@ public sealed class VirtioHeaderTests
     }
 
     [Fact]
-    public void Segments_of_UDP_without_payload_are_refused() => Refused(Header(Udp, 100, 20, 6), IPv4(17)[..28], IPv4(17)[..27]);
+    public void Segments_of_UDP_without_payload_are_refused() => Refused(
+        Header(Udp, 100, 20, 6), IPv4(17, length: 28), IPv4(17, length: 27));
 
     [Fact]
     public void Random_bytes_never_throw_and_what_passes_lies_within_the_packet()
@@ -206,18 +244,29 @@ public sealed class VirtioHeaderTests
                 {
                     packet[6] = packet[7] = 0;
                     packet[9] = (byte)(random.Next(2) == 0 ? 6 : 17);
+                    packet[2] = packet[4] = 0;
+                    packet[3] = (byte)packet.Length;
+                    packet[5] = (byte)(packet.Length - 40);
+                    if (packet[0] == 0x60) packet[6] = packet[9];
+                    int transport = packet[0] == 0x60 ? 40 : 20;
+                    if (packet.Length > transport + 12)
+                    {
+                        packet[transport + 4] = 0;
+                        packet[transport + 5] = (byte)(packet.Length - transport);
+                        packet[transport + 12] = (byte)(random.Next(4, 8) << 4);
+                    }
                 }
             }
 
-            if (!VirtioHeader.TryRead(header, packet, out PacketOffload offload)) continue;
+            if (!VirtioHeader.TryRead(header, packet, out PacketHeaders headers)) continue;
             passed++;
-            if (offload.NeedsChecksum)
-                Assert.InRange(offload.ChecksumStart + offload.ChecksumOffset + 2, 0, packet.Length);
-            if (offload.Kind == SegmentationKind.None) continue;
+            if (headers.NeedsChecksum)
+                Assert.InRange(headers.PartialStart + headers.PartialOffset + 2, headers.IpHeaderSize + 2, packet.Length);
+            if (headers.SegmentSize == 0) continue;
             cut++;
-            Assert.True(offload is { NeedsChecksum: true, SegmentSize: > 0 });
-            int transport = offload.Kind == SegmentationKind.Udp ? 8 : packet[offload.ChecksumStart + 12] >> 4 << 2;
-            Assert.InRange(offload.ChecksumStart + transport, 28, packet.Length - 1);
+            Assert.True(headers.NeedsOwnChecksum && headers.Length == packet.Length);
+            int size = headers.Kind == SegmentationKind.Udp ? 8 : packet[headers.PartialStart + 12] >> 4 << 2;
+            Assert.InRange(headers.PartialStart + size, 28, packet.Length - 1);
         }
 
         Assert.InRange(passed, 10_000, 490_000);
@@ -228,8 +277,8 @@ public sealed class VirtioHeaderTests
     {
         foreach (byte[] packet in packets)
         {
-            Assert.False(VirtioHeader.TryRead(header, packet, out PacketOffload offload));
-            Assert.Equal(default, offload);
+            Assert.False(VirtioHeader.TryRead(header, packet, out PacketHeaders headers));
+            Assert.Equal(default, headers);
         }
     }
 
@@ -248,22 +297,33 @@ public sealed class VirtioHeaderTests
         return bytes;
     }
 
-    /// <summary>200 bytes, with a TCP header of 20 behind the IP header.</summary>
-    private static byte[] IPv4(byte protocol, int headerWords = 5)
+    /// <summary>With a TCP or UDP header of 20 or 8 bytes behind the IP header, and every length right.</summary>
+    private static byte[] IPv4(byte protocol, int headerWords = 5, int length = 200)
     {
-        byte[] packet = new byte[200];
+        byte[] packet = new byte[length];
         packet[0] = (byte)(0x40 | headerWords);
+        packet[3] = (byte)length;
         packet[9] = protocol;
-        packet[headerWords * 4 + 12] = 0x50;
+        WriteTransport(packet.AsSpan(headerWords * 4), protocol);
         return packet;
     }
 
     /// <inheritdoc cref="IPv4"/>
-    private static byte[] IPv6()
+    private static byte[] IPv6(byte protocol = 6, int length = 200)
     {
-        byte[] packet = new byte[200];
+        byte[] packet = new byte[length];
         packet[0] = 0x60;
-        packet[52] = 0x50;
+        packet[5] = (byte)(length - 40);
+        packet[6] = protocol;
+        WriteTransport(packet.AsSpan(40), protocol);
         return packet;
+    }
+
+    private static void WriteTransport(Span<byte> transport, byte protocol)
+    {
+        if (protocol == 17 && transport.Length > 5)
+            transport[5] = (byte)transport.Length;
+        else if (protocol == 6 && transport.Length > 12)
+            transport[12] = 0x50;
     }
 }
