@@ -75,8 +75,8 @@ internal sealed class UdpSources(RouteQuery routes)
     /// have chosen before, so that the address, another one, is as right as it was.
     /// </summary>
     private static bool IsRight(UdpDestination to, in UdpRoute now) =>
-        now.Way is not null
-        && (now.Way == to.Route.Way || now.Chosen == RouteQuery.AddressBits(to.Source) || now.Chosen == to.Route.Chosen);
+        now.Used is not null
+        && (now.Used == to.Route.Used || now.Chosen == RouteQuery.AddressBits(to.Source) || now.Chosen == to.Route.Chosen);
 
     /// <returns>False if there is no way, from whatever source.</returns>
     private bool TryAsk(UdpDestination to, out UdpRoute route)

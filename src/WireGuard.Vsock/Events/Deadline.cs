@@ -3,26 +3,26 @@ using WireGuard.Protocol.Peers;
 namespace WireGuard.Vsock.Events;
 
 /// <summary>
-/// Something that is to be done at a time: made once by whoever does it, and scheduled, moved and cancelled as often as need be
-/// (<see cref="EventLoop.Schedule"/>). It stands in the heap once, or not at all. Control only.
+/// A callback at a time: created once, then scheduled, moved and cancelled any number of times
+/// (<see cref="EventLoop.Schedule"/>). It is in the heap at most once. Control only.
 /// </summary>
 internal sealed class Deadline
 {
     private int _place;
 
-    /// <param name="onTime">Called each time it comes; it is not scheduled any more then.</param>
+    /// <param name="onTime">Called each time it is due; it is then no longer scheduled.</param>
     public Deadline(Action onTime) => OnTime = onTime;
 
     public Action OnTime { get; }
 
-    /// <summary>When it comes, in ms of boot time; <see cref="PeerTimers.Never"/> while it is not scheduled.</summary>
+    /// <summary>When it is due, in ms of boot time; <see cref="PeerTimers.Never"/> while it is not scheduled.</summary>
     public long AtMs { get; private set; } = PeerTimers.Never;
 
     public bool IsScheduled => AtMs != PeerTimers.Never;
 
     /// <summary>
-    /// The deadlines that are scheduled: a binary heap, in which each knows its place, so that one is moved or taken out without
-    /// a search. Of two for the same time, either may come first.
+    /// The scheduled deadlines: a binary heap in which each deadline knows its place, so that it is moved or removed without a
+    /// search. Two deadlines for one time fire in either order.
     /// </summary>
     internal sealed class Heap
     {
@@ -30,10 +30,10 @@ internal sealed class Deadline
 
         public int Count => _heap.Count;
 
-        /// <summary>When the first comes; <see cref="PeerTimers.Never"/> when there is none.</summary>
+        /// <summary>When the first is due; <see cref="PeerTimers.Never"/> when there is none.</summary>
         public long FirstMs => _heap.Count == 0 ? PeerTimers.Never : _heap[0].AtMs;
 
-        /// <summary>Puts the deadline in, moves it, or with <see cref="PeerTimers.Never"/> takes it out.</summary>
+        /// <summary>Adds or moves the deadline, or removes it for <see cref="PeerTimers.Never"/>.</summary>
         public void Set(Deadline deadline, long atMs)
         {
             if (deadline.AtMs == atMs)
@@ -54,7 +54,7 @@ internal sealed class Deadline
             Settle(deadline);
         }
 
-        /// <summary>Takes the first out, if it is due.</summary>
+        /// <summary>Removes the first, if it is due.</summary>
         /// <returns>Null if none is.</returns>
         public Deadline? TakeDue(long nowMs)
         {
@@ -76,7 +76,7 @@ internal sealed class Deadline
             Settle(last);
         }
 
-        /// <summary>Moves it up while it comes before what is above it, else down while what is below it comes first.</summary>
+        /// <summary>Moves it up while it is due before its parent, then down while a child is due before it.</summary>
         private void Settle(Deadline deadline)
         {
             int place = deadline._place;

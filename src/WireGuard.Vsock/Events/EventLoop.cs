@@ -4,8 +4,8 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Events;
 
 /// <summary>
-/// The event loop of the control thread: descriptors with what to do when they are ready, and deadlines with what to do when they
-/// come. Everything it calls runs on the one thread that calls <see cref="RunOnce"/>.
+/// The event loop of the control thread: callbacks for descriptors that are ready and for deadlines that are due, all called on
+/// the thread that calls <see cref="RunOnce"/>.
 /// </summary>
 internal sealed class EventLoop : IDisposable
 {
@@ -29,19 +29,19 @@ internal sealed class EventLoop : IDisposable
     /// <summary>How many deadlines are scheduled.</summary>
     public int DeadlineCount => _deadlines.Count;
 
-    /// <summary>Called at each turn before anything that was waited for: <see cref="NowMs"/> is new.</summary>
+    /// <summary>Called once a turn, after <see cref="NowMs"/> is set and before all other callbacks.</summary>
     public Action OnWake { get; set; } = () => { };
 
     /// <summary>Calls back when the descriptor is ready.</summary>
-    /// <returns>A name for the watch, never used twice: an event that was under way when it ended finds nobody.</returns>
-    /// <exception cref="LinuxException">The system has no room for one more watch.</exception>
+    /// <returns>An id that is never reused: an event that was already reported when its watch ended is ignored.</returns>
+    /// <exception cref="LinuxException">The system has no memory for one more watch, or its limit is reached.</exception>
     public ulong Watch(int fd, uint events, Action<uint> onReady)
     {
         Sys.Check(TryWatch(fd, events, onReady, out ulong watch), "epoll_ctl");
         return watch;
     }
 
-    /// <summary>As <see cref="Watch"/>, for what the daemon can do without.</summary>
+    /// <summary>As <see cref="Watch"/>, where the daemon can go on without it.</summary>
     /// <returns>0, or a negated errno.</returns>
     public int TryWatch(int fd, uint events, Action<uint> onReady, out ulong watch)
     {
@@ -60,15 +60,15 @@ internal sealed class EventLoop : IDisposable
             Sys.EpollDelete(_epoll, fd);
     }
 
-    /// <summary>Has a deadline come at that time or soon after, and not when it was to come before.</summary>
-    /// <param name="deadline">It comes once; it may be scheduled again, also when it comes.</param>
+    /// <summary>Schedules a deadline, or moves it.</summary>
+    /// <param name="deadline">It fires once; its callback may schedule it again.</param>
     /// <param name="atMs">Boot time in ms; <see cref="PeerTimers.Never"/> cancels it.</param>
     public void Schedule(Deadline deadline, long atMs) => _deadlines.Set(deadline, atMs);
 
     public void Cancel(Deadline deadline) => _deadlines.Set(deadline, PeerTimers.Never);
 
-    /// <summary>Waits until something is ready or due, and deals with it.</summary>
-    /// <param name="atMostMs">How long to wait; -1 for as long as it takes.</param>
+    /// <summary>Waits until something is ready or due, and calls back.</summary>
+    /// <param name="atMostMs">The longest wait; -1 for no limit.</param>
     public void RunOnce(int atMostMs)
     {
         int count = Sys.EpollWait(_epoll, _events, Timeout(atMostMs));
@@ -80,7 +80,7 @@ internal sealed class EventLoop : IDisposable
                 onReady(_events.Events(i));
         }
 
-        // No more than there are: one that is set anew for now, again and again, must not keep the loop from its descriptors.
+        // Bounded: a deadline that is rescheduled for now again and again must not keep the loop from its descriptors.
         for (int left = _deadlines.Count; left > 0 && _deadlines.TakeDue(NowMs) is { } due; left--)
             due.OnTime();
     }
@@ -91,7 +91,7 @@ internal sealed class EventLoop : IDisposable
     {
         if (_deadlines.Count == 0)
             return atMostMs;
-        // epoll_wait(2) waits on a clock that stops while the machine is suspended; a deadline that passed then is met on waking.
+        // epoll_wait(2) does not count time suspended; a deadline that passed meanwhile fires on waking.
         int untilDeadline = (int)Math.Clamp(_deadlines.FirstMs - _clock(), 0, int.MaxValue);
         return atMostMs < 0 ? untilDeadline : Math.Min(atMostMs, untilDeadline);
     }

@@ -6,7 +6,7 @@ namespace WireGuard.Vsock.Interop;
 /// <summary>
 /// An array of struct epoll_event for epoll_wait(2), pinned for its life. The kernel packs that struct on x86-64 alone
 /// (include/uapi/linux/eventpoll.h, EPOLL_PACKED): 12 bytes with data at 4 there, 16 bytes with data at 8 elsewhere. So it is
-/// read by offset rather than declared.
+/// read by offset and not declared.
 /// </summary>
 internal sealed unsafe class EpollEvents
 {

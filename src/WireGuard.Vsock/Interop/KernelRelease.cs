@@ -4,7 +4,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Interop;
 
 /// <summary>
-/// The first two numbers of the kernel's release, for what works only from some release on and cannot be asked for.
+/// The first two numbers of the kernel's release, for features that cannot be probed.
 /// </summary>
 internal readonly record struct KernelRelease(int Major, int Minor)
 {
@@ -19,7 +19,7 @@ internal readonly record struct KernelRelease(int Major, int Minor)
         }
     }
 
-    /// <summary>Reads a release as uname(2) says it, as "5.10.0-28-amd64" or "6.1-rc3"; 0.0 for what does not begin so.</summary>
+    /// <summary>Reads a release of uname(2), such as "5.10.0-28-amd64" or "6.1-rc3"; 0.0 for anything else.</summary>
     public static KernelRelease Parse(ReadOnlySpan<char> release) =>
         TryTakeNumber(ref release, out int major) && release is ['.', .. var rest] && TryTakeNumber(ref rest, out int minor)
             ? new KernelRelease(major, minor)

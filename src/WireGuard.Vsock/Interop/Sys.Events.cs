@@ -2,7 +2,7 @@ using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Interop;
 
-/// <summary>What an event loop waits with: epoll, eventfd, inotify and the clocks.</summary>
+/// <summary>The calls of an event loop: epoll, eventfd, inotify and the clocks.</summary>
 internal static unsafe partial class Sys
 {
     public static int EpollCreate() => Result(epoll_create1(EPOLL_CLOEXEC));
@@ -23,8 +23,8 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>
-    /// epoll_wait(2): how many of <paramref name="events"/> were filled. An interrupted wait is one without events (0), because
-    /// waiting again would wait too long; the caller looks at its clock and its deadlines anyway.
+    /// epoll_wait(2): how many of <paramref name="events"/> were filled. An interrupted wait returns 0, since
+    /// waiting again would take too long; the caller checks its deadlines anyway.
     /// </summary>
     /// <param name="epoll">The epoll descriptor.</param>
     /// <param name="events">Where the events go.</param>
@@ -47,7 +47,7 @@ internal static unsafe partial class Sys
     /// <summary>A non-blocking eventfd with a count of zero.</summary>
     public static int EventFd() => Result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 
-    /// <summary>Adds one to an eventfd: wakes whoever waits for it. A count that is full wakes as well.</summary>
+    /// <summary>Adds one to an eventfd, which wakes its waiters. An eventfd whose count is full is readable already.</summary>
     public static void EventFdSignal(int fd)
     {
         ulong one = 1;
@@ -66,11 +66,11 @@ internal static unsafe partial class Sys
     public static int INotifyAdd(int fd, string path, uint mask) => Result(inotify_add_watch(fd, path, mask));
 
     /// <summary>
-    /// Milliseconds since boot, those of suspended hours included (CLOCK_BOOTTIME): the protocol's <c>nowMs</c>.
+    /// Milliseconds since boot, including time suspended (CLOCK_BOOTTIME): the protocol's <c>nowMs</c>.
     /// </summary>
     public static long BootMs() => Nanoseconds(CLOCK_BOOTTIME) / 1_000_000;
 
-    /// <summary>Milliseconds since boot without the time the machine was suspended (CLOCK_MONOTONIC).</summary>
+    /// <summary>Milliseconds since boot, excluding time suspended (CLOCK_MONOTONIC).</summary>
     public static long MonotonicMs() => Nanoseconds(CLOCK_MONOTONIC) / 1_000_000;
 
     /// <summary>The wall clock: seconds and nanoseconds since 1970 (CLOCK_REALTIME).</summary>

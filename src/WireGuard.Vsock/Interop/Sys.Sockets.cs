@@ -17,8 +17,8 @@ internal static unsafe partial class Sys
     public static int Listen(int fd, int backlog) => Result(listen(fd, backlog));
 
     /// <summary>
-    /// connect(2), without the EINTR loop of the others: an interrupted connect goes on by itself, as if it had said
-    /// EINPROGRESS, and that is what is given back.
+    /// connect(2), without the EINTR loop of the others: an interrupted connect continues in the background, so it returns
+    /// -EINPROGRESS.
     /// </summary>
     public static int Connect(int fd, ReadOnlySpan<byte> address)
     {
@@ -80,7 +80,7 @@ internal static unsafe partial class Sys
         return n;
     }
 
-    /// <summary>sendmmsg(2): how many messages went; the errno of a message after the first is said by the next call.</summary>
+    /// <summary>sendmmsg(2): how many messages were sent; the error of a later one is reported by the next call.</summary>
     public static int SendMMsg(int fd, mmsghdr* messages, int count, int flags)
     {
         int n;
@@ -88,7 +88,7 @@ internal static unsafe partial class Sys
         return n;
     }
 
-    /// <summary>recvmmsg(2) without its timeout, which does not do what one hopes (recvmmsg(2), BUGS).</summary>
+    /// <summary>recvmmsg(2) without its timeout, which does not work as documented (recvmmsg(2), BUGS).</summary>
     public static int RecvMMsg(int fd, mmsghdr* messages, int count, int flags)
     {
         int n;

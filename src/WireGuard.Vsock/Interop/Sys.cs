@@ -8,8 +8,8 @@ namespace WireGuard.Vsock.Interop;
 /// The system calls as the daemon uses them: each gives a count or descriptor of zero and above, or the negated errno
 /// (<c>-Errno.EAGAIN</c>), and none is ever interrupted (EINTR is retried here, nowhere else). Nothing allocates or throws.
 /// <para>
-/// errno is read straight from the C library, after a failure only: the runtime keeps it across a P/Invoke's return, which
-/// <c>SetLastError = true</c> rests on too, and a call that succeeds then costs nothing more than the call.
+/// errno is read from the C library after a failure only: the runtime preserves it across a P/Invoke's return, as
+/// <c>SetLastError = true</c> needs too. So a call that succeeds costs nothing more.
 /// </para>
 /// </summary>
 internal static unsafe partial class Sys
@@ -54,7 +54,7 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>
-    /// Closes a descriptor. It is closed whatever close(2) says, on Linux also after EINTR, so there is nothing to retry.
+    /// Closes a descriptor. On Linux it is closed whatever close(2) returns, EINTR included, so there is nothing to retry.
     /// </summary>
     public static void Close(int fd) => _ = close(fd);
 
@@ -116,8 +116,8 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>
-    /// A write to a connection that is gone says EPIPE and does not end the process, nor does one to a log that has become too
-    /// large; and SIGINT and SIGQUIT, which a shell has its background jobs ignore, can be listened for.
+    /// Ignores SIGPIPE and SIGXFSZ, so that a write to a closed connection or to a log that is too large fails instead of ending
+    /// the process; and takes back the default of SIGINT and SIGQUIT, which a shell's background jobs ignore.
     /// </summary>
     public static void SetSignals()
     {
@@ -130,8 +130,8 @@ internal static unsafe partial class Sys
     /// <summary>The interface's index in the namespace this thread is in; 0 if there is none of that name.</summary>
     public static uint InterfaceIndex(string name) => if_nametoindex(name);
 
-    /// <summary>Raises the number of descriptors this process may open as far as it is allowed to.</summary>
-    /// <returns>What it may open then; or a negated errno.</returns>
+    /// <summary>Raises RLIMIT_NOFILE to its hard limit.</summary>
+    /// <returns>How many descriptors may be open then, or a negated errno.</returns>
     public static long RaiseDescriptorLimit()
     {
         rlimit limit;

@@ -42,7 +42,7 @@ internal static class Errno
     public const int EINPROGRESS = 115;
 
     /// <summary>
-    /// Whether a call failed, which gave this negated errno, for want of descriptors or memory: later it may succeed.
+    /// Whether a negated errno means that descriptors or memory are short: the call may succeed later.
     /// </summary>
     public static bool IsShortage(int result) => result is -EMFILE or -ENFILE or -ENOBUFS or -ENOMEM;
 

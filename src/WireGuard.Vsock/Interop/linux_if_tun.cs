@@ -18,14 +18,14 @@ internal static partial class Libc
     public const uint TUNGETDEVNETNS = 0x54e3;
 
     /// <summary>
-    /// The argument is the TUN_F_... mask itself, not its address. It is of the whole interface, and outlives its queues.
+    /// The argument is the TUN_F_... mask itself, not its address. It belongs to the interface and outlives its queues.
     /// </summary>
     public const uint TUNSETOFFLOAD = 0x400454d0;
 
-    /// <summary>The size of the virtio header, an int. It is of the whole interface, and outlives its queues.</summary>
+    /// <summary>The size of the virtio header, an int. It belongs to the interface and outlives its queues.</summary>
     public const uint TUNSETVNETHDRSZ = 0x400454d8;
 
-    /// <summary>"You can hand me unchecksummed packets": all the others want it.</summary>
+    /// <summary>"You can hand me unchecksummed packets": all others require it.</summary>
     public const uint TUN_F_CSUM = 0x01;
     public const uint TUN_F_TSO4 = 0x02;
     public const uint TUN_F_TSO6 = 0x04;

@@ -24,12 +24,12 @@ internal static partial class Libc
     public const int SOL_NETLINK = 270;
 
     /// <summary>
-    /// As an option: hear also the namespaces that have an id in ours; needs CAP_NET_BROADCAST. As a control message: the id (an
-    /// int) of the namespace a message comes from, missing if that is ours.
+    /// Option: also receive from namespaces that have an id in ours; needs CAP_NET_BROADCAST. Control message: the id (an int)
+    /// of the namespace a message comes from, absent if that is ours.
     /// </summary>
     public const int NETLINK_LISTEN_ALL_NSID = 8;
 
-    /// <summary>Option: what is lost for want of room is not said with ENOBUFS.</summary>
+    /// <summary>Option: messages lost to a full receive buffer are not reported with ENOBUFS.</summary>
     public const int NETLINK_NO_ENOBUFS = 5;
 
     public const ushort NLM_F_REQUEST = 1;
@@ -63,7 +63,7 @@ internal static partial class Libc
         public ushort nl_family;
         private readonly ushort nl_pad;
 
-        /// <summary>Who sent it: 0 is the kernel.</summary>
+        /// <summary>The sender: 0 is the kernel.</summary>
         public uint nl_pid;
         public uint nl_groups;
     }
@@ -80,7 +80,7 @@ internal static partial class Libc
         public uint nlmsg_pid;
     }
 
-    /// <summary>What RTM_NEWLINK and RTM_DELLINK open with; attributes follow.</summary>
+    /// <summary>Follows nlmsghdr in RTM_NEWLINK and RTM_DELLINK; attributes follow it.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct ifinfomsg
     {
@@ -92,7 +92,7 @@ internal static partial class Libc
         public uint ifi_change;
     }
 
-    /// <summary>What RTM_NEWROUTE and RTM_GETROUTE open with; attributes follow.</summary>
+    /// <summary>Follows nlmsghdr in RTM_NEWROUTE and RTM_GETROUTE; attributes follow it.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct rtmsg
     {

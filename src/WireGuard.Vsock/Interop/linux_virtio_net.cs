@@ -11,11 +11,11 @@ internal static partial class Libc
     public const byte VIRTIO_NET_HDR_GSO_NONE = 0;
     public const byte VIRTIO_NET_HDR_GSO_TCPV4 = 1;
 
-    /// <summary>UFO: one large datagram, to be cut into IP fragments.</summary>
+    /// <summary>UFO: one large datagram, to be sent as IP fragments.</summary>
     public const byte VIRTIO_NET_HDR_GSO_UDP = 3;
     public const byte VIRTIO_NET_HDR_GSO_TCPV6 = 4;
 
-    /// <summary>USO: datagrams of the same size, joined.</summary>
+    /// <summary>USO: coalesced datagrams of one size.</summary>
     public const byte VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
 
     /// <summary>Beside one of the TCP kinds: the CWR flag is set.</summary>

@@ -8,7 +8,7 @@ internal static partial class Libc
     public const uint VMCLOCK_MAGIC = 0x4b4c4356; // "VCLK"
     public const ushort VMCLOCK_VERSION = 1;
 
-    /// <summary>The beginning of struct vmclock_abi, up to the field that is read here last.</summary>
+    /// <summary>The beginning of struct vmclock_abi, up to the last field read here.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct vmclock_abi
     {
@@ -18,10 +18,10 @@ internal static partial class Libc
         public byte counter_id;
         public byte time_type;
 
-        /// <summary>Odd while the fields behind it are being changed.</summary>
+        /// <summary>Odd while the fields after it are being changed.</summary>
         public uint seq_count;
 
-        /// <summary>Another number, never the same again, after each live migration and each restore from a snapshot.</summary>
+        /// <summary>Changes to a value never used before at each live migration and each restore from a snapshot.</summary>
         public ulong disruption_marker;
     }
 }

@@ -34,10 +34,10 @@ internal static unsafe partial class Libc
     public const int TCP_USER_TIMEOUT = 18;
     public const int TCP_NOTSENT_LOWAT = 25;
 
-    /// <summary>Option, and control message with a ushort: the kernel cuts a message into datagrams of that many bytes.</summary>
+    /// <summary>Option, and control message with a ushort: the kernel segments a message into datagrams of that size.</summary>
     public const int UDP_SEGMENT = 103;
 
-    /// <summary>Option: the kernel may join datagrams into one message. Control message with an int: their length.</summary>
+    /// <summary>Option: the kernel may coalesce datagrams into one message. Control message with an int: their length.</summary>
     public const int UDP_GRO = 104;
 
     [StructLayout(LayoutKind.Sequential)]

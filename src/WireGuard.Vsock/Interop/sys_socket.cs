@@ -37,7 +37,7 @@ internal static unsafe partial class Libc
 
     public const int SHUT_RDWR = 2;
 
-    /// <summary>Room for any socket address.</summary>
+    /// <summary>Space for any socket address.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 128)]
     public struct sockaddr_storage
     {
@@ -87,7 +87,7 @@ internal static unsafe partial class Libc
     /// <summary>CMSG_LEN: what <see cref="cmsghdr.cmsg_len"/> says of a message with this many bytes of data.</summary>
     public static nuint CMSG_LEN(int dataLength) => (nuint)(sizeof(cmsghdr) + dataLength);
 
-    /// <summary>CMSG_SPACE: the room a control message with this many bytes of data takes.</summary>
+    /// <summary>CMSG_SPACE: the space that a control message with this many bytes of data takes.</summary>
     public static int CMSG_SPACE(int dataLength) => sizeof(cmsghdr) + ((dataLength + 7) & ~7);
 
     /// <summary>CMSG_DATA.</summary>

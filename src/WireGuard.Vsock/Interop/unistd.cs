@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace WireGuard.Vsock.Interop;
 
 /// <summary>
-/// The C library, one partial file a header, under its native names; called through <see cref="Sys"/>, which knows about errno.
+/// The C library, one partial file a header, under its native names; called through <see cref="Sys"/>, which handles errno.
 /// This file: unistd.h and sys/uio.h.
 /// </summary>
 internal static unsafe partial class Libc

@@ -1,8 +1,8 @@
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// Where the datagrams lie in a message that the kernel may have joined from many (UDP_GRO): each has the segment size, the
-/// last may be shorter. A segment size that fits no such message (none, negative, longer than it) means one datagram.
+/// The datagrams of a message that the kernel may have coalesced (UDP_GRO): each has the segment size, the last may be
+/// shorter. A segment size that fits no such message (none, negative, longer than it) means one datagram.
 /// </summary>
 /// <param name="start">Where the message begins.</param>
 /// <param name="length">The message's bytes. An empty message is one empty datagram.</param>

@@ -1,7 +1,7 @@
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// Where messages to a peer go now: a UDP address, or an open stream connection. The control thread chooses it, lanes read it.
+/// Where messages to a peer are sent: a UDP address, or an open stream connection. Control sets it, lanes read it.
 /// </summary>
 internal abstract class Destination
 {

@@ -1,6 +1,6 @@
 namespace WireGuard.Vsock.Transport;
 
-/// <summary>The address as the thing that listens, dials, or is limited.</summary>
+/// <summary>The address as sockets and limits use it.</summary>
 internal readonly partial struct EndpointAddress
 {
     public bool IsVsock => Kind == AddressFamilyKind.Vsock;
@@ -13,9 +13,8 @@ internal readonly partial struct EndpointAddress
     public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeId);
 
     /// <summary>
-    /// Whoever counts as one source wherever unauthenticated bytes are bounded: an IPv4 address, an IPv6 /64 (one customer has
-    /// that many at least), a CID. Link-local addresses are one source a link. Below the 64 bits of the prefix stand the scope
-    /// and the kind.
+    /// The key by which unauthenticated senders are limited: an IPv4 address, an IPv6 /64 (the least that one customer has), or a
+    /// CID; all link-local addresses of one link. The prefix is in the upper 64 bits, the scope and the kind below.
     /// </summary>
     public UInt128 Source() =>
         (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (UInt128)_scopeId << 32 | (uint)Kind;

@@ -5,9 +5,9 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// The address as people and <c>wg(8)</c> write it: 192.0.2.1:51820, [2001:db8::1]:51820, [fe80::1%eth0]:51820, and VSOCK's forms
+/// The address as text: 192.0.2.1:51820, [2001:db8::1]:51820, [fe80::1%eth0]:51820, and VSOCK's forms
 /// (<see cref="VsockAddress"/>). Numbers are decimal without sign, spaces or leading zeros. Names are not resolved: <c>wg(8)</c>
-/// has done so before it speaks to us.
+/// has done so already.
 /// </summary>
 internal readonly partial struct EndpointAddress
 {

@@ -6,8 +6,8 @@ namespace WireGuard.Vsock.Transport;
 /// <summary>
 /// Where a peer is: an IPv4 or IPv6 address and a port, or a VSOCK CID and a 32-bit port. A value of 32 bytes that compares and
 /// hashes without allocation; its text is in EndpointAddress.Text.cs, its struct sockaddr in EndpointAddress.Sockaddr.cs.
-/// One place has one value: an IPv4-mapped IPv6 address (::ffff:192.0.2.1, as dual-stack sockets report it) is the IPv4 address,
-/// and a scope is kept only where the kernel heeds one, on link-local addresses. Else a peer would seem to roam between the two.
+/// Each address has one value: an IPv4-mapped IPv6 address (::ffff:192.0.2.1, as dual-stack sockets report it) is the IPv4
+/// address, and only a link-local address keeps its scope, as in the kernel. Else a peer would seem to roam between the two.
 /// </summary>
 internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 {
@@ -73,7 +73,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     internal static EndpointAddress IPv4(uint address, ushort port) => new(AddressFamilyKind.IPv4, address, port, 0);
 
     /// <param name="address">As a host integer: ::1 is 1. An IPv4-mapped address gives an IPv4 endpoint.</param>
-    /// <param name="scopeId">Index of the interface; forgotten unless the address is link-local.</param>
+    /// <param name="scopeId">Index of the interface; ignored unless the address is link-local.</param>
     internal static EndpointAddress IPv6(UInt128 address, ushort port, uint scopeId = 0)
     {
         bool isMapped = address >> 32 == 0xFFFF; // ::ffff:0:0/96, RFC 4291 section 2.5.5.2
@@ -87,7 +87,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     /// <summary>
     /// Writes what a cookie binds (the WireGuard paper, section 5.4.7): the IP address and port in network order, but of a VSOCK
-    /// address the CID alone, since whoever can connect from one port of a machine can connect from the next.
+    /// address the CID alone, since a sender that can use one port of a machine can use any other.
     /// </summary>
     /// <param name="destination">At least <see cref="MaxCookieSourceSize"/> bytes.</param>
     /// <returns>How many bytes were written: 6, 18 or 4.</returns>
@@ -116,7 +116,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
 
-    // HashCode is seeded anew in each process, so that nobody can choose addresses that collide.
+    // HashCode is seeded per process, so addresses cannot be chosen to collide.
     public override int GetHashCode() => HashCode.Combine((ulong)(_host >> 64), (ulong)_host, _port, _scopeId, Kind);
 
     private static InvalidOperationException NoAddress() => new("The default value is no address.");

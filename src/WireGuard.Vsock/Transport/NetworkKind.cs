@@ -3,7 +3,7 @@ using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Vsock.Transport;
 
-/// <summary>What carries the datagrams: the word after <c>--network</c>. Without a digit both IP versions are meant.</summary>
+/// <summary>The network under the tunnel: the word after <c>--network</c>. Without a digit, both IP versions.</summary>
 internal enum NetworkKind
 {
     Vsock,
@@ -15,7 +15,7 @@ internal enum NetworkKind
     Udp6,
 }
 
-/// <summary>What follows from the network alone.</summary>
+/// <summary>Properties of each network.</summary>
 internal static class NetworkKinds
 {
     extension(NetworkKind network)

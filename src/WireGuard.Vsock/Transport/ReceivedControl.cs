@@ -3,8 +3,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// What the control messages of a received UDP message say. One that was cut for want of room (MSG_CTRUNC) is shorter than its
-/// type, and as good as none.
+/// The control messages of a received UDP message. One that was truncated (MSG_CTRUNC) is shorter than its type and is ignored.
 /// </summary>
 internal readonly unsafe struct ReceivedControl
 {
@@ -25,8 +24,8 @@ internal readonly unsafe struct ReceivedControl
             switch (control->cmsg_level, control->cmsg_type)
             {
                 case (IPPROTO_IP, IP_PKTINFO) when control->cmsg_len == CMSG_LEN(sizeof(in_pktinfo)):
-                    // ipi_addr is the header's destination; sending ignores it, and comparing must too. Through which interface
-                    // an answer leaves is for the routing table to say, which may have changed.
+                    // ipi_addr is the header's destination; sending ignores it, so comparing must too. The routing table chooses
+                    // the interface of an answer, and may have changed.
                     ((in_pktinfo*)data)->ipi_addr = 0;
                     ((in_pktinfo*)data)->ipi_ifindex = 0;
                     _source = data;
@@ -51,13 +50,13 @@ internal readonly unsafe struct ReceivedControl
         }
     }
 
-    /// <summary>The length of the datagrams of which the message was joined, 0 if it was not. As the kernel says it.</summary>
+    /// <summary>The length of the datagrams coalesced into the message, as the kernel says it; 0 if it is one datagram.</summary>
     public int SegmentSize { get; }
 
-    /// <summary>The DS field and ECN bits of the datagram, or of each of those that were joined; 0 if not said.</summary>
+    /// <summary>The DS field and ECN bits of each datagram; 0 if not said.</summary>
     public int TrafficClass { get; }
 
-    /// <summary>A struct in_pktinfo or in6_pktinfo with which an answer is sent from where the message went; or empty.</summary>
+    /// <summary>A struct in_pktinfo or in6_pktinfo to answer from the address that the message was sent to; or empty.</summary>
     public ReadOnlySpan<byte> Source => new(_source, _sourceLength);
 
     /// <summary>Whether the address means nothing without its interface: fe80::/10.</summary>

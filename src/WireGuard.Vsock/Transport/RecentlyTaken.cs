@@ -1,13 +1,12 @@
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// How much a connection's socket has taken lately, and so how much may wait for it: what it takes in <see cref="WindowMs"/>. On
-/// a fast path a far end that stands still for a moment then costs nothing, and on a slow one what waits is not late. Guarded by
-/// the connection's lock.
+/// How much a connection's socket has taken in the last <see cref="WindowMs"/>, which is how much may be queued for it: so a fast
+/// path survives a short stall of the far end, and a slow path has little delay. Guarded by the connection's lock.
 /// </summary>
 internal struct RecentlyTaken
 {
-    /// <summary>For so long a frame may wait where more than <see cref="SendQueue.Limit"/> is queued.</summary>
+    /// <summary>How long a frame waits at most where more than <see cref="SendQueue.Limit"/> is queued.</summary>
     public const int WindowMs = 100;
 
     private long _sinceMs;
@@ -25,7 +24,7 @@ internal struct RecentlyTaken
             _sinceMs = nowMs;
         }
 
-        // Counted no further than is of use.
+        // Counted no further than the largest limit.
         _now = (int)Math.Min((long)_now + bytes, SendQueue.LargestLimit);
     }
 

@@ -3,14 +3,14 @@ using System.Buffers;
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// The bytes that a connection's socket would not take yet: a ring that holds at most <see cref="Limit"/> bytes of whole frames,
-/// or what the socket takes in a moment if that is more (<see cref="RecentlyTaken"/>), behind the rest of one batch, and no
-/// memory while it is empty. Guarded by its connection's lock; what <see cref="Peek"/> gave may be read without the lock until
-/// <see cref="Skip"/>, since appending never touches it.
+/// The bytes that a connection's socket did not take yet: a ring of at most <see cref="Limit"/> bytes of whole frames, or of what
+/// the socket takes in 100 ms if that is more (<see cref="RecentlyTaken"/>), after the rest of one batch. An empty one holds no
+/// memory. Guarded by its connection's lock; what <see cref="Peek"/> returned may be read without the lock until
+/// <see cref="Skip"/>, since appending does not change it.
 /// </summary>
 internal sealed class SendQueue
 {
-    /// <summary>How much may be queued in any case: it bounds what waits in user space for one peer.</summary>
+    /// <summary>How much may always be queued.</summary>
     public const int Limit = 256 * 1024;
 
     /// <summary>How much may be queued for the fastest socket.</summary>
@@ -21,15 +21,15 @@ internal sealed class SendQueue
     private readonly ArrayPool<byte> _pool;
     private byte[] _ring = [];
 
-    // How much of the ring is used: a power of two, whatever the pool gave; 0 while there is none.
+    // How much of the ring is used: a power of two, however large the pool's array; 0 while there is none.
     private int _size;
     private int _head;
     private bool _isPeeked;
 
-    // A ring that grew while its bytes were being sent: it goes back to the pool when they are.
+    // A ring that was replaced while its bytes were being sent: it is returned to the pool afterwards.
     private byte[] _outgrown = [];
 
-    /// <param name="pool">Where its memory comes from; null for the one that all share.</param>
+    /// <param name="pool">Where its memory comes from; null for the shared pool.</param>
     public SendQueue(ArrayPool<byte>? pool = null) => _pool = pool ?? ArrayPool<byte>.Shared;
 
     /// <summary>Bytes queued.</summary>
@@ -46,7 +46,7 @@ internal sealed class SendQueue
         return true;
     }
 
-    /// <summary>Puts bytes before all others: the rest of a batch whose beginning was sent. Always taken.</summary>
+    /// <summary>Puts bytes before all others: the rest of a batch whose beginning was sent. Never refused.</summary>
     public void Prepend(ReadOnlySpan<byte> bytes)
     {
         Reserve(bytes.Length);
@@ -55,7 +55,7 @@ internal sealed class SendQueue
         Count += bytes.Length;
     }
 
-    /// <summary>The oldest bytes, as many as lie side by side.</summary>
+    /// <summary>The oldest bytes, as many as are contiguous.</summary>
     public ReadOnlySpan<byte> Peek()
     {
         _isPeeked = true;

@@ -8,27 +8,27 @@ namespace WireGuard.Vsock.Transport;
 internal static unsafe class StreamSocket
 {
     /// <summary>
-    /// What comes in a second when many come, in case control is busy for so long; the system may allow less (somaxconn).
+    /// Enough for a second of many connections, should control be busy for so long; the system may allow less (somaxconn).
     /// </summary>
     private const int Backlog = 1024;
 
-    // A peer that vanishes is noticed after about 20 s: keepalives ask from the 15th on, and TCP_USER_TIMEOUT bounds the wait for
-    // them as it does for data (tcp(7)).
+    // A peer that vanishes is noticed after about 20 s: keepalives start after 15 s, and TCP_USER_TIMEOUT bounds the wait for
+    // their answers as it does for data (tcp(7)).
     private const int KeepaliveIdleSeconds = 15;
     private const int KeepaliveIntervalSeconds = 5;
     private const int KeepaliveCount = 3;
     private const int UserTimeoutMs = 20_000;
 
-    /// <summary>What may wait unsent in a TCP socket: what lies there is late already.</summary>
+    /// <summary>How much may wait unsent in a TCP socket: it adds delay.</summary>
     private const int NotSentLowWatermark = 128 * 1024;
 
-    /// <summary>Of a VSOCK socket's buffer, at either end; the default, 256 KB, is two round trips' worth at best.</summary>
+    /// <summary>The buffer of a VSOCK socket, at each end; the default of 256 KB lasts for two round trips at best.</summary>
     private static readonly long VsockBufferSize = 1024 * 1024;
 
     /// <summary>Opens a listening socket on every address of its family.</summary>
     /// <param name="any">The wildcard address with the port.</param>
     /// <param name="mark">SO_MARK, 0 for none.</param>
-    /// <exception cref="LinuxException">The port is taken, or the family not to be had.</exception>
+    /// <exception cref="LinuxException">The port is taken, or the kernel lacks the family.</exception>
     public static int Listen(EndpointAddress any, uint mark)
     {
         Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
@@ -92,8 +92,8 @@ internal static unsafe class StreamSocket
     public static void SetMark(int fd, uint mark) => Sys.SetOption(fd, SOL_SOCKET, SO_MARK, (int)mark);
 
     /// <summary>
-    /// Sets up a TCP socket that is to listen or to connect. Connections that are accepted take after their listener, which
-    /// saves seven system calls for each.
+    /// Sets up a TCP socket before it listens or connects. Accepted connections inherit these options from their listener, which
+    /// saves seven system calls each.
     /// </summary>
     private static void Tune(int fd)
     {
@@ -117,7 +117,7 @@ internal static unsafe class StreamSocket
             return fd;
         }
 
-        // Set before listen and connect: an accepted socket takes after its listener. An older kernel does not know the options.
+        // Set before listen and connect: an accepted socket inherits them. An older kernel does not know the options.
         ReadOnlySpan<byte> size = MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in VsockBufferSize));
         Sys.SetOption(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, size);
         Sys.SetOption(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, size);

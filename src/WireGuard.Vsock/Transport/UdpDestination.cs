@@ -7,12 +7,12 @@ namespace WireGuard.Vsock.Transport;
 /// <summary>
 /// A UDP address with the source address to use towards it: the one that its last authentic message was sent to, so that a
 /// machine with several addresses answers from the right one ("sticky sockets" in wireguard-go). In the form that sendmsg(2)
-/// takes, and immutable but for what was found out since: that the source is gone or is not to be used, or that segments of a
-/// size do not pass.
+/// takes. Immutable, except for what was learned since: that the source is gone or not to be used, or that segments of a size do
+/// not pass.
 /// </summary>
 internal sealed unsafe class UdpDestination : Destination
 {
-    /// <summary>Room for the control messages of one sendmsg: a source address, a traffic class and a segment size.</summary>
+    /// <summary>Space for the control messages of one sendmsg: a source address, a traffic class and a segment size.</summary>
     public const int ControlSize = 96;
 
     /// <summary>After how many datagrams segments that were refused are tried again: the path's MTU may have grown.</summary>
@@ -30,11 +30,11 @@ internal sealed unsafe class UdpDestination : Destination
     private readonly byte[] _address;
     private readonly byte[] _source;
 
-    // Forgotten by any lane, rejected and accepted by control. The address that was rejected last: control's.
+    // Any lane forgets the source; control rejects and accepts it. The source that was rejected last is control's.
     private volatile SourceState _sourceState;
     private byte[] _rejected = [];
 
-    // Of any lane: the shortest segments that were refused, and how many datagrams ago (interlocked).
+    // Written by any lane: the shortest segments that were refused, and how many datagrams ago (interlocked).
     private volatile int _refusedSegmentSize = int.MaxValue;
     private int _sinceRefusal;
 
@@ -70,14 +70,14 @@ internal sealed unsafe class UdpDestination : Destination
     /// <summary>The source address, used or not: 4 or 16 bytes, or none.</summary>
     public ReadOnlySpan<byte> Source => IsIPv6 ? Part(0, 16) : Part(4, 4); // in6_pktinfo, in_pktinfo
 
-    /// <summary>How the way there was when the source was learned, or last found right. Control only.</summary>
+    /// <summary>The routes there when the source was learned, or last found right. Control only.</summary>
     public UdpRoute Route { get; set; }
 
     public bool IsSourceRejected => _sourceState == SourceState.Rejected;
 
     /// <summary>
-    /// Leaves the choice of the source address to the routing table: that address may be gone. The next message that was sent to
-    /// it shows that it is not.
+    /// Leaves the choice of the source address to the routing table, since it may be gone. The next message received on it shows
+    /// that it is not.
     /// </summary>
     public void ForgetSource()
     {
@@ -85,7 +85,7 @@ internal sealed unsafe class UdpDestination : Destination
             _sourceState = SourceState.Forgotten;
     }
 
-    /// <summary>As <see cref="ForgetSource"/>, whatever still comes for it. Control only.</summary>
+    /// <summary>As <see cref="ForgetSource"/>, whatever is still received on it. Control only.</summary>
     public void RejectSource()
     {
         _rejected = _source;
@@ -99,7 +99,7 @@ internal sealed unsafe class UdpDestination : Destination
         _sourceState = SourceState.Used;
     }
 
-    /// <summary>Takes over what was found of the source address towards the same peer. Control only.</summary>
+    /// <summary>Takes over what is known of the source address of the same peer. Control only.</summary>
     public void InheritFrom(UdpDestination before)
     {
         _rejected = before._rejected;
@@ -108,8 +108,8 @@ internal sealed unsafe class UdpDestination : Destination
     }
 
     /// <summary>
-    /// Has it stand for another, if that is as long. Only for what control alone knows: the sender of a message, who is answered
-    /// and then forgotten.
+    /// Overwrites it with another destination, if that is as long. Only for a destination that control alone refers to: the
+    /// sender of one message.
     /// </summary>
     public bool TryAssign(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
     {
@@ -122,15 +122,15 @@ internal sealed unsafe class UdpDestination : Destination
         return true;
     }
 
-    /// <summary>One that stands for the same, for good.</summary>
+    /// <summary>A copy that is not overwritten.</summary>
     public UdpDestination Copy() => new(_address, _source);
 
-    /// <summary>Whether it adds nothing to this one.</summary>
+    /// <summary>Whether its address and source are those of this one.</summary>
     public bool IsSame(UdpDestination other) => Equals(other._address, other._source);
 
     /// <summary>
-    /// Leaves segments of this size and above to be sent as datagrams of their own: longer than the path's MTU, the kernel
-    /// fragments a datagram but refuses a segment.
+    /// Has segments of this size and above sent as separate datagrams: the kernel fragments a datagram longer than the path MTU,
+    /// but refuses a segment.
     /// </summary>
     public void RefuseSegments(int size)
     {
@@ -138,7 +138,7 @@ internal sealed unsafe class UdpDestination : Destination
         _refusedSegmentSize = Math.Min(size, _refusedSegmentSize);
     }
 
-    /// <summary>Whether datagrams of this size may go as segments of one message; now and then it says so to find out.</summary>
+    /// <summary>Whether datagrams of this size may be sent as segments of one message; now and then true, to try again.</summary>
     public bool TakesSegments(int size)
     {
         if (size < _refusedSegmentSize)
@@ -149,7 +149,7 @@ internal sealed unsafe class UdpDestination : Destination
         return true;
     }
 
-    /// <summary>Whether a message from there, to that address of ours, changes nothing.</summary>
+    /// <summary>Whether a message from that address to that source changes nothing.</summary>
     public bool Equals(ReadOnlySpan<byte> address, ReadOnlySpan<byte> source) =>
         address.SequenceEqual(_address) && source.SequenceEqual(_sourceState == SourceState.Forgotten ? default : _source);
 
@@ -159,7 +159,7 @@ internal sealed unsafe class UdpDestination : Destination
 
     /// <summary>Fills in where a datagram, or a train of them, goes.</summary>
     /// <param name="message">Its name and control fields are set.</param>
-    /// <param name="control">Room for control messages: <see cref="ControlSize"/> bytes.</param>
+    /// <param name="control">Space for control messages: <see cref="ControlSize"/> bytes.</param>
     /// <param name="trafficClass">The DS field and ECN bits of the datagram, 0 for the default.</param>
     /// <param name="segmentSize">The length of a train's datagrams, 0 for a single one.</param>
     public void Apply(msghdr* message, byte* control, int trafficClass = 0, ushort segmentSize = 0)
@@ -214,7 +214,7 @@ internal sealed unsafe class UdpDestination : Destination
     {
         Used,
 
-        /// <summary>Not used until a message comes that was sent to it.</summary>
+        /// <summary>Not used until a message is received on it.</summary>
         Forgotten,
 
         /// <summary>Not used until routes choose it again.</summary>
@@ -222,7 +222,7 @@ internal sealed unsafe class UdpDestination : Destination
     }
 }
 
-/// <summary>How routes lead to a destination.</summary>
-/// <param name="Way">From its source address; null if there is none, since that is no address of ours.</param>
-/// <param name="Chosen">The source address that they would choose.</param>
-internal readonly record struct UdpRoute(Route? Way, UInt128 Chosen);
+/// <summary>The routes to a destination.</summary>
+/// <param name="Used">The route from its source address; null if that is no address of ours.</param>
+/// <param name="Chosen">The source address that the routing table would choose.</param>
+internal readonly record struct UdpRoute(Route? Used, UInt128 Chosen);

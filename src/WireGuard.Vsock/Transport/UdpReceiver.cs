@@ -8,11 +8,11 @@ namespace WireGuard.Vsock.Transport;
 /// A lane's buffers for receiving a batch of datagrams with one system call:
 /// <code>
 /// Receive    up to 32 messages, each in a slot that is as long as the longest
-/// MoveNext   a message is one datagram, or many of one sender that the kernel has joined (UDP_GRO), one after another
+/// MoveNext   a message is one datagram, or many of one sender that the kernel has coalesced (UDP_GRO)
 /// </code>
-/// All slots lie side by side in one buffer. Its memory is the system's, mapped when first touched: 2 MiB when every slot has
-/// held a full train, 4 KiB a slot where datagrams come by themselves. More slots would save no time (a train is worth a call),
-/// and with fewer, datagrams that come by themselves would be too few at once to be joined again for the TUN device.
+/// All slots are in one buffer, whose memory the system maps when it is first touched: 2 MiB when every slot has held a full
+/// train, 4 KiB a slot where datagrams are received singly. More slots would save no time (a train is worth a call); with fewer,
+/// too few single datagrams would be received at once to coalesce them for the TUN device.
 /// </summary>
 internal sealed unsafe class UdpReceiver : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed unsafe class UdpReceiver : IDisposable
         }
     }
 
-    /// <summary>All that was received at once; datagrams lie in it at their offsets, in ascending order.</summary>
+    /// <summary>All that was received at once; the datagrams are at their offsets, in ascending order.</summary>
     public Span<byte> Buffer => new(_slots, BatchSize * SlotSize);
 
     /// <summary>Where the current datagram begins in <see cref="Buffer"/>.</summary>
@@ -66,7 +66,7 @@ internal sealed unsafe class UdpReceiver : IDisposable
     /// <summary>The ECN bits that the current datagram came with.</summary>
     public int Ecn => _control.TrafficClass & 3;
 
-    /// <summary>Receives what is there, in place of what was; <see cref="MoveNext"/> goes through it.</summary>
+    /// <summary>Receives what is there, replacing the previous batch; <see cref="MoveNext"/> steps through it.</summary>
     /// <returns>Messages, or a negated errno.</returns>
     public int Receive(int fd)
     {
@@ -83,7 +83,7 @@ internal sealed unsafe class UdpReceiver : IDisposable
         return received;
     }
 
-    /// <summary>Goes on to the next datagram.</summary>
+    /// <summary>Moves to the next datagram.</summary>
     /// <returns>False when there is none.</returns>
     public bool MoveNext()
     {

@@ -7,7 +7,7 @@ namespace WireGuard.Vsock.Transport;
 /// <summary>
 /// A lane's batch of datagrams, to any destinations of one address family, sent with one system call. Consecutive datagrams to
 /// one destination are a train if they are of one length, but for the last, which may be shorter, and have the same ECN bits: one
-/// message, which crosses the network stack in one piece and is segmented where it leaves the machine (UDP_SEGMENT).
+/// message, which passes the network stack once and is segmented where it leaves the machine (UDP_SEGMENT).
 /// </summary>
 internal sealed unsafe class UdpSender : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed unsafe class UdpSender : IDisposable
 
     /// <summary>
     /// The most bytes of a train: with the headers of UDP, IPv6 and Ethernet (with a tag) it stays below 64 KiB, or the kernel
-    /// cuts it before it hands it to the device (gso_features_check in net/core/dev.c).
+    /// segments it before it hands it to the device (gso_features_check in net/core/dev.c).
     /// </summary>
     public const int MaxTrain = 65_535 - 8 - 40 - 18;
 
@@ -112,7 +112,7 @@ internal sealed unsafe class UdpSender : IDisposable
         return end;
     }
 
-    /// <summary>Appends a datagram's bytes to a message's pieces; those that lie side by side are one.</summary>
+    /// <summary>Appends a datagram to a message's pieces, merging it with the last piece if it is adjacent.</summary>
     /// <returns>The end of the pieces.</returns>
     private static iovec* Append(iovec* first, iovec* end, ref readonly Datagram datagram)
     {
@@ -143,8 +143,8 @@ internal sealed unsafe class UdpSender : IDisposable
                 return refused + Count - _firsts[sent];
 
             if (_firsts[sent + 1] - _firsts[sent] > 1)
-                refused += SendCut(socket, _firsts[sent], _firsts[sent + 1], n);
-            // Asked of the message, not of its destination: that may have forgotten its source after an earlier one.
+                refused += SendOneByOne(socket, _firsts[sent], _firsts[sent + 1], n);
+            // The message is looked at, not its destination, which may have forgotten its source after an earlier message.
             else if (!HasSource(in _messages[sent].msg_hdr) || !IsSourceGone(n) || SendOne(socket, _firsts[sent]) < 0)
                 refused++;
             sent++;
@@ -154,11 +154,11 @@ internal sealed unsafe class UdpSender : IDisposable
     }
 
     /// <summary>
-    /// Sends the datagrams of a train, which was refused with <paramref name="error"/>, one by one, and remembers it if that
-    /// helps: then it was their being a train that stood in the way.
+    /// Sends the datagrams of a train, which was refused with <paramref name="error"/>, one by one. If that works, the socket or
+    /// the destination remembers that it takes no such train.
     /// </summary>
     /// <returns>How many were not sent.</returns>
-    private int SendCut(UdpSocket socket, int first, int end, int error)
+    private int SendOneByOne(UdpSocket socket, int first, int end, int error)
     {
         UdpDestination destination = _datagrams[first].Destination;
         bool hadSource = destination.HasSource;
@@ -199,7 +199,7 @@ internal sealed unsafe class UdpSender : IDisposable
         return Sys.SendMsg(socket.Fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 
-    /// <summary>Whether a message names its source address: then that is what it says first.</summary>
+    /// <summary>Whether a message has a source address, which is its first control message if it has one.</summary>
     private static bool HasSource(in msghdr message)
     {
         var first = (cmsghdr*)message.msg_control;

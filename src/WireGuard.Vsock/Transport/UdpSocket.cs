@@ -14,7 +14,7 @@ internal sealed unsafe class UdpSocket : IDisposable
 
     private const int BufferSize = 7 * 1024 * 1024;
 
-    // Set by any lane that finds it out.
+    // Any lane may clear it.
     private volatile bool _isSegmenting;
 
     private UdpSocket(int fd, bool isIPv6)
@@ -28,8 +28,8 @@ internal sealed unsafe class UdpSocket : IDisposable
     public bool IsIPv6 { get; }
 
     /// <summary>
-    /// Whether the kernel cuts one message into many datagrams (UDP_SEGMENT, since 4.18). An older one does not know the
-    /// control message and would send it all as one datagram.
+    /// Whether the kernel segments one message into many datagrams (UDP_SEGMENT, since 4.18). An older kernel ignores the control
+    /// message and would send one datagram.
     /// </summary>
     public bool IsSegmenting => _isSegmenting;
 
@@ -38,7 +38,7 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <param name="port">0 for an ephemeral one.</param>
     /// <param name="isShared">Whether sockets of other lanes share the port.</param>
     /// <param name="mark">SO_MARK, 0 for none.</param>
-    /// <param name="offloads">What to have of the kernel, if it can.</param>
+    /// <param name="offloads">Which offloads to use, if the kernel has them.</param>
     /// <exception cref="LinuxException">It cannot be opened or bound.</exception>
     public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads)
     {
@@ -56,26 +56,26 @@ internal sealed unsafe class UdpSocket : IDisposable
             else
             {
                 Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1), "setsockopt IP_PKTINFO");
-                // Datagrams go without DF, so that a path which is too narrow fragments them and does not lose them: the kernel's
-                // WireGuard sends so too. Of the values that leave DF out, this one takes no path MTU from the network, which
-                // anybody could forge and for which a train would be refused, and yet fragments what is longer than the device's.
-                // IPv6 has no DF, and routers do not fragment: there a path MTU is heeded, as is the default.
+                // Without DF, as the kernel's WireGuard: a narrow path fragments datagrams and loses none. IP_PMTUDISC_OMIT also
+                // ignores path MTUs from the network, which can be forged and for which a train would be refused, and
+                // fragments what is longer than the device's MTU. IPv6 routers do not fragment: there the default, which follows
+                // the path MTU, stays.
                 Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT), "setsockopt IP_MTU_DISCOVER");
             }
 
-            // Larger buffers are welcome, and none is a fault: without privilege the system's limit holds.
+            // Without privilege the system's limit holds, which is no fault.
             foreach ((int forced, int asked) in ((int, int)[])[(SO_RCVBUFFORCE, SO_RCVBUF), (SO_SNDBUFFORCE, SO_SNDBUF)])
             {
                 if (Sys.SetOption(fd, SOL_SOCKET, forced, BufferSize) < 0)
                     Sys.SetOption(fd, SOL_SOCKET, asked, BufferSize);
             }
 
-            // The kernel's help with trains of datagrams, both ways. Without it, each goes and comes by itself.
+            // Offloads for trains of datagrams in both directions. Without them, each datagram is sent and received by itself.
             socket._isSegmenting =
                 offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
             if (offloads.HasFlag(UdpOffloads.Coalesce))
                 Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
-            // What the network says of congestion is passed on to inner packets. Without it, they say what they said.
+            // The ECN bits of received datagrams are passed on to inner packets.
             Sys.SetOption(fd, isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIPv6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
@@ -102,10 +102,10 @@ internal sealed unsafe class UdpSocket : IDisposable
 
     public void SetMark(uint mark) => Sys.SetOption(Fd, SOL_SOCKET, SO_MARK, (int)mark);
 
-    /// <summary>Sends datagrams one by one from now on: a device on the way out cannot segment.</summary>
+    /// <summary>Sends datagrams one by one from now on: the device cannot segment.</summary>
     public void StopSegmenting() => _isSegmenting = false;
 
-    /// <summary>Sends one handshake message. What the network cannot take now is lost, as everywhere with UDP.</summary>
+    /// <summary>Sends one handshake message. It is lost if the socket is full, as with any UDP.</summary>
     /// <returns>0 or above, or a negated errno.</returns>
     public int SendHandshake(ReadOnlySpan<byte> message, UdpDestination destination)
     {

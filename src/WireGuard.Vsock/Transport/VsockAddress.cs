@@ -11,9 +11,9 @@ namespace WireGuard.Vsock.Transport;
 /// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     N from 3; 0.0.0.6 means CID 6
 /// port    := 0..4294967294
 /// </code>
-/// Neither number may be 4294967295: that means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no place. The dotted quad is
-/// for <c>wg(8)</c>, which lets nothing else through. Everything malformed is refused, a number with a sign, a space or a
-/// leading zero too.
+/// Neither number may be 4294967295: that means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no address. The dotted quad
+/// is for <c>wg(8)</c>, which accepts nothing else. Everything malformed is refused, including a number with a sign, a space or a
+/// leading zero.
 /// </summary>
 internal static class VsockAddress
 {
