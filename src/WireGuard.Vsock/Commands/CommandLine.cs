@@ -17,7 +17,9 @@ namespace WireGuard.Vsock.Commands;
 internal static class CommandLine
 {
     public const string ProgramName = "wireguard-vsock";
-    public const string Version = "v0.1.0";
+
+    /// <summary>Of the build: Directory.Build.props.</summary>
+    public static readonly string Version = $"v{typeof(CommandLine).Assembly.GetName().Version!.ToString(3)}";
 
     private const string On = "on";
 
