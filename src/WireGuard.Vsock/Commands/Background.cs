@@ -7,16 +7,16 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// Going into the background. A .NET process cannot fork and go on (its other threads would be missing), so:
+/// Starts the daemon in the background. A .NET process cannot fork and continue, since its other threads would be missing, so:
 /// <para>
-/// 1. The command starts itself once more, in a session of its own, with the writing end of a pipe. 2. The new process makes the
-/// interface and the control socket and then writes one line: that it is ready, or why not (<see cref="Readiness"/>). 3. The
-/// command reads that line, or the pipe's end if the process died, and returns 0 or 1.
+/// 1. The command starts itself again, in a new session, with the writing end of a pipe. 2. The new process makes the interface
+/// and the control socket and then writes one line: that it is ready, or why not (<see cref="Readiness"/>). 3. The command reads
+/// that line, or the pipe's end if the process died, and returns 0 or 1.
 /// </para>
 /// </summary>
 internal static unsafe class Background
 {
-    /// <summary>Starts the daemon in the background and waits until it is ready. Gives the exit code.</summary>
+    /// <summary>Starts the daemon in the background and waits until it is ready. Returns the exit code.</summary>
     public static int Start()
     {
         try
@@ -45,15 +45,15 @@ internal static unsafe class Background
     }
 
     /// <summary>
-    /// Of the descriptors we were started with, the new process gets those meant for it: no lock, pipe or socket of others.
+    /// The new process inherits only the descriptors meant for it: no lock, pipe or socket of another program.
     /// </summary>
     private static void PassOn(int ready)
     {
-        _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, which is what most daemons live with
+        _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, as with most daemons
         int?[] meant = [ready, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
         foreach (int? fd in meant)
         {
-            if (fd is { } open) _ = Sys.SetCloseOnExec(open, false); // if it is not open, the new process will say so
+            if (fd is { } open) _ = Sys.SetCloseOnExec(open, false); // if it is not open, the new process reports it
         }
     }
 
@@ -103,7 +103,7 @@ internal static unsafe class Background
         return variables;
     }
 
-    /// <summary>The strings in a row, each ended by a zero.</summary>
+    /// <summary>The strings one after another, each ended by a zero.</summary>
     private static byte[] BlockOf(IEnumerable<string> strings) =>
         Encoding.UTF8.GetBytes(string.Concat(strings.Select(s => s + '\0')));
 

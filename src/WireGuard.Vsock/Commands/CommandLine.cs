@@ -28,8 +28,8 @@ internal static class CommandLine
     /// <param name="Network">Under the tunnel.</param>
     /// <param name="Foreground">Whether to stay in the foreground.</param>
     /// <param name="Streams">Parallel connections to a peer; null for as many as there are lanes.</param>
-    /// <param name="Superpackets">Whether peers of our kind get more than one packet in a message.</param>
-    /// <param name="UdpOffloads">Whether the kernel's help with trains of datagrams is used.</param>
+    /// <param name="Superpackets">Whether peers that speak HELLO get more than one packet in a message.</param>
+    /// <param name="UdpOffloads">Whether the kernel's UDP offloads are used.</param>
     public sealed record Request(
         string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets, bool UdpOffloads);
 
@@ -40,7 +40,7 @@ internal static class CommandLine
         Option<bool> foreground = new("--foreground", "-f") { Arity = ArgumentArity.Zero };
         Option<NetworkKind> network = new("--network", "-n") { CustomParser = ParseNetwork };
         Option<int?> streams = new("--streams") { CustomParser = ParseStreams };
-        // Not a bool: of that, the library takes no other words than true and false.
+        // Not a bool: for that the library accepts only true and false.
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
@@ -67,7 +67,7 @@ internal static class CommandLine
             new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 
-    /// <summary>The first thing that is wrong, in the words of one who knows what was probably meant.</summary>
+    /// <summary>The first mistake, in words that name what was probably meant.</summary>
     private static string Mistake(ParseResult parsed, Argument<string> name)
     {
         ParseError mistake = parsed.Errors.FirstOrDefault(e => e.SymbolResult is OptionResult) ?? parsed.Errors[0];
@@ -163,7 +163,7 @@ internal static class CommandLine
           wireguard-vsock wg0 && wg setconf wg0 wg0.conf && ip addr add 10.0.0.1/24 dev wg0 && ip link set wg0 up
         """;
 
-    /// <summary>What --help and --version do, whatever else the line says.</summary>
+    /// <summary>The action of --help and --version, whatever else is on the line.</summary>
     private sealed class Print(Action<string> output, string text) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;

@@ -9,8 +9,8 @@ using WireGuard.Vsock.Uapi;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// The daemon of one interface: what is checked and opened before it runs, its signals, its exit code. That is 0 when it ran and
-/// ended as it was told to (or is ready, in the background), 1 when it could not start or failed.
+/// The daemon of one interface: what is checked and opened before it runs, its signals, its exit code: 0 when it ended as
+/// asked (or is ready, in the background), 1 when it failed.
 /// </summary>
 internal static class DaemonCommand
 {
@@ -33,7 +33,7 @@ internal static class DaemonCommand
             Sys.SetSignals();
             Prerequisites.CheckDescriptors(request.Network, Sys.RaiseDescriptorLimit(), Lanes);
             Prerequisites.Check(request.Network);
-            // Before anything is made that is to be removed in the end.
+            // Before anything is made that must be removed in the end.
             using StopSignals signals = new();
             using PosixSignalRegistration cloned = PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, TakeCloned);
             using TunDevice tun = OpenTun(request.Interface);
@@ -73,12 +73,12 @@ internal static class DaemonCommand
         }
         finally
         {
-            signals.CallNobody();
+            signals.Ignore();
             s_running = null;
         }
     }
 
-    /// <summary>Before the daemon runs there is no session that could end.</summary>
+    /// <summary>Before the daemon runs there is no session to end.</summary>
     private static void TakeCloned(PosixSignalContext context)
     {
         context.Cancel = true;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace WireGuard.Vsock.Commands;
 
-/// <summary>The environment variables, named and meant as in wireguard-go.</summary>
+/// <summary>The environment variables, as in wireguard-go.</summary>
 internal static class Environs
 {
     public const string LogLevel = "LOG_LEVEL";
@@ -10,10 +10,10 @@ internal static class Environs
     public const string TunFd = "WG_TUN_FD";
     public const string UapiFd = "WG_UAPI_FD";
 
-    /// <summary>Ours alone, for tests: what to read in the place of <see cref="SharedState.VmClock.DevicePath"/>.</summary>
+    /// <summary>Not in wireguard-go, for tests: what to read instead of <see cref="SharedState.VmClock.DevicePath"/>.</summary>
     public const string VmClock = "WG_VSOCK_VMCLOCK";
 
-    /// <summary>Ours alone: the pipe on which the background process tells the command that started it how it went.</summary>
+    /// <summary>Not in wireguard-go: the pipe on which the background process reports to its command.</summary>
     public const string ReadyFd = "WG_VSOCK_READY_FD";
 
     public static string? Get(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

@@ -6,17 +6,17 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// What the machine must have before anything is made on it. /dev/net/tun and privilege are seen when the TUN is made.
+/// What is checked before anything is made. /dev/net/tun and privilege are checked when the TUN is made.
 /// </summary>
 internal static class Prerequisites
 {
-    /// <summary>What the daemon opens before it is ready: control, the control socket, the first connections.</summary>
+    /// <summary>Descriptors of the daemon: control, the control socket, the first connections.</summary>
     private const int Descriptors = 20;
 
-    /// <summary>And for each lane: its epoll, its wake-up, its queue of the interface.</summary>
+    /// <summary>For each lane: its epoll, its eventfd, its queue of the interface.</summary>
     private const int DescriptorsOfLane = 3;
 
-    /// <summary>And for each lane with UDP: a socket a family.</summary>
+    /// <summary>For each lane with UDP: a socket for each family.</summary>
     private const int SocketsOfLane = 2;
 
     /// <param name="network">Under the tunnel.</param>
@@ -41,7 +41,7 @@ internal static class Prerequisites
         Sys.Close(result);
     }
 
-    /// <summary>What it means that socket(AF_VSOCK) failed so.</summary>
+    /// <summary>What a failure of socket(AF_VSOCK) means.</summary>
     public static string VsockProblem(int errno) => errno switch
     {
         Errno.EAFNOSUPPORT or Errno.ESOCKTNOSUPPORT or Errno.EPROTONOSUPPORT =>

@@ -5,17 +5,17 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// How a starting daemon tells the person who started it: in the background, one line on a pipe to the command that still waits
-/// (<see cref="Background"/>); in the foreground, a failure on stderr, and nothing otherwise.
+/// Reports whether a daemon has started: in the background by one line on a pipe to the waiting command
+/// (<see cref="Background"/>), in the foreground only a failure, on stderr.
 /// </summary>
 internal sealed class Readiness : IDisposable
 {
-    /// <summary>The line that says all is well; any other is the reason why not.</summary>
+    /// <summary>The line of a daemon that is ready; any other is the reason why it is not.</summary>
     public const string ReadyLine = "ready";
 
     private readonly FileDescriptor _pipe;
 
-    /// <param name="pipe">The number of the pipe's descriptor, which is closed in the end; anything else for none.</param>
+    /// <param name="pipe">The number of the pipe's descriptor, which is closed afterwards; anything else for none.</param>
     public Readiness(string? pipe)
     {
         _pipe = new FileDescriptor(int.TryParse(pipe, NumberStyles.None, CultureInfo.InvariantCulture, out int fd) ? fd : -1);

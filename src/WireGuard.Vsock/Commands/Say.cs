@@ -4,8 +4,8 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// Lines to the person at the terminal, on stdout and stderr themselves. .NET's Console would take signals and descriptors and
-/// change the terminal's settings, none of which a daemon should.
+/// Lines for the terminal, written to stdout and stderr directly. .NET's Console would take signals and descriptors and
+/// change the terminal's settings.
 /// </summary>
 internal static class Say
 {
@@ -19,7 +19,7 @@ internal static class Say
         while (rest.Length > 0)
         {
             int n = Sys.Write(fd, rest);
-            if (n <= 0) return; // nobody hears; there is nobody to tell
+            if (n <= 0) return; // the terminal is gone
             rest = rest[n..];
         }
     }

@@ -4,14 +4,14 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// Descriptors 0, 1 and 2, which whoever starts a program may have closed. They are then the first that are opened for other
-/// purposes: what is meant for stderr would be written into a pipe, or into the interface.
+/// Descriptors 0, 1 and 2, which may be closed when a program is started. The next files opened would get these numbers, and what
+/// is meant for stderr would be written into a pipe, or into the interface.
 /// </summary>
 internal static class StandardDescriptors
 {
     private const int Last = 2;
 
-    /// <summary>Opens those that are closed on /dev/null. To be called before anything else is opened.</summary>
+    /// <summary>Opens /dev/null on those that are closed. Called before anything else is opened.</summary>
     public static void Open()
     {
         int fd;
@@ -22,7 +22,7 @@ internal static class StandardDescriptors
             Sys.Close(fd);
     }
 
-    /// <summary>Where there is no /dev/null, the root folder keeps the number as well: it is neither read nor written.</summary>
+    /// <summary>Where there is no /dev/null, the root folder serves as well: it is neither read nor written.</summary>
     private static int OpenNothing()
     {
         int fd = Sys.Open("/dev/null", O_RDWR);

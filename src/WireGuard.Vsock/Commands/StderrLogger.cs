@@ -9,8 +9,8 @@ namespace WireGuard.Vsock.Commands;
 
 /// <summary>
 /// Writes the log to stderr, in wireguard-go's form: <c>DEBUG: (wg0) 2026/11/23 05:11:18 text</c>. A line is one write(2) of at
-/// most PIPE_BUF bytes, so lines of several threads never mix; and one that would have to wait, because nobody reads the pipe, is
-/// dropped and counted: a log must never stop a tunnel. Any thread may use it.
+/// most PIPE_BUF bytes, so lines of several threads never mix. A line that would block is dropped and counted: a
+/// log must never stop a tunnel. Any thread may use it.
 /// </summary>
 internal sealed unsafe class StderrLogger(string interfaceName, LogLevel threshold, int fd = 2) : ILogger
 {
@@ -54,7 +54,7 @@ internal sealed unsafe class StderrLogger(string interfaceName, LogLevel thresho
         rest = AppendTime(rest);
         long dropped = Interlocked.Exchange(ref _dropped, 0);
         if (dropped > 0 && Utf8.TryWrite(rest, $"[{dropped} lines dropped] ", out int noted)) rest = rest[noted..];
-        // A line too long is cut, at worst within a character.
+        // A line too long is truncated, at worst within a character.
         _ = Encoding.UTF8.TryGetBytes(text[..Math.Min(text.Length, rest.Length / 3)], rest, out int written);
         int length = MaxLine - 1 - rest.Length + written;
         buffer[length] = (byte)'\n';
@@ -67,7 +67,7 @@ internal sealed unsafe class StderrLogger(string interfaceName, LogLevel thresho
         return target[bytes.Length..];
     }
 
-    /// <summary>Local time by the C library, which costs us no time zone database of .NET's.</summary>
+    /// <summary>Local time by the C library, which needs no time zone database of .NET.</summary>
     private static Span<byte> AppendTime(Span<byte> target)
     {
         Sys.RealTime(out long seconds, out _);

@@ -4,9 +4,9 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: each has the daemon end in good order, so
-/// that its control socket is not left behind. They are caught from before that is made. One that was ignored from the start, as
-/// SIGHUP under nohup(1), still is.
+/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: on each the daemon shuts down and removes
+/// its control socket. They are caught before that socket is made. A signal that was ignored at start, as SIGHUP under nohup(1),
+/// still is.
 /// <para>
 /// DEVIATION: wireguard-go catches SIGTERM and SIGINT alone, and leaves its socket behind after any other. Test:
 /// Every_signal_that_ends_it_leaves_nothing.
@@ -14,7 +14,7 @@ namespace WireGuard.Vsock.Commands;
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
-    /// <summary>Those that end a process by default (signal(7)), but for SIGKILL and those that tell of a fault in it.</summary>
+    /// <summary>Those that end a process by default (signal(7)), except SIGKILL and those that report a fault.</summary>
     private static readonly (int Number, string Name)[] Signals =
     [
         (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGQUIT, "SIGQUIT"), (SIGUSR1, "SIGUSR1"), (SIGALRM, "SIGALRM"),
@@ -24,9 +24,9 @@ internal sealed class StopSignals : IDisposable
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private Action<string>? _stop; // interlocked
-    private string? _signal;       // interlocked: the last that came
+    private string? _signal;       // interlocked: the last received
 
-    /// <exception cref="SetupException">They cannot be caught: that takes a thread and two descriptors.</exception>
+    /// <exception cref="SetupException">They cannot be caught, which takes a thread and two descriptors.</exception>
     public StopSignals()
     {
         try
@@ -41,7 +41,7 @@ internal sealed class StopSignals : IDisposable
         }
     }
 
-    /// <summary>From now on this is called with a signal's name, on a thread of the runtime's; at once if one has come.</summary>
+    /// <summary>From now on calls back with a signal's name, on a thread of the runtime; at once if one was received.</summary>
     public void Call(Action<string> stop)
     {
         Interlocked.Exchange(ref _stop, stop);
@@ -49,8 +49,8 @@ internal sealed class StopSignals : IDisposable
             stop(signal);
     }
 
-    /// <summary>From now on signals are caught, and change nothing: the daemon is ending.</summary>
-    public void CallNobody() => Interlocked.Exchange(ref _stop, null);
+    /// <summary>From now on signals are caught and ignored: the daemon is ending.</summary>
+    public void Ignore() => Interlocked.Exchange(ref _stop, null);
 
     public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
 

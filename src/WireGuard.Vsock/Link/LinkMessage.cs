@@ -5,7 +5,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Link;
 
 /// <summary>
-/// What the kernel says of an interface on a route netlink socket (man 7 rtnetlink): one RTM_NEWLINK or RTM_DELLINK.
+/// One RTM_NEWLINK or RTM_DELLINK of a route netlink socket (man 7 rtnetlink).
 /// <code>nlmsghdr (16) | ifinfomsg (16) | attributes: rtattr (4) | value | padding to 4</code>
 /// </summary>
 /// <param name="IsDelete">
@@ -15,7 +15,7 @@ namespace WireGuard.Vsock.Link;
 /// <param name="Flags">IFF_UP and its like.</param>
 /// <param name="Mtu">The MTU; 0 if not said.</param>
 /// <param name="Namespace">The id of the namespace an answer is about; -1 if not said.</param>
-/// <param name="NewNamespace">The id of the namespace it moved to, as the namespace it left counts them; -1 if not said.</param>
+/// <param name="NewNamespace">The id of the namespace it moved to, relative to the namespace it left; -1 if not said.</param>
 /// <param name="NewIndex">The index it has there; 0 if not said.</param>
 internal readonly record struct LinkMessage(
     bool IsDelete, int Index, uint Flags, int Mtu = 0, int Namespace = -1, int NewNamespace = -1, int NewIndex = 0)
@@ -26,8 +26,8 @@ internal readonly record struct LinkMessage(
     public bool IsUp => (Flags & IFF_UP) != 0;
 
     /// <summary>
-    /// Takes the next message about an interface off the front of a datagram; others are skipped. False when there is none left
-    /// or the rest makes no sense.
+    /// Takes the next message about an interface from a datagram, skipping others. False when there is none left or the rest is
+    /// malformed.
     /// </summary>
     public static bool TryTake(ref ReadOnlySpan<byte> datagram, out LinkMessage message)
     {
@@ -39,7 +39,7 @@ internal readonly record struct LinkMessage(
             datagram = datagram[Math.Min(Align(whole.Length), datagram.Length)..];
             if (header.nlmsg_type is not (RTM_NEWLINK or RTM_DELLINK) || whole.Length < MinSize) continue;
             ifinfomsg info = MemoryMarshal.Read<ifinfomsg>(whole[HeaderSize..]);
-            // Other families (bridge ports, IPv6 settings) tell other things about the same index.
+            // Messages of other families (bridge ports, IPv6 settings) have other contents.
             if (info.ifi_family != AF_UNSPEC) continue;
             message = new LinkMessage(header.nlmsg_type == RTM_DELLINK, info.ifi_index, info.ifi_flags)
                 .WithAttributes(whole[MinSize..]);

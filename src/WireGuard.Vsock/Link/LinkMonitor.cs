@@ -6,7 +6,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Link;
 
 /// <summary>
-/// What happened to the interface since the last look. <see cref="Down"/> is to be obeyed before <see cref="Up"/>.
+/// What happened to the interface since the last read. <see cref="Down"/> is handled before <see cref="Up"/>.
 /// </summary>
 [Flags]
 internal enum LinkEvents
@@ -16,32 +16,32 @@ internal enum LinkEvents
     /// <summary>The interface went down, maybe for a moment.</summary>
     Down = 1,
 
-    /// <summary>The interface is up now and was not before, or not all the time.</summary>
+    /// <summary>The interface is up now, and was down at some time since.</summary>
     Up = 2,
 
     MtuChanged = 4,
 
-    /// <summary>The interface no longer exists: the daemon's work is over.</summary>
+    /// <summary>The interface no longer exists: the daemon ends.</summary>
     Deleted = 8,
 
     /// <summary>
-    /// It went where this process may not look. It is taken to be up, and lanes will see its end on their queues.
+    /// It moved to a namespace that cannot be followed. It is assumed to be up; lanes notice its deletion on their queues.
     /// </summary>
     OutOfSight = 16,
 }
 
 /// <summary>
-/// Follows the TUN interface: up and down, MTU, its move to another network namespace, its end.
+/// Follows the TUN interface: up and down, MTU, moves to another network namespace, deletion.
 /// <para>
-/// 1. A route netlink socket (man 7 rtnetlink) in the namespace the daemon was born in hears RTMGRP_LINK. 2. It hears other
-/// namespaces too, those that have an id in ours (NETLINK_LISTEN_ALL_NSID), and the kernel gives the namespace an interface moves
-/// to such an id and says it in the RTM_DELLINK of the one that is left. So the interface is known by a namespace's id and an
-/// index. No descriptor of ours holds the other namespace: it ends when its people end it, and our interface with it. 3. Where
-/// the privilege for that is missing (CAP_NET_BROADCAST), or on a second move, the interface is out of sight until it returns.
+/// 1. A route netlink socket (man 7 rtnetlink) in the namespace the daemon was started in subscribes to RTMGRP_LINK. 2. It also
+/// receives from namespaces that have an id in ours (NETLINK_LISTEN_ALL_NSID). The kernel assigns such an id to a namespace that
+/// an interface moves to, and reports it in the RTM_DELLINK of the one it leaves. So the interface is known by a namespace id and
+/// an index. We hold no descriptor of the other namespace, so it can be deleted, and our interface with it. 3. Without
+/// CAP_NET_BROADCAST, or after a second move, the interface is out of sight until it returns.
 /// </para>
 /// <para>
-/// DEVIATION: wireguard-go writes nothing to the TUN every second and tells EIO (down) from EINVAL (up). Linux 6.18 says EINVAL
-/// in both cases, and counts each try as a receive error of the interface. Test: LinkMonitorTests.
+/// DEVIATION: wireguard-go makes an empty write to the TUN every second and tells EIO (down) from EINVAL (up). Linux 6.18 returns
+/// EINVAL in both cases, and counts each try as a receive error of the interface. Test: LinkMonitorTests.
 /// </para>
 /// <para>Owned by the control thread, whose epoll watches <see cref="Fd"/>.</para>
 /// </summary>
@@ -57,7 +57,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
     private int _index; // 0 while the interface is out of sight
 
     /// <summary>Begins to follow the interface; its state now is in <see cref="IsUp"/> and <see cref="Mtu"/>.</summary>
-    /// <exception cref="LinuxException">There is no netlink socket to be had.</exception>
+    /// <exception cref="LinuxException">A netlink socket cannot be opened.</exception>
     public LinkMonitor(TunDevice tun)
     {
         _tun = tun;
@@ -79,7 +79,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
 
     public int Mtu { get; private set; } = TunDevice.DefaultMtu;
 
-    /// <summary>Takes in everything that has happened since, and tells it.</summary>
+    /// <summary>Reads what has happened since the last call.</summary>
     public LinkEvents Read()
     {
         LinkEvents events = LinkEvents.None;
@@ -89,7 +89,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
             int n = Receive(out int origin);
             if (n == -Errno.ENOBUFS)
             {
-                lost = true; // the kernel had to drop messages
+                lost = true; // the kernel dropped messages
                 continue;
             }
             if (n <= 0)
@@ -97,7 +97,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
                 if (!lost) break;
                 lost = false;
                 if (!_tun.Exists) return events | Vanish();
-                // Now that there is room for the answer, ask for the state as it is; it may have moved meanwhile, too.
+                // The buffer is empty now, so the answer fits: ask for the current state; the interface may have moved, too.
                 if (TryFindHere()) continue;
                 if (_namespace != OurNamespace) _ = RequestState();
                 else if (_index != 0) events |= LoseSight();
@@ -106,7 +106,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
             ReadOnlySpan<byte> datagram = _buffer.AsSpan(0, n);
             while (LinkMessage.TryTake(ref datagram, out LinkMessage message)) events |= Apply(message, origin);
         }
-        // Up is for those that end up; see LinkEvents.
+        // Up is reported only if it is up now.
         return IsUp ? events : events & ~LinkEvents.Up;
     }
 
@@ -117,7 +117,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         if (origin == OurNamespace) origin = message.Namespace;
         if (_index == 0)
         {
-            // Out of sight: whatever appears in our namespace may be our interface that came back.
+            // Out of sight: an interface that appears in our namespace may be ours.
             if (message.IsDelete || origin != OurNamespace || !TryFindHere()) return LinkEvents.None;
         }
         if (origin != _namespace || message.Index != _index) return LinkEvents.None;
@@ -132,15 +132,15 @@ internal sealed unsafe class LinkMonitor : IDisposable
         return events | SetUp(message.IsUp);
     }
 
-    /// <summary>It is gone from where it was: for good, to a namespace that can be followed, or to one that cannot.</summary>
+    /// <summary>It has left its namespace: deleted, or moved to a namespace that can or cannot be followed.</summary>
     private LinkEvents Leave(in LinkMessage message)
     {
         if (!_tun.Exists) return Vanish();
-        // The id is one of the namespace it leaves, which must be ours for us to understand it.
+        // The id is relative to the namespace it leaves, so it means something to us only if that is ours.
         if (_namespace != OurNamespace || message.NewNamespace < 0) return TryFindHere() ? LinkEvents.None : LoseSight();
         _namespace = message.NewNamespace;
         _index = message.NewIndex > 0 ? message.NewIndex : message.Index;
-        LinkEvents events = SetUp(false); // the kernel closes what it moves (net/core/dev.c, __dev_change_net_namespace)
+        LinkEvents events = SetUp(false); // a move takes it down (net/core/dev.c, __dev_change_net_namespace)
         return RequestState() >= 0 ? events : LoseSight();
     }
 
@@ -174,7 +174,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         return RequestState() >= 0;
     }
 
-    /// <summary>RTM_GETLINK: the kernel puts its answer, an RTM_NEWLINK, into the socket before the call returns.</summary>
+    /// <summary>Sends RTM_GETLINK; its answer, an RTM_NEWLINK, is in the socket before the call returns.</summary>
     private int RequestState()
     {
         if (_index == 0) return 0;
@@ -190,7 +190,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         return Sys.Send(_route.Fd, (byte*)&request, (nuint)size, 0);
     }
 
-    /// <summary>One datagram of the kernel's into the buffer; <paramref name="origin"/> is the namespace it is about.</summary>
+    /// <summary>Receives one datagram from the kernel; <paramref name="origin"/> is the namespace it is about.</summary>
     private int Receive(out int origin)
     {
         byte* control = stackalloc byte[64];

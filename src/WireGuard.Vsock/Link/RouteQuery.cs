@@ -7,7 +7,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Link;
 
 /// <summary>
-/// Asks the kernel which way packets would go (man 7 rtnetlink, RTM_GETROUTE), by the routes, rules and addresses there are now.
+/// Looks up routes in the kernel (man 7 rtnetlink, RTM_GETROUTE), by its current routes, rules and addresses.
 /// <code>nlmsghdr (16) | rtmsg (12) | attributes: rtattr (4) | value | padding to 4</code>
 /// Control only.
 /// </summary>
@@ -21,14 +21,14 @@ internal sealed unsafe class RouteQuery : IDisposable
 
     private uint _lastSequence;
 
-    /// <summary>Looks up the way to an address.</summary>
+    /// <summary>Looks up the route to an address.</summary>
     /// <param name="to">An IP endpoint.</param>
     /// <param name="from">The source address to leave with, 4 or 16 bytes; empty to have the route choose one.</param>
-    /// <param name="protocol">IPPROTO_UDP or IPPROTO_TCP: rules may look at it, and at ports.</param>
+    /// <param name="protocol">IPPROTO_UDP or IPPROTO_TCP: rules may match it, and ports.</param>
     /// <param name="fromPort">0 if not known.</param>
     /// <param name="mark">SO_MARK of the socket, 0 for none.</param>
     /// <param name="route">The answer.</param>
-    /// <returns>0, or a negated errno: there is no way, or the source is no address of ours (of IPv4).</returns>
+    /// <returns>0, or a negated errno: there is no route, or the source is no address of ours (IPv4 only).</returns>
     public int TryAsk(
         EndpointAddress to, ReadOnlySpan<byte> from, int protocol, ushort fromPort, uint mark, out Route route)
     {
@@ -137,11 +137,11 @@ internal sealed unsafe class RouteQuery : IDisposable
 
         public void Add(ushort type, ReadOnlySpan<byte> value)
         {
-            Span<byte> room = _buffer[Length..];
+            Span<byte> rest = _buffer[Length..];
             int length = sizeof(rtattr) + value.Length;
-            MemoryMarshal.Write(room, new rtattr { rta_len = (ushort)length, rta_type = type });
-            value.CopyTo(room[sizeof(rtattr)..]);
-            room[length..((length + 3) & ~3)].Clear();
+            MemoryMarshal.Write(rest, new rtattr { rta_len = (ushort)length, rta_type = type });
+            value.CopyTo(rest[sizeof(rtattr)..]);
+            rest[length..((length + 3) & ~3)].Clear();
             Length += (length + 3) & ~3;
         }
     }

@@ -4,7 +4,7 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Tun;
 
 /// <summary>
-/// What the kernel takes as an interface's name (net/core/dev.c, dev_valid_name and dev_alloc_name): 1 to 15 bytes, neither "."
+/// What the kernel accepts as an interface's name (net/core/dev.c, dev_valid_name and dev_alloc_name): 1 to 15 bytes, neither "."
 /// nor "..", without '/', ':' and white space; a single "%d" is replaced by the lowest number that is free. The name is a file's
 /// name as well (NAME.sock), so it is checked before anything is made.
 /// </summary>
@@ -12,7 +12,7 @@ internal static class InterfaceName
 {
     public const int MaxBytes = Libc.IFNAMSIZ - 1;
 
-    /// <summary>Says in one line what is wrong with a name, or gives null if nothing is.</summary>
+    /// <summary>One line that says what is wrong with a name; null if nothing is.</summary>
     public static string? Check(string name)
     {
         if (name.Length == 0) return "the interface needs a name, such as wg0";

@@ -5,13 +5,13 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Tun;
 
 /// <summary>
-/// The ioctls that ask and tell an interface by name (man 7 netdevice, include/uapi/linux/if_tun.h). Those on a socket mean the
-/// namespace the socket was made in. Results are 0 or a negated errno.
+/// The ioctls that query and set up an interface by name (man 7 netdevice, include/uapi/linux/if_tun.h). Those on a socket
+/// apply to the namespace it was made in. Results are 0 or a negated errno.
 /// </summary>
 internal static unsafe class LinkQuery
 {
     /// <summary>
-    /// TUNSETIFF: makes the interface or attaches to it; <paramref name="name"/> comes back with a pattern filled in.
+    /// TUNSETIFF: makes the interface or attaches to it; a pattern in <paramref name="name"/> is replaced by the real name.
     /// </summary>
     public static int TunAttach(int tun, ref string name, ushort flags)
     {
@@ -39,7 +39,7 @@ internal static unsafe class LinkQuery
         return Sys.Ioctl(socket, SIOCSIFMTU, &request);
     }
 
-    /// <summary>How many packets wait in each queue at most, before the kernel drops.</summary>
+    /// <summary>How many packets each queue holds before the kernel drops.</summary>
     public static int SetQueueLength(int socket, string name, int packets)
     {
         ifreq request = Named(name);
@@ -47,10 +47,10 @@ internal static unsafe class LinkQuery
         return Sys.Ioctl(socket, SIOCSIFTXQLEN, &request);
     }
 
-    /// <summary>TUNSETOFFLOAD: what the kernel may leave to us, TUN_F_... bits. -EINVAL if it does not know them all.</summary>
+    /// <summary>TUNSETOFFLOAD: which offloads the kernel may leave to us, TUN_F_... bits. -EINVAL if one is unknown.</summary>
     public static int SetOffloads(int tun, uint offloads) => Sys.Ioctl(tun, TUNSETOFFLOAD, (void*)offloads);
 
-    /// <summary>TUNSETVNETHDRSZ: how many bytes of header stand before each packet.</summary>
+    /// <summary>TUNSETVNETHDRSZ: the size of the header before each packet.</summary>
     public static int SetHeaderSize(int tun, int bytes) => Sys.Ioctl(tun, TUNSETVNETHDRSZ, &bytes);
 
     private static ifreq Named(string name)

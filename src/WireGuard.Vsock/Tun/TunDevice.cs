@@ -6,25 +6,25 @@ namespace WireGuard.Vsock.Tun;
 
 /// <summary>
 /// A TUN interface (Documentation/networking/tuntap.rst): whole IP packets behind a virtio header, one non-blocking descriptor a
-/// queue. With offloads, a packet may be a whole train of segments, as its <see cref="VirtioHeader"/> says; a device without
-/// the header looks like one whose headers are all zero.
+/// queue. With offloads, a packet may be unsegmented, as its <see cref="VirtioHeader"/> says. A device without the header is used
+/// as if its headers were all zero.
 /// <para>
-/// The interface lives as long as its descriptors do, and follows no one: it may be renamed, moved to another network namespace
-/// or deleted meanwhile. After deletion every read and write says EBADFD, and epoll EPOLLERR.
+/// The interface lives as long as its descriptors. It may be renamed, moved to another network namespace or deleted at any time.
+/// After deletion every read and write returns EBADFD, and epoll reports EPOLLERR.
 /// </para>
 /// <para>Any thread may use it; a queue's reads and writes belong to the lane that owns the queue.</para>
 /// </summary>
 internal unsafe class TunDevice : IDisposable
 {
-    /// <summary>1,500 less IPv6, UDP and WireGuard headers: what every WireGuard sets.</summary>
+    /// <summary>1,500 less the headers of IPv6, UDP and WireGuard, as every WireGuard sets it.</summary>
     public const int DefaultMtu = 1420;
 
     /// <summary>MAX_TAP_QUEUES of include/linux/if_tap.h.</summary>
     public const int MaxQueues = 256;
 
     /// <summary>
-    /// How many packets the kernel keeps for each queue while we do not read. What waits here for a slow stream is late, so it is
-    /// fewer than the kernel's 500 (TUN_READQ_SIZE of drivers/net/tun.c); with 128, bursts of small datagrams were lost.
+    /// How many packets the kernel queues while we do not read. Waiting adds delay, so it is fewer than the kernel's 500
+    /// (TUN_READQ_SIZE of drivers/net/tun.c); with 128, bursts of small datagrams were lost.
     /// </summary>
     public const int DefaultQueueLength = 200;
 
@@ -33,7 +33,7 @@ internal unsafe class TunDevice : IDisposable
 
     private readonly FileDescriptor[] _queues;
 
-    // Set by any lane, once and for all.
+    // Set by any lane, never cleared.
     private int _refusesUnsegmented;
 
     internal TunDevice(string name, FileDescriptor[] queues, bool hasHeader, TunOffloads offloads)
@@ -45,7 +45,7 @@ internal unsafe class TunDevice : IDisposable
     }
 
     /// <summary>
-    /// The name the interface had when it was opened: that of its control socket, whatever it is renamed to later.
+    /// The name the interface had when it was opened, and that of its control socket, even if it is renamed later.
     /// </summary>
     public string Name { get; }
 
@@ -57,14 +57,13 @@ internal unsafe class TunDevice : IDisposable
     /// <summary>Whether packets may be written unsegmented: there is a header, and the kernel has refused none.</summary>
     public bool TakesUnsegmented => HasHeader && Volatile.Read(ref _refusesUnsegmented) == 0;
 
-    /// <summary>What the kernel hands over unsegmented; and whether it takes UDP so.</summary>
+    /// <summary>What the kernel delivers unsegmented, and whether it accepts UDP unsegmented.</summary>
     public TunOffloads Offloads { get; }
 
     /// <summary>
-    /// The kernel has refused an unsegmented packet whose segments it takes (some do, as Linux 6.6.44): no more are to be
-    /// written.
+    /// The kernel has refused an unsegmented packet whose segments it accepted (as Linux 6.6.44 does): no more are written.
     /// </summary>
-    /// <returns>Whether that is news.</returns>
+    /// <returns>Whether this call was the first.</returns>
     public bool StopUnsegmented() => Interlocked.Exchange(ref _refusesUnsegmented, 1) == 0;
 
     /// <summary>False once the interface has been deleted; true in whatever namespace it is.</summary>
@@ -75,8 +74,8 @@ internal unsafe class TunDevice : IDisposable
 
     /// <summary>
     /// Reads one packet behind its header, which is zero if the device has none: the bytes of both; -EAGAIN if none waits;
-    /// -EBADFD if the interface is gone; -EINVAL if the kernel dropped a packet of a kind that the header cannot tell. A packet
-    /// longer than the buffer is cut.
+    /// -EBADFD if the interface is gone; -EINVAL if the kernel dropped a packet of a kind that the header cannot express. A
+    /// packet longer than the buffer is truncated.
     /// </summary>
     public int Read(int queue, Span<byte> headerAndPacket)
     {
@@ -90,7 +89,7 @@ internal unsafe class TunDevice : IDisposable
     /// <summary>
     /// Writes one packet behind its header, which must be zero if the device has none: the bytes of both; -EIO if the interface
     /// is down; -EINVAL if the packet is neither IPv4 nor IPv6, or not what its header says; -EBADFD if the interface is gone.
-    /// It never has to wait.
+    /// It never blocks.
     /// </summary>
     public virtual int Write(int queue, ReadOnlySpan<byte> headerAndPacket)
     {
@@ -114,8 +113,8 @@ internal unsafe class TunDevice : IDisposable
     public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
 
     /// <summary>
-    /// Whether the interface is in the network namespace of this socket; null if the kernel does not say (it wants CAP_NET_ADMIN
-    /// in both, and to be 5.2 at least).
+    /// Whether the interface is in the network namespace of this socket; null if the kernel does not say (that takes
+    /// CAP_NET_ADMIN in both, and Linux 5.2).
     /// </summary>
     public bool? IsInNamespaceOf(int socket)
     {

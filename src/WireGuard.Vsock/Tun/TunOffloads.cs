@@ -1,6 +1,6 @@
 namespace WireGuard.Vsock.Tun;
 
-/// <summary>Which packets a TUN device may hand over unsegmented, and take so.</summary>
+/// <summary>Which packets a TUN device delivers and accepts unsegmented.</summary>
 [Flags]
 internal enum TunOffloads
 {

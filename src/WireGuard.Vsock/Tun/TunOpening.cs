@@ -4,18 +4,17 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Tun;
 
 /// <summary>
-/// How the daemon comes by its interface: it makes one (or attaches to a persistent one that nobody uses), or is given one by
-/// descriptor (WG_TUN_FD). Whatever fails here is a person's to mend, so it says how.
+/// Opens the interface: makes one, attaches to a persistent one that is not in use, or takes over a descriptor (WG_TUN_FD). Each
+/// failure says how to mend it.
 /// <para>
-/// 1. Attach the first queue with IFF_TUN_EXCL: with IFF_MULTI_QUEUE and without it, the kernel would silently make us one more
-///    queue of another daemon's interface. 2. If the name is there already, it may be a persistent interface made for us
+/// 1. Attach the first queue with IFF_TUN_EXCL: without it, the kernel would silently attach us as one more queue of
+///    another daemon's IFF_MULTI_QUEUE interface. 2. If the name is there already, it may be a persistent interface made for us
 ///    (ip tuntap add): attach as its only queue; the kernel refuses if it is in use. 3. Attach the other queues. 4. Set up header
 ///    and offloads. 5. Set MTU and queue length.
 /// </para>
 /// <para>
-/// Header and offloads are the interface's, not the queue's, and a persistent interface keeps its header size and offloads from
-/// whoever had it before: so both are set in any case. Whether there is a header is settled by the first queue, also when the
-/// persistent interface was made otherwise.
+/// Header size and offloads belong to the interface, not the queue, and a persistent interface keeps those of its previous user:
+/// so both are always set. The first queue decides whether there is a header, even if the persistent interface was made without.
 /// </para>
 /// </summary>
 internal static class TunOpening
@@ -23,7 +22,7 @@ internal static class TunOpening
     private const string Path = "/dev/net/tun";
     private const string AskForPrivilege = "run as root or with CAP_NET_ADMIN";
 
-    /// <summary>What may be asked of the kernel, the best first.</summary>
+    /// <summary>The offloads to try, the best first.</summary>
     private static readonly (uint Bits, TunOffloads Offloads)[] Choices =
     [
         (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_USO4 | TUN_F_USO6, TunOffloads.Tcp | TunOffloads.Udp),
@@ -34,8 +33,8 @@ internal static class TunOpening
     /// <summary>Makes the interface with that many queues (one only, if it was there before).</summary>
     /// <param name="name">Its name, or a pattern such as wg%d.</param>
     /// <param name="queues">1 to <see cref="TunDevice.MaxQueues"/>.</param>
-    /// <param name="wantsOffloads">Whether to ask for header and offloads. What the kernel refuses, the device goes
-    /// without.</param>
+    /// <param name="wantsOffloads">Whether to ask for header and offloads. The device works without those that the kernel
+    /// refuses.</param>
     /// <exception cref="SetupException">It cannot be made; the message says why and how to mend it.</exception>
     public static TunDevice Create(string name, int queues, bool wantsOffloads = false)
     {
@@ -78,7 +77,7 @@ internal static class TunOpening
     {
         int result = LinkQuery.TunFlags(fd, out string name, out ushort flags);
         if (result < 0) throw new SetupException($"WG_TUN_FD: descriptor {fd} is not a TUN interface's: {Errno.Text(-result)}");
-        // That it has IFF_NO_PI must be believed: the kernel says so of interfaces without it too.
+        // IFF_NO_PI cannot be verified: the kernel reports it for interfaces without it too.
         if ((flags & (IFF_TUN | IFF_NO_PI)) != (IFF_TUN | IFF_NO_PI))
         {
             throw new SetupException($"WG_TUN_FD: {name} must be attached with IFF_TUN | IFF_NO_PI");
@@ -88,7 +87,7 @@ internal static class TunOpening
         return SetUp([new FileDescriptor(fd)], wantsOffloads);
     }
 
-    /// <summary>TUNSETIFF, with the header or without it if that is what the kernel does not know.</summary>
+    /// <summary>TUNSETIFF, with the header, or without it on a kernel that does not know it.</summary>
     private static int Attach(int fd, ref string name, int flags, int header)
     {
         int result = LinkQuery.TunAttach(fd, ref name, (ushort)(flags | header));
@@ -136,7 +135,7 @@ internal static class TunOpening
     private static SetupException CannotAttach(string name, int errno) => new($"cannot create {name}: " + errno switch
     {
         Errno.EPERM or Errno.EACCES => $"{Errno.Text(errno)}: {AskForPrivilege}",
-        // Of another kind than TUN, or of more queues than one: the name is taken all the same.
+        // Of another kind than TUN, or with several queues: either way the name is taken.
         Errno.EBUSY or Errno.EEXIST or Errno.EINVAL => $"an interface of that name is there already: ip link show {name}",
         _ => Errno.Text(errno),
     });
@@ -150,7 +149,7 @@ internal static class TunOpening
             string mend = result == -Errno.EPERM ? $": {AskForPrivilege}" : "";
             throw new SetupException($"cannot set the MTU of {name}: {Errno.Text(-result)}{mend}");
         }
-        // A queue of another length works as well.
+        // Optional: any queue length works.
         _ = LinkQuery.SetQueueLength(socket.Fd, name, TunDevice.DefaultQueueLength);
     }
 }

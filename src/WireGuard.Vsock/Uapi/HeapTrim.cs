@@ -3,12 +3,12 @@ using WireGuard.Vsock.Events;
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
-/// Gives memory back to the system after a request that took much of it. By itself the collector keeps it until there is
-/// something new to collect, which in a daemon whose packets allocate nothing may be never. Control only.
+/// Returns memory to the system after a request that took much of it. The collector alone would keep it until there is something
+/// new to collect, which may be never in a daemon whose packets allocate nothing. Control only.
 /// </summary>
 internal sealed class HeapTrim
 {
-    /// <summary>Lanes stand still meanwhile, for milliseconds: so whoever asks again and again must wait.</summary>
+    /// <summary>A collection stops the lanes for milliseconds, so it does not run more often than this.</summary>
     private const int IntervalMs = 10_000;
 
     private readonly EventLoop _loop;
@@ -22,7 +22,7 @@ internal sealed class HeapTrim
         _deadline = new Deadline(Trim);
     }
 
-    /// <summary>Much was let go of, or will have been at the end of this turn: whoever asks may still refer to it.</summary>
+    /// <summary>Asks for a collection at the end of this turn, when the caller no longer refers to the memory.</summary>
     public void Ask()
     {
         if (!_deadline.IsScheduled)

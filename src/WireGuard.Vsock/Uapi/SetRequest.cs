@@ -11,12 +11,12 @@ namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// Gathers the lines of one <c>set</c> into a <see cref="DeviceChange"/>: the device's keys first, then for each public_key those
-/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's; a repeated key counts the last
-/// time it is said. Strings are compared whole, so no key or value passes in another spelling.
+/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's; the last of a repeated key
+/// counts. Strings are compared whole, so no key or value passes in another spelling.
 /// </summary>
 internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
-    /// <summary>The most that may be said of peers: that all there are go, and as many others come.</summary>
+    /// <summary>Enough to remove all peers and add as many others.</summary>
     internal const int MaxPeers = 2 * Limits.MaxPeers;
 
     /// <summary>The most allowed IPs, of all peers together.</summary>
@@ -35,7 +35,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
     /// <summary>Whether it takes megabytes of memory.</summary>
     internal bool IsLarge => Change.Peers.Count + _allowedIps >= ManyParts;
 
-    /// <summary>Takes a line without its newline; null, or what is wrong with it, after which no more may be taken.</summary>
+    /// <summary>Takes a line without its newline. Null, or what is wrong with it, after which no more may be taken.</summary>
     internal UapiError? TakeLine(ReadOnlySpan<char> line)
     {
         int equals = line.IndexOf('=');
@@ -53,7 +53,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         return error is null ? null : new UapiError(Errno.EINVAL, error);
     }
 
-    /// <summary>Wipes the keys gathered so far: the request came to nothing.</summary>
+    /// <summary>Wipes the keys gathered so far: the request is void.</summary>
     public void Dispose() => Change.Dispose();
 
     private string? TakePublicKey(ReadOnlySpan<char> value)
@@ -133,7 +133,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
             if (!TryParseSecret(value, bytes))
                 return "private_key is not 64 hexadecimal digits";
             Change.PrivateKey?.Dispose();
-            // Asked before the key is made, which sets a bit of it.
+            // Checked before the key is made, which sets a bit of it.
             Change.RemovesPrivateKey = IsZero(bytes);
             Change.PrivateKey = Change.RemovesPrivateKey ? null : new PrivateKey(bytes);
             return null;
@@ -171,7 +171,7 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         return null;
     }
 
-    /// <summary>Flags can only be raised. A flag raised for another word does no harm: the request is void.</summary>
+    /// <summary>Flags can only be set. One that is set for another word does no harm: the request is void.</summary>
     private static string? RequireTrue(ReadOnlySpan<char> key, ReadOnlySpan<char> value) =>
         value is "true" ? null : $"{key} is not true";
 

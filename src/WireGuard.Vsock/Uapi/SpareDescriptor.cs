@@ -3,13 +3,13 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
-/// A descriptor that is good for nothing but to be closed: then there is one for whoever must have one. Control only.
+/// A descriptor held in reserve: closing it frees one for the control socket when descriptors are short. Control only.
 /// </summary>
 internal sealed class SpareDescriptor : IDisposable
 {
     private int _fd = Sys.EventFd();
 
-    /// <returns>Whether there is a descriptor free now that was not before.</returns>
+    /// <returns>Whether a descriptor was freed.</returns>
     public bool TryRelease()
     {
         if (_fd < 0)
@@ -19,7 +19,7 @@ internal sealed class SpareDescriptor : IDisposable
         return true;
     }
 
-    /// <summary>A descriptor was closed: it is the spare one, if there is none.</summary>
+    /// <summary>Called when a descriptor was closed: takes it, if there is no spare one.</summary>
     public void Refill()
     {
         if (_fd < 0)

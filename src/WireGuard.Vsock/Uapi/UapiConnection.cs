@@ -6,8 +6,8 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
-/// One connection to the control socket. It reads while it has nothing to answer, and answers while it has: so neither side of it
-/// can make the daemon hold more than one request and one answer. On the control thread.
+/// One connection to the control socket. It reads only while no answer is unsent, so that a client cannot make the daemon hold
+/// more than one answer. On the control thread.
 /// </summary>
 internal sealed class UapiConnection : IDisposable
 {
@@ -54,7 +54,7 @@ internal sealed class UapiConnection : IDisposable
             return;
         }
 
-        // Answers are sent one request at a time; the next is taken when the one before has left.
+        // One request at a time: the next is taken when the answer before it is sent.
         while (TrySend())
         {
             if (!_isEnding && _parser.TryNext(out UapiRequest request))
@@ -72,7 +72,7 @@ internal sealed class UapiConnection : IDisposable
         }
     }
 
-    /// <summary>Reads what has come. False at the end, or after an error.</summary>
+    /// <summary>Reads what has been received. False at the end, or after an error.</summary>
     private bool Receive()
     {
         byte[] received = _server.Received;
@@ -86,7 +86,7 @@ internal sealed class UapiConnection : IDisposable
         return true;
     }
 
-    /// <summary>Sends what is to be sent. False when the rest must wait, or the connection has broken.</summary>
+    /// <summary>Sends what is unsent. False when the rest must wait, or the connection has failed.</summary>
     private bool TrySend()
     {
         while (!_writer.Unsent.IsEmpty)

@@ -30,8 +30,8 @@ internal sealed unsafe class UapiListener : IDisposable
     public int Fd => _socket.Fd;
 
     /// <summary>
-    /// False once the socket's file was removed, renamed or replaced. The links count too: while unlink(2) is under way, the path
-    /// still leads to the file for a moment after inotify has told of its end.
+    /// False once the socket's file was removed, renamed or replaced. The link count is checked too: during unlink(2)
+    /// the path still leads to the file for a moment after inotify has reported its removal.
     /// </summary>
     public bool IsInPlace => Sys.Stat(Path, out statx_t now) >= 0 && now.stx_nlink > 0 && now.IsSameFileAs(_inode);
 
@@ -39,7 +39,7 @@ internal sealed unsafe class UapiListener : IDisposable
     public int Accept() => Sys.Accept(_socket.Fd);
 
     /// <summary>
-    /// Makes the socket of an interface. A file that a daemon left behind when it died is replaced; a socket that answers is not.
+    /// Makes the socket of an interface. A file left behind by a daemon that died is replaced; a socket that answers is not.
     /// </summary>
     /// <exception cref="SetupException">It cannot be made; the message says why and how to mend it.</exception>
     public static UapiListener Open(string name, string folder = Folder)
@@ -84,7 +84,7 @@ internal sealed unsafe class UapiListener : IDisposable
         return new UapiListener(new FileDescriptor(fd), path);
     }
 
-    /// <summary>Closes the socket and removes its file, unless that is another's by now.</summary>
+    /// <summary>Closes the socket and removes its file, unless that was replaced.</summary>
     public void Dispose()
     {
         if (_socket.IsClosed) return;
@@ -104,7 +104,7 @@ internal sealed unsafe class UapiListener : IDisposable
         {
             string part = end < 0 ? folder : folder[..end];
             int result = Sys.MakeDirectory(part, 0b111_101_101);
-            // EROFS and EACCES: it may be there all the same; the next step knows.
+            // EROFS and EACCES: it may exist all the same, and the next step will tell.
             if (result < 0 && end < 0 && result != -Errno.EEXIST) throw CannotOpen(folder, -result);
             if (end < 0) return;
         }
@@ -128,7 +128,7 @@ internal sealed unsafe class UapiListener : IDisposable
         }
         using FileDescriptor probe = new(Sys.Check(Sys.Socket(AF_UNIX, SOCK_STREAM, 0), "socket(AF_UNIX)"));
         int result = Sys.Connect(probe.Fd, AddressOf(path));
-        // EAGAIN: its backlog is full, so somebody listens.
+        // EAGAIN: its backlog is full, so a daemon listens.
         if (result >= 0 || result == -Errno.EAGAIN)
         {
             throw new SetupException($"{path} is in use by a running daemon: stop it, or take another name");

@@ -7,7 +7,7 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
-/// Cuts the bytes of one control connection into requests (https://www.wireguard.com/xplatform/): a line <c>get=1</c> or
+/// Parses the bytes of one control connection into requests (https://www.wireguard.com/xplatform/): a line <c>get=1</c> or
 /// <c>set=1</c>, then key=value lines, then an empty line; any number of requests a connection.
 ///
 /// <code>
@@ -17,17 +17,16 @@ namespace WireGuard.Vsock.Uapi;
 ///     any  - a line past its bound -> Closed
 /// </code>
 ///
-/// A request is yielded at its empty line, whole or as the first error in it, so a connection that ends early changes nothing
-/// and one that erred goes on with the next request: what is left of this one is passed over, however long it is. An unknown
-/// operation ends the connection without a word, as in wireguard-go. DEVIATION: wireguard-go answers an error at once, and
-/// drops whatever else of the request it happens to have read; it also applies a set that ends without its empty line.
-/// (Facts: UapiParserTests.)
+/// A request is yielded at its empty line, as a whole or as its first error. So a connection that ends early changes nothing, and
+/// after an error the rest of the request is skipped, however long it is, and the next one is served. An unknown operation ends
+/// the connection without an answer, as in wireguard-go. DEVIATION: wireguard-go answers an error at once, and drops what else
+/// of the request it happens to have read; it also applies a set that ends without its empty line. Test: UapiParserTests.
 ///
 /// Lines hold keys: the line buffer is pinned and wiped after each. The bytes appended are the caller's to wipe.
 /// </summary>
 internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
-    /// <summary>Of a line without its newline. The longest that means anything has under 100.</summary>
+    /// <summary>Of a line without its newline. The longest valid one has under 100.</summary>
     internal const int MaxLineBytes = 4096;
 
     private readonly char[] _line = GC.AllocateUninitializedArray<char>(MaxLineBytes, pinned: true);
@@ -49,8 +48,8 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
     }
 
     /// <summary>
-    /// Takes what was read from the connection, in pieces of any size. It is parsed at once, so what waits to be taken by
-    /// <see cref="TryNext"/> is bounded by the size of a piece: take everything before appending more.
+    /// Parses what was read from the connection, in pieces of any size. The requests that wait for <see cref="TryNext"/> are
+    /// bounded by the size of a piece, if all are taken before more is appended.
     /// </summary>
     internal void Append(ReadOnlySpan<byte> bytes)
     {
@@ -65,7 +64,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 return;
             }
 
-            // Latin-1 gives each byte a character, and none of those above 0x7F means anything in a line.
+            // Latin-1 maps each byte to a character, and none above 0x7F is valid in a line.
             _lineLength += Encoding.Latin1.GetChars(piece, _line.AsSpan(_lineLength));
             if (newline >= 0)
                 TakeLine();
@@ -74,12 +73,12 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
     }
 
     /// <summary>
-    /// The next whole request. Take it when the answer to the one before has been sent, so that a client which does not read
-    /// cannot make answers pile up. After <see cref="UapiRequestKind.Fatal"/> there is none.
+    /// The next whole request. Take it when the answer to the one before has been sent, so that answers to a client that does not
+    /// read cannot accumulate. After <see cref="UapiRequestKind.Fatal"/> there is none.
     /// </summary>
     internal bool TryNext(out UapiRequest request) => _requests.TryDequeue(out request);
 
-    /// <summary>Whether a request was made or refused that took much memory, since this was last asked.</summary>
+    /// <summary>Whether a request took much memory since the last call.</summary>
     internal bool TakeHasMadeMuch()
     {
         bool hasMadeMuch = _hasMadeMuch;

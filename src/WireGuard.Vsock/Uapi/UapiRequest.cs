@@ -2,13 +2,13 @@ using WireGuard.Vsock.Control;
 
 namespace WireGuard.Vsock.Uapi;
 
-/// <summary>What is to be done about a request.</summary>
+/// <summary>How a request is handled.</summary>
 internal enum UapiRequestKind
 {
     /// <summary>Answer with the device's status.</summary>
     Get,
 
-    /// <summary>Answer with what was dropped. An operation of our own: <c>wg(8)</c> never asks.</summary>
+    /// <summary>Answer with what was dropped. An operation of our own, which <c>wg(8)</c> does not use.</summary>
     Counters,
 
     /// <summary>End all sessions: this machine was cloned. An operation of our own too.</summary>
@@ -20,7 +20,7 @@ internal enum UapiRequestKind
     /// <summary>Answer the error; the connection goes on.</summary>
     Invalid,
 
-    /// <summary>Answer the error, if there is one, and close: there is no telling where the next request begins.</summary>
+    /// <summary>Answer the error, if there is one, and close: it is unknown where the next request begins.</summary>
     Fatal,
 }
 
@@ -46,7 +46,7 @@ internal readonly struct UapiRequest
     /// <summary>What a <see cref="UapiRequestKind.Set"/> asks for, the receiver's to dispose; else null.</summary>
     internal DeviceChange? Change { get; }
 
-    /// <summary>Linux's number, positive; 0 when all is well, or when a fatal error is met with silence.</summary>
+    /// <summary>Linux's number, positive; 0 when all is well, or when a fatal error is not answered.</summary>
     internal int Errno { get; }
 
     /// <summary>For the log: line, key and what is wrong, without any value that was sent.</summary>

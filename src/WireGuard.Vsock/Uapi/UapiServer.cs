@@ -16,10 +16,10 @@ internal sealed class UapiServer : IDisposable
     /// <summary>Connections at a time; wg(8) makes one a command. One more takes the place of the one idle longest.</summary>
     private const int MaxConnections = 64;
 
-    /// <summary>A connection that was idle for less keeps its place: it may be about to ask.</summary>
+    /// <summary>A connection that was idle for less keeps its place: its request may be under way.</summary>
     private const int MinIdleMs = 1_000;
 
-    /// <summary>How long nothing is accepted when there is no room for one more.</summary>
+    /// <summary>How long nothing is accepted when one more connection cannot be served.</summary>
     private const int PauseMs = 100;
 
     private readonly UapiListener _listener;
@@ -69,7 +69,7 @@ internal sealed class UapiServer : IDisposable
         _spare.Refill();
     }
 
-    /// <summary>Accepts one connection; if more wait, the loop comes here again.</summary>
+    /// <summary>Accepts one connection; if more wait, the loop calls again.</summary>
     private void Accept()
     {
         if (_connections.Count == MaxConnections && !TryCloseLongestIdle())
@@ -79,7 +79,7 @@ internal sealed class UapiServer : IDisposable
         }
 
         int fd = _listener.Accept();
-        // Tunnels may have used all descriptors: whoever asks why must be heard.
+        // Tunnels may have used all descriptors, and the control socket is where to find out why.
         if (Errno.IsShortage(fd) && (_spare.TryRelease() || (TryCloseLongestIdle() && _spare.TryRelease())))
             fd = _listener.Accept();
         if (Errno.IsShortage(fd))
@@ -97,7 +97,7 @@ internal sealed class UapiServer : IDisposable
         return true;
     }
 
-    /// <summary>The connection goes on waiting, and would wake us again and again.</summary>
+    /// <summary>The waiting connection would wake the loop again and again.</summary>
     private void Pause()
     {
         Loop.Change(_watch, _listener.Fd, 0);
@@ -119,7 +119,7 @@ internal sealed class UapiServer : IDisposable
         }
         catch (LinuxException)
         {
-            // The system has no room for one more watch: no reason for the tunnel to end.
+            // One more watch cannot be had, which is no reason for the tunnel to end.
             return false;
         }
     }

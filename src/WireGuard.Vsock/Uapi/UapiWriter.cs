@@ -30,7 +30,7 @@ internal sealed class UapiWriter : IDisposable
     /// <summary>What is to be sent next. Valid until the next call.</summary>
     internal ReadOnlySpan<byte> Unsent => _buffer.AsSpan(_start, _end - _start);
 
-    /// <summary>Says that so many bytes of <see cref="Unsent"/> have gone out.</summary>
+    /// <summary>So many bytes of <see cref="Unsent"/> were sent.</summary>
     internal void MarkSent(int count)
     {
         Debug.Assert(count <= _end - _start, "more than there was");
