@@ -16,6 +16,7 @@ public sealed class OuterDatagramTests
         { "IPv4 with options", true },
         { "IPv4, first fragment", true },
         { "IPv6", true },
+        { "IPv6 with options", true },
         { "IPv6, first fragment", true },
         { "IPv4, second fragment", false },
         { "IPv6, second fragment", false },
@@ -77,7 +78,9 @@ public sealed class OuterDatagramTests
             return WithLength([.. start, .. us[..4], .. to[..4], .. options, .. udp]);
         }
 
-        byte[] fragment = isFragment ? [protocol, 0, 0, (byte)((offset << 3) | 1), 0, 0, 0, 0] : [];
-        return WithLength([0x60, 0, 0, 0, 0, 0, isFragment ? (byte)44 : protocol, 64, .. us, .. to, .. fragment, .. udp]);
+        byte[] extension = isFragment ? [protocol, 0, 0, (byte)((offset << 3) | 1), 0, 0, 0, 0]
+            : kind.Contains("options", StringComparison.Ordinal) ? [protocol, 0, 1, 4, 0, 0, 0, 0] : [];
+        byte first = isFragment ? (byte)44 : extension.Length != 0 ? (byte)60 : protocol;
+        return WithLength([0x60, 0, 0, 0, 0, 0, first, 64, .. us, .. to, .. extension, .. udp]);
     }
 }
