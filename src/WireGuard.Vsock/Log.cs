@@ -5,7 +5,7 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock;
 
-/// <summary>Everything the daemon logs, by room. No line holds a secret.</summary>
+/// <summary>Everything the daemon logs, by folder. No line contains a secret.</summary>
 internal static partial class Log
 {
     // ---- startup ------------------------------------------------------------------------------------------------

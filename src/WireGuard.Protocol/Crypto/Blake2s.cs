@@ -3,7 +3,7 @@ using static WireGuard.Protocol.Crypto.Interop.Libcrypto;
 namespace WireGuard.Protocol.Crypto;
 
 /// <summary>
-/// BLAKE2s in the three ways of the WireGuard paper, section 5.4: HASH(), MAC() and HMAC(). References: RFC 7693; RFC 2104 for
+/// BLAKE2s in the three forms of the WireGuard paper, section 5.4: HASH(), MAC() and HMAC(). References: RFC 7693; RFC 2104 for
 /// HMAC, whose block is BLAKE2s's 64 bytes. Safe to call from any thread, without allocation; outputs may overlap inputs.
 /// </summary>
 /// <remarks>No key outlasts its call in libcrypto's memory.</remarks>

@@ -4,21 +4,20 @@ using System.Security.Cryptography;
 namespace WireGuard.Protocol.Crypto;
 
 /// <summary>
-/// The part of a thread's stack below whoever runs, where calls that have returned leave their frames behind. We wipe what is
-/// ours before we return; libcrypto, the compiler and the kernel's signal frames do not: HMAC's last output, a round of ChaCha20
-/// or a spilled register would stay there until some other call happens to go as deep.
+/// The part of a thread's stack below the running function, where calls that have returned leave their frames. Our code wipes its
+/// secrets before it returns; libcrypto, the compiler and the kernel's signal frames do not: HMAC's last output, a round of
+/// ChaCha20 or a spilled register would stay there until another call goes as deep.
 /// </summary>
 public static unsafe class DeadFrames
 {
     /// <summary>
     /// How far down is wiped. A handshake goes 8 KiB deep, and a signal frame with every register of the largest processors takes
-    /// 12 KiB; the rest is for what may come.
+    /// 12 KiB; the rest is reserve.
     /// </summary>
     private const int Size = 64 * 1024;
 
     /// <summary>
-    /// Wipes it. To be called from no deeper than the calls whose frames are to go, as from the loop that made them. Takes about
-    /// 2 us.
+    /// Wipes it. Called no deeper than the calls whose frames are wiped, as from the loop that made them. Takes about 2 us.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SkipLocalsInit]

@@ -8,11 +8,10 @@ namespace WireGuard.Protocol.Framing;
 /// <code>
 /// u16 LE length of message | u32 LE CRC-32 (IEEE 802.3) of message | message
 /// </code>
-/// A stream cannot be found again once its frames are lost, so whoever reads a bad one closes the connection.
+/// Frame boundaries cannot be found again in a stream, so a reader closes the connection at a bad frame.
 /// <para>
-/// DEVIATION: between two of our kind the checksum may be short: of a transport message's header alone (16 bytes). It still tells
-/// when frames are lost; that the rest has arrived as it was sent is what the message's own tag says, and better. Test:
-/// FrameCodecTests.
+/// DEVIATION: between two peers that speak HELLO the checksum may be short: of a transport message's header alone (16 bytes). It
+/// still shows a lost frame boundary; the rest is protected by the message's own tag. Test: FrameCodecTests.
 /// </para>
 /// </summary>
 public static class FrameCodec
@@ -48,9 +47,9 @@ public static class FrameCodec
     }
 
     /// <summary>
-    /// Looks at the front of what a stream has brought. A complete frame is the header and <paramref name="messageLength"/>
-    /// bytes of message behind it. A bad length is told from the first two bytes, a wrong type from the first ten: a stream
-    /// that is not WireGuard is not waited for.
+    /// Reads the next frame at the front of a stream's buffer. A complete frame is the header and <paramref
+    /// name="messageLength"/> bytes of message behind it. A bad length is found in the first two bytes, a wrong type in the first
+    /// ten, without waiting for the rest.
     /// </summary>
     /// <param name="messageLength">
     /// The length that the header of a complete or an incomplete frame says; 0 for a bad one or while that is not there.

@@ -1,12 +1,12 @@
 namespace WireGuard.Protocol.Framing;
 
-/// <summary>What stands at the front of a stream's buffer.</summary>
+/// <summary>What is at the front of a stream's buffer.</summary>
 public enum FrameStatus
 {
     /// <summary>One whole frame with a right checksum.</summary>
     Complete,
 
-    /// <summary>The beginning of a frame that may yet be right.</summary>
+    /// <summary>The beginning of a frame that may be right.</summary>
     Incomplete,
 
     /// <summary>

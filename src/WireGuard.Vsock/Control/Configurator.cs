@@ -10,8 +10,8 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// Applies a parsed change of the configuration, and tells the configuration in force. What can fail (binding a port, too many
-/// peers) is tried before anything is changed. Control only.
+/// Applies a parsed change of the configuration, and reports the current one. What can fail (binding a port, too many peers) is
+/// tried before anything is changed. Control only.
 /// </summary>
 internal sealed class Configurator
 {
@@ -24,7 +24,7 @@ internal sealed class Configurator
 
     /// <param name="device">The device.</param>
     /// <param name="network">Under the tunnel.</param>
-    /// <param name="sessions">To send what a change lets be sent.</param>
+    /// <param name="sessions">Sends what a change makes possible.</param>
     /// <param name="counters">Of every thread that drops packets.</param>
     /// <param name="loop">The control loop.</param>
     /// <param name="log">Of the daemon.</param>
@@ -44,7 +44,7 @@ internal sealed class Configurator
         _log = log;
     }
 
-    /// <summary>Applies all of it, or nothing. Lanes see it as one: they use what was until they use what is.</summary>
+    /// <summary>Applies all of it, or nothing. Lanes see it as one change.</summary>
     /// <returns>0, or the errno, positive.</returns>
     public int Apply(DeviceChange change)
     {
@@ -79,34 +79,34 @@ internal sealed class Configurator
         return 0;
     }
 
-    /// <summary>The machine was cloned, somebody says: all sessions and connections end before this returns.</summary>
+    /// <summary>The machine was declared a clone: all sessions and connections end before this returns.</summary>
     public void DeclareCloned()
     {
         _device.Published.Continuity.Declare();
         _loop.OnWake();
     }
 
-    /// <summary>What `get` answers. The keys in it stay the device's.</summary>
+    /// <summary>The answer to `get`. Its keys belong to the device.</summary>
     public DeviceStatus Status() => new()
     {
         PrivateKey = _device.PrivateKey,
-        // While the link is up: what is bound, which is nothing if the port was taken.
+        // While the link is up: the port that is bound, 0 if it was taken.
         ListenPort = _device.IsUp ? _network.Port : _device.ListenPort,
         FirewallMark = _device.FirewallMark,
         Peers = _device.Peers.Values.Select(Status),
     };
 
-    /// <summary>What was dropped on the whole, by reason.</summary>
+    /// <summary>Packets dropped in total, by reason.</summary>
     public IEnumerable<Counter> Counters()
     {
         foreach (DropReason reason in Enum.GetValues<DropReason>())
             yield return new Counter(NameOf(reason), _counters.Sum(counters => counters[reason]));
         yield return new Counter("refused_connections", _network.RefusedConnections);
-        // The promise of a steady state that allocates nothing, for everyone to check.
+        // Shows that the steady state allocates nothing.
         yield return new Counter("garbage_collections", GC.CollectionCount(0));
     }
 
-    /// <summary>What was dropped on the way to each peer, and what waits now.</summary>
+    /// <summary>What was dropped for each peer, and what is queued now.</summary>
     public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
         _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
         [
@@ -128,9 +128,9 @@ internal sealed class Configurator
     };
 
     /// <summary>
-    /// With UDP, where messages go: peers roam. With streams, where the peer is dialled; and of one that has no endpoint, the
-    /// address that it called from, without the port: a configuration that is saved and set again must not have us dial an
-    /// ephemeral one.
+    /// With UDP, where messages are sent: peers roam. With streams, where the peer is dialled; for a peer without an endpoint,
+    /// the address it connected from, without the port: a configuration that is saved and set again must not have us dial an
+    /// ephemeral port.
     /// </summary>
     private static EndpointAddress? EndpointOf(Peer peer) =>
         peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint ?? peer.Destination?.Address.WithPort(0);
@@ -197,7 +197,7 @@ internal sealed class Configurator
         return 0;
     }
 
-    /// <summary>The network has opened: what waited for that may go.</summary>
+    /// <summary>The network has opened: sends what waited for it.</summary>
     private void StartPeers()
     {
         foreach (Peer peer in _device.Peers.Values)
@@ -266,7 +266,7 @@ internal sealed class Configurator
     {
         Peer peer = _device.Add(change.PublicKey);
         Log.PeerAdded(_log, peer);
-        // Nobody finds it yet. Whoever does shall find where it is.
+        // Before lanes find the peer, they must find its destination.
         peer.Endpoint = change.Endpoint;
         if (change.Endpoint is not null)
             _network.OnEndpointSet(peer, previous: null);
@@ -275,8 +275,8 @@ internal sealed class Configurator
     }
 
     /// <summary>
-    /// Of a peer that was replaced by itself all settings are those of the request, and where it is and its session are kept.
-    /// DEVIATION: the kernel and wireguard-go end its session, and drop what is under way. Test: ConfiguratorTests.
+    /// A peer that is replaced by itself takes all settings from the request, and keeps its destination and its session.
+    /// DEVIATION: the kernel and wireguard-go end its session, and drop packets in flight. Test: ConfiguratorTests.
     /// </summary>
     private void PutBack(Peer peer, PeerChange change)
     {
@@ -286,7 +286,7 @@ internal sealed class Configurator
             peer.Timers.SetPersistentKeepalive(0, _loop.NowMs);
     }
 
-    /// <summary>Whether it is the same peer: a session that was agreed on with another preshared key must not go on.</summary>
+    /// <summary>Whether it is the same peer: a session made with another preshared key must end.</summary>
     private static bool HasPresharedKeyOf(Peer peer, PeerChange change)
     {
         PresharedKey? before = peer.Remote.PresharedKey;
@@ -296,7 +296,7 @@ internal sealed class Configurator
             : CryptographicOperations.FixedTimeEquals(before.Bytes, after.Bytes);
     }
 
-    /// <summary>Changes a peer that lanes know. Its endpoint is the network's business, once lanes see the rest.</summary>
+    /// <summary>Changes a peer that lanes know. The network is told of its endpoint once lanes see the rest.</summary>
     private void Alter(Peer peer, PeerChange change, EndpointAddress? previous, Request request)
     {
         Changed changed = request.ChangedOf(peer, previous);
@@ -325,7 +325,9 @@ internal sealed class Configurator
         }
     }
 
-    /// <summary>Once lanes see the change: a keepalive that was switched on is sent, and what waited for an endpoint.</summary>
+    /// <summary>
+    /// Once lanes see the change: sends a keepalive that was switched on, and packets that waited for an endpoint.
+    /// </summary>
     private void Settle(Peer peer, Changed changed)
     {
         if (peer.IsRemoved)
@@ -357,10 +359,10 @@ internal sealed class Configurator
         _sessions.Schedule(peer);
     }
 
-    /// <summary>What one request has done so far, and what is left to do when lanes see it.</summary>
+    /// <summary>What one request has changed so far, and what is left to do once lanes see it.</summary>
     private sealed class Request
     {
-        /// <summary>All peers there were, if all are to be replaced, less those that were named again.</summary>
+        /// <summary>All previous peers, if all are replaced, except those named again.</summary>
         public Dictionary<PublicKey, Peer> Replaced { get; set; } = [];
 
         public List<Peer> Removed { get; } = [];
@@ -383,7 +385,7 @@ internal sealed class Configurator
     {
         public EndpointAddress? Previous { get; } = previous;
 
-        /// <summary>Whether an endpoint is given, if only the same: a peer that has roamed goes back to it.</summary>
+        /// <summary>Whether an endpoint is given, even the same: a peer that has roamed returns to it.</summary>
         public bool NamesEndpoint { get; set; }
 
         public ushort? Keepalive { get; set; }

@@ -6,8 +6,8 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// The cold state of the interface: its key, its peers, whom they may speak for, whether it is up. What lanes need of it they see
-/// with <see cref="Publish"/>: however much was changed before, they see it at once. Control only.
+/// The cold state of the interface: its key, its peers, their allowed IPs, whether it is up. Lanes see all changes at once with
+/// <see cref="Publish"/>. Control only.
 /// </summary>
 internal sealed class Device : IDisposable
 {
@@ -18,9 +18,9 @@ internal sealed class Device : IDisposable
     private bool _haveKeysRetired;
 
     /// <param name="published">What lanes see.</param>
-    /// <param name="grace">Disposes of what lanes may still be using.</param>
+    /// <param name="grace">Disposes of what lanes may still use.</param>
     /// <param name="onKeysRetired">
-    /// Called at the end of a turn in which keypairs have come to their end: every copy of their keys is to go.
+    /// Called at the end of a turn in which keypairs have ended, to wipe every copy of their keys.
     /// </param>
     public Device(Published published, GracePeriod grace, Action onKeysRetired)
     {

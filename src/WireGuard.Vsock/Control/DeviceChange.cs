@@ -6,14 +6,14 @@ namespace WireGuard.Vsock.Control;
 
 /// <summary>
 /// All that one <c>set</c> asks for, parsed whole. What is null or false stays as it is. <see cref="Dispose"/> wipes the keys
-/// that are still here: whoever keeps one sets its property to null.
+/// that are still here: code that takes a key over sets its property to null.
 /// </summary>
 internal sealed class DeviceChange : IDisposable
 {
     /// <summary>The new key; never all zero, see <see cref="RemovesPrivateKey"/>.</summary>
     internal PrivateKey? PrivateKey { get; set; }
 
-    /// <summary>The all-zero key was given: the device is to have none.</summary>
+    /// <summary>The all-zero key was given, which removes the key.</summary>
     internal bool RemovesPrivateKey { get; set; }
 
     /// <summary>0 asks for any free port.</summary>
@@ -37,18 +37,18 @@ internal sealed class DeviceChange : IDisposable
     }
 }
 
-/// <summary>What is asked of one peer, which is made if there is none.</summary>
+/// <summary>The change of one peer, which is added if it does not exist.</summary>
 internal sealed class PeerChange(PublicKey publicKey) : IDisposable
 {
     internal PublicKey PublicKey { get; } = publicKey;
 
-    /// <summary>The peer is to go; everything else said of it does not count.</summary>
+    /// <summary>Removes the peer; everything else said of it does not count.</summary>
     internal bool Removes { get; set; }
 
     /// <summary>If there is no such peer none is made, and nothing else said of it counts.</summary>
     internal bool UpdatesOnly { get; set; }
 
-    /// <summary>The all-zero key removes it: the peer is to have none.</summary>
+    /// <summary>The all-zero key removes it.</summary>
     internal PresharedKey? PresharedKey { get; set; }
 
     internal EndpointAddress? Endpoint { get; set; }
@@ -69,5 +69,5 @@ internal sealed class PeerChange(PublicKey publicKey) : IDisposable
     }
 }
 
-/// <summary>Gives a prefix to the peer, from whoever had it, or takes it away if the peer had it.</summary>
+/// <summary>Gives a prefix to the peer, taking it from any other, or takes it from the peer if it has it.</summary>
 internal readonly record struct AllowedIpChange(IpPrefix Prefix, bool Removes);

@@ -4,7 +4,7 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
 
-/// <summary>What <c>get</c> tells of the device. The keys stay their owner's, and must live until it has been written.</summary>
+/// <summary>The answer to <c>get</c>. Its keys belong to the device and must not be disposed of before it is written.</summary>
 internal sealed record DeviceStatus
 {
     internal PrivateKey? PrivateKey { get; init; }
@@ -18,12 +18,12 @@ internal sealed record DeviceStatus
     internal IEnumerable<PeerStatus> Peers { get; init; } = [];
 }
 
-/// <summary>What <c>get</c> tells of one peer.</summary>
+/// <summary>One peer in the answer to <c>get</c>.</summary>
 internal sealed record PeerStatus
 {
     internal required PublicKey PublicKey { get; init; }
 
-    /// <summary>Null tells the same as the all-zero key: none.</summary>
+    /// <summary>Null and the all-zero key both mean none.</summary>
     internal PresharedKey? PresharedKey { get; init; }
 
     internal EndpointAddress? Endpoint { get; init; }

@@ -5,10 +5,9 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// Hears that this virtual machine was restored from a snapshot or cloned: the kernel's vmgenid driver sends the uevent
-/// NEW_VMGENID=1 (drivers/virt/vmgenid.c). What two copies of one machine must never do is use one keypair's counter twice, so
-/// the keypairs are to be thrown away. Without the privilege or the driver there is nothing to hear, and <see cref="Fd"/> is -1
-/// or silent.
+/// Learns that this virtual machine was restored from a snapshot or cloned: the kernel's vmgenid driver sends the uevent
+/// NEW_VMGENID=1 (drivers/virt/vmgenid.c). Two copies of one machine must never use one keypair's counter twice, so the keypairs
+/// are discarded then. Without the privilege <see cref="Fd"/> is -1; without the driver there are no events.
 /// <para>A uevent: <code>change@/devices/… \0 ACTION=change \0 DEVPATH=/devices/… \0 … \0 NEW_VMGENID=1 \0</code></para>
 /// <para>Owned by the control thread, whose epoll watches <see cref="Fd"/>.</para>
 /// </summary>
@@ -27,17 +26,17 @@ internal sealed unsafe class GenerationMonitor : IDisposable
         _uevents = new FileDescriptor(-1);
     }
 
-    /// <summary>Readable when there is something to <see cref="Read"/>; -1 if uevents cannot be heard.</summary>
+    /// <summary>Readable when there is something to <see cref="Read"/>; -1 if uevents cannot be received.</summary>
     public int Fd => _uevents.IsInvalid ? -1 : _uevents.Fd;
 
-    /// <summary>Takes in all that waits: whether the machine may have become another one.</summary>
+    /// <summary>Reads the events: whether the machine may have been restored or cloned.</summary>
     public bool Read()
     {
         bool changed = false;
         while (Fd >= 0)
         {
             int n = Receive();
-            // Messages were lost, and it may have been among them: a needless handshake is cheap.
+            // Messages were lost, maybe this one. A needless handshake is cheap.
             if (n == -Errno.ENOBUFS) changed = true;
             else if (n < 0) break;
             else changed |= IsGenerationChange(_buffer.AsSpan(0, n));
@@ -49,7 +48,7 @@ internal sealed unsafe class GenerationMonitor : IDisposable
 
     public void Dispose() => _uevents.Dispose();
 
-    /// <summary>The length of the next message from the kernel; what others send, as udev does, has the length 0.</summary>
+    /// <summary>The length of the next message from the kernel; 0 for a message of another sender, such as udev.</summary>
     private int Receive()
     {
         sockaddr_nl source;

@@ -7,30 +7,30 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// Hears that routes, rules, addresses or links have changed (man 7 rtnetlink), and has every peer looked at anew: the source
-/// address that is used towards it may be another's to choose now.
+/// Learns that routes, rules, addresses or links have changed (man 7 rtnetlink), and has every peer checked: the routes may
+/// choose another source address towards it now.
 /// <code>
-/// waiting --a message--> deaf --SettleMs, and PauseMs after the last pass--> looks at all peers, a few a turn --> waiting
+/// waiting --a message--> ignoring --SettleMs, and PauseMs after the last pass--> checks all peers, a few a turn --> waiting
 /// </code>
-/// What changed is not read: a router with a full table has more to say than is worth reading. While it is deaf, messages that
-/// do not fit its small buffer are lost, and it forgets those that do before it looks. So a flood costs one pass every
-/// <see cref="PauseMs"/>, or four times as long as a pass takes, and some messages for each. Control only.
+/// The messages are not parsed: a router with a full table sends too many. While it ignores them, those that do not fit its small
+/// buffer are lost, and the others are discarded before it checks. So a flood costs one pass every <see cref="PauseMs"/>, or
+/// every four times the duration of a pass, and few messages each. Control only.
 /// </summary>
 internal sealed class RouteMonitor : IDisposable
 {
-    /// <summary>Changes come by the dozen: what follows within this time is looked at together.</summary>
+    /// <summary>Changes come by the dozen: those within this time are handled together.</summary>
     public const int SettleMs = 100;
 
     /// <summary>From one pass to the next.</summary>
     public const int PauseMs = 250;
 
-    /// <summary>How many peers are looked at in one turn of the control loop.</summary>
+    /// <summary>How many peers are checked in one turn of the control loop.</summary>
     public const int PeersPerTurn = 256;
 
     private const uint Groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE
         | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE | RTMGRP_IPV6_RULE | RTMGRP_NEXTHOP;
 
-    /// <summary>The least that the kernel gives: room for a few messages.</summary>
+    /// <summary>The kernel raises it to its least: space for a few messages.</summary>
     private const int BufferSize = 1;
 
     private readonly EventLoop _loop;
@@ -46,9 +46,9 @@ internal sealed class RouteMonitor : IDisposable
     private long _notBeforeMs;
 
     /// <param name="loop">The control loop.</param>
-    /// <param name="peers">Gives all peers there are.</param>
-    /// <param name="look">Looks at one: routes may have changed.</param>
-    /// <exception cref="LinuxException">There is no netlink socket to be had.</exception>
+    /// <param name="peers">Returns all peers.</param>
+    /// <param name="look">Checks one: routes may have changed.</param>
+    /// <exception cref="LinuxException">A netlink socket cannot be opened.</exception>
     public RouteMonitor(EventLoop loop, Func<IReadOnlyList<Peer>> peers, Action<Peer> look)
     {
         (_loop, _peers, _look) = (loop, peers, look);
@@ -75,7 +75,7 @@ internal sealed class RouteMonitor : IDisposable
         _loop.Schedule(_next, Math.Max(_loop.NowMs + SettleMs, _notBeforeMs));
     }
 
-    /// <summary>Begins a pass, or goes on with it.</summary>
+    /// <summary>Begins a pass, or continues it.</summary>
     private void Look()
     {
         if (_done == _left.Count)
@@ -97,7 +97,7 @@ internal sealed class RouteMonitor : IDisposable
 
     private void Begin()
     {
-        // What comes from now on may not be seen by the pass, and is heard after it.
+        // A change from now on may be missed by this pass; its message stays and starts another.
         while (Sys.Recv(_netlink.Fd, _scratch, MSG_DONTWAIT) > 0)
         {
         }

@@ -6,10 +6,10 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
 
-/// <summary>The tunnel over UDP: a socket a lane and address family, all on one port. Peers roam. Control only.</summary>
+/// <summary>The tunnel over UDP: for each lane a socket of each family, all on one port. Peers roam. Control only.</summary>
 internal sealed class UdpNetwork : Network
 {
-    /// <summary>How often a pair of equal ephemeral ports is looked for before giving up.</summary>
+    /// <summary>How often to look for an ephemeral port that is free in both families.</summary>
     private const int PortAttempts = 10;
 
     private readonly IReadOnlyList<Lane> _lanes;
@@ -40,7 +40,7 @@ internal sealed class UdpNetwork : Network
     {
         if (IsOpen && port == _port)
             return;
-        // Sockets that were closed this very turn hold their port until lanes have let go of them, and it may be this one.
+        // Sockets closed in this turn hold their port, which may be this one, until lanes have let go of them.
         _grace.Wait();
         (UdpSockets[] old, ushort oldPort) = (_sockets, _port);
         UdpSockets[] opened = OpenAll(port);
@@ -51,7 +51,7 @@ internal sealed class UdpNetwork : Network
         }
         catch (LinuxException)
         {
-            // A lane could not watch one of them. Those of before it could, a moment ago.
+            // A lane could not watch one of them: it goes back to the old ones.
             Publish(old, oldPort);
             Retire(opened);
             throw;
@@ -110,7 +110,7 @@ internal sealed class UdpNetwork : Network
 
     public override void OnAuthenticated(Peer peer, Destination from)
     {
-        // It stands for another sender with the next message.
+        // Overwritten by the next message, so it is copied.
         var sender = (UdpDestination)from;
         if (peer.Destination is not UdpDestination current || !current.IsSame(sender))
             _sources.Adopt(peer, sender.Copy());
@@ -192,7 +192,7 @@ internal sealed class UdpNetwork : Network
 
     /// <summary>
     /// Makes sure that the port is ours alone before it is shared among lanes: with SO_REUSEPORT a bind succeeds beside
-    /// another daemon's sockets, and the kernel would deal the datagrams out between the two.
+    /// another daemon's sockets, and the kernel would spread the datagrams over both.
     /// </summary>
     private ushort Probe(ushort port)
     {

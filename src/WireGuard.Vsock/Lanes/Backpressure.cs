@@ -3,39 +3,39 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Lanes;
 
 /// <summary>
-/// When a lane is to stop reading the TUN device, so that what cannot leave waits there and costs nothing: when every connection
-/// that it has sent on lately is congested. While another still moves, the congested one's packets wait in its own queue, and are
-/// dropped when that is full.
+/// Decides when a lane stops reading the TUN device, so that packets which cannot be sent wait there at no cost: when every
+/// connection that it has sent on lately is congested. While one of them still moves, packets of a congested one are queued for
+/// it, and dropped when its queue is full.
 /// <para>
-/// Where there are several peers the device's queue is everybody's, and drops what comes when it is full. A pause is short then:
-/// 10 ms at most, and less where packets come so fast that half of the queue would be full before. After it the lane reads all
-/// that waits there before it may pause again. So a peer that was idle neither loses a packet nor waits for long.
+/// Several peers share the device's queue, and the kernel drops packets when it is full. A pause is short then: 10 ms at most,
+/// and less where packets arrive so fast that they would fill half of the queue. After it the lane empties the queue before it
+/// may pause again. So a peer that was idle neither loses a packet nor waits for long.
 /// </para>
 /// <para>
-/// A connection on which nothing moves at all does not hold the lane for longer than <see cref="PatienceMs"/>: its peer has
-/// stopped, and others may have something to send.
+/// A connection on which nothing moves at all holds the lane for no longer than <see cref="PatienceMs"/>: its peer has stopped,
+/// and there may be packets for others.
 /// </para>
 /// </summary>
 internal sealed class Backpressure
 {
     /// <summary>
-    /// How long a connection counts among those sent on lately: a peer that is sent to once a second is not held up by another.
+    /// How long a connection counts as sent on lately: a peer that is sent to once a second is not held up by another.
     /// </summary>
     public const int RecentMs = 1_000;
 
     /// <summary>How long a pause may last where there are several peers.</summary>
     public const int LongestPauseMs = 10;
 
-    /// <summary>So many packets may have come by its end.</summary>
+    /// <summary>How many packets may arrive during a pause.</summary>
     public const int PacketsAPause = Tun.TunDevice.DefaultQueueLength / 2;
 
-    /// <summary>The first pause, when nothing is known of how fast packets come.</summary>
+    /// <summary>The first pause, when the rate of packets is unknown.</summary>
     public const int FirstPauseMs = 2;
 
-    /// <summary>How long a connection may be without progress, and still be waited for.</summary>
+    /// <summary>How long a connection without progress is waited for.</summary>
     public const int PatienceMs = 100;
 
-    /// <summary>More connections at a time than this are not all congested.</summary>
+    /// <summary>More recent connections than this do not count as all congested.</summary>
     private const int MaxRecent = 8;
 
     private readonly Recent[] _recent = new Recent[MaxRecent];
@@ -46,7 +46,7 @@ internal sealed class Backpressure
     private bool _isPaused;
     private bool _hasSeveralPeers;
 
-    // A pause has lasted as long as it may: first the device is read until it is empty.
+    // The last pause reached its limit: the device is read until it is empty first.
     private bool _mustEmpty;
 
     // When the device was last found empty, and how many packets were read since.
@@ -72,7 +72,7 @@ internal sealed class Backpressure
             _recent[_count++] = new Recent { Connection = connection, SentMs = nowMs };
     }
 
-    /// <summary>For how long the lane may sleep now, in ms; -1 if for as long as it likes.</summary>
+    /// <summary>How long the lane may sleep now, in ms; -1 for no limit.</summary>
     public int SleepMs => !_isPaused ? -1 : _hasSeveralPeers ? _pauseMs : PatienceMs;
 
     /// <summary>The lane has read the device.</summary>
@@ -92,11 +92,11 @@ internal sealed class Backpressure
     }
 
     /// <summary>
-    /// Whether to stop reading now. Each connection waited for then wakes the lane once it is drained, and
-    /// <see cref="SleepMs"/> is how long it sleeps at most.
+    /// Whether to stop reading now. Each congested connection then wakes the lane once it is drained, and the lane sleeps for at
+    /// most <see cref="SleepMs"/>.
     /// </summary>
     /// <param name="lane">The lane's index.</param>
-    /// <param name="hasSeveralPeers">Whether others than who is waited for may have something to send.</param>
+    /// <param name="hasSeveralPeers">Whether there is more than one peer.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     public bool MustWait(int lane, bool hasSeveralPeers, long nowMs)
     {

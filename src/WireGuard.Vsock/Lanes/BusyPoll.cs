@@ -4,38 +4,37 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.Lanes;
 
 /// <summary>
-/// Waits for a lane's events. Before it sleeps, the lane looks for more for a little while: an answer is often near, and to wake
-/// a sleeping processor takes long, above all on a virtual machine. It is the idea of net.core.busy_poll and of KVM's halt
-/// polling.
+/// Waits for a lane's events. Before it sleeps, the lane polls for a little while: an answer is often near, and waking a sleeping
+/// processor takes long, above all on a virtual machine. It is the idea of net.core.busy_poll and of KVM's halt polling.
 /// <para>
-/// It costs at most a tenth of the time that was slept before, and it ends as soon as anybody else wants the processor. Where
-/// data flows there is none of it: short sleeps earn nothing. Owned by one thread.
+/// It costs at most a tenth of the time slept before, and ends as soon as another thread wants the processor. While data flows
+/// there is no polling: short sleeps earn none. Owned by one thread.
 /// </para>
 /// </summary>
 internal sealed class BusyPoll
 {
-    /// <summary>For so long it looks before it sleeps.</summary>
+    /// <summary>How long it polls before it sleeps.</summary>
     public const int WindowUs = 200;
 
-    /// <summary>The most that sleep earns.</summary>
+    /// <summary>The most polling that sleep earns.</summary>
     public const int MaxCreditUs = 1_000;
 
-    /// <summary>So many microseconds of sleep earn one of looking.</summary>
+    /// <summary>Microseconds of sleep that earn one of polling.</summary>
     public const int SleptPerPolled = 10;
 
-    /// <summary>A sleep that earns something.</summary>
+    /// <summary>The shortest sleep that earns any.</summary>
     public const int LongSleepUs = 1_000;
 
-    /// <summary>A look takes a microsecond or two; after so many, somebody else has run meanwhile.</summary>
+    /// <summary>A poll takes a microsecond or two; after this long, another thread has run meanwhile.</summary>
     public const int InterruptionUs = 20;
 
     private readonly Func<long> _clockUs;
     private long _creditUs;
 
-    /// <param name="clockUs">Microseconds, of any beginning; the machine's if null.</param>
+    /// <param name="clockUs">Microseconds since any origin; the machine's clock if null.</param>
     public BusyPoll(Func<long>? clockUs = null) => _clockUs = clockUs ?? MachineClock;
 
-    /// <summary>How often it has looked in vain.</summary>
+    /// <summary>How often it has polled in vain.</summary>
     public long Looks { get; private set; }
 
     /// <summary>As epoll_wait(2).</summary>

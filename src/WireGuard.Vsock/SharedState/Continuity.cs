@@ -6,21 +6,21 @@ namespace WireGuard.Vsock.SharedState;
 /// Whether this machine is still the one that made its keypairs: it was neither suspended nor restored nor cloned since control
 /// last looked. Another copy of it may be using the same counters, so nothing is sent before control has ended the sessions.
 /// <para>
-/// Whoever seals asks between sealing and sending. A snapshot taken before that is seen; one taken after it leaves both copies
-/// with the same sealed messages, and what two machines send is then the same bytes, under a nonce used for one plaintext.
+/// Senders check it between sealing and sending. A snapshot taken before the check is noticed; one taken after it leaves both
+/// copies with the same sealed messages, so that a nonce is still used for one plaintext only.
 /// </para>
 /// <para>
-/// It is seen at once by the clocks (a suspended machine), by the hypervisor's own word where there is a <see cref="VmClock"/>,
-/// and when somebody says so (<see cref="Declare"/>): control, which hears the kernel's uevent, or a person.
+/// The clocks show a suspended machine at once, and a <see cref="VmClock"/>, where there is one, a restored or cloned machine.
+/// Else it is declared (<see cref="Declare"/>): by control on the kernel's uevent, or by a person.
 /// </para>
-/// Any thread may ask; control alone accepts.
+/// Any thread may check; control alone accepts.
 /// </summary>
 internal sealed class Continuity
 {
     private readonly VmClock? _clock;
     private long _declared;
 
-    // The state that control has accepted, each a word of its own: one that is read too early breaks once more.
+    // The state that control has accepted. Each is one word: a stale read only breaks once more.
     private long _sleptMs;
     private ulong _marker;
     private long _acceptedDeclared;
@@ -42,13 +42,13 @@ internal sealed class Continuity
 
     private bool HasOtherMarker => _clock is { } clock && clock.Marker != Volatile.Read(ref _marker);
 
-    /// <summary>Says that the machine was cloned. From any thread; control must be woken.</summary>
+    /// <summary>Declares that the machine was cloned. From any thread; the caller wakes control.</summary>
     public void Declare() => Interlocked.Increment(ref _declared);
 
-    /// <summary>What is so now. To be asked before sessions are ended: what happens meanwhile is not accepted.</summary>
+    /// <summary>The current state. Read before sessions are ended, so that what happens meanwhile is not accepted.</summary>
     public State Look() => new(SleepClock.SleptMs(), _clock?.Marker ?? 0, Volatile.Read(ref _declared));
 
-    /// <summary>The sessions of before are at their end: what was so then is so rightly.</summary>
+    /// <summary>Accepts a state, once all sessions from before it have ended.</summary>
     public void Accept(State state)
     {
         Volatile.Write(ref _sleptMs, state.SleptMs);

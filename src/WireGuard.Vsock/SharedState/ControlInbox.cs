@@ -7,14 +7,14 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// All that lanes tell the control thread. It is bounded: a peer or a connection stands in its queue once, whatever signals
-/// it gathers. Handshake messages, which anybody can cause, have <see cref="HandshakeQueue"/>'s places over UDP, and two of each
-/// connection's own over streams; what comes beyond them is dropped.
+/// All that lanes tell the control thread. It is bounded: a peer or a connection is in its queue once, however many signals it
+/// has. Handshake messages, which anyone can send, have the places of <see cref="HandshakeQueue"/> over UDP, and two for each
+/// connection over streams; more are dropped.
 /// </summary>
 internal sealed class ControlInbox : IDisposable
 {
     /// <summary>
-    /// With this many handshake messages waiting we are under load (an eighth of the queue's places, as in wireguard-go).
+    /// This many waiting handshake messages mean load (an eighth of the queue, as in wireguard-go).
     /// </summary>
     public const int HandshakesUnderLoad = HandshakeQueue.Max / 8;
 
@@ -30,7 +30,7 @@ internal sealed class ControlInbox : IDisposable
     private volatile bool _isStopRequested;
     private volatile Exception? _failure;
 
-    /// <summary>An eventfd, readable when there is something.</summary>
+    /// <summary>An eventfd, readable when something was posted.</summary>
     public int Fd { get; } = Sys.Check(Sys.EventFd(), "eventfd");
 
     public bool IsTunGone => _isTunGone;
@@ -40,7 +40,7 @@ internal sealed class ControlInbox : IDisposable
 
     public bool IsStopRequested => _isStopRequested;
 
-    /// <summary>Why a lane has ended by itself; null while all are well.</summary>
+    /// <summary>The exception that ended a lane; null if there was none.</summary>
     public Exception? Failure => _failure;
 
     /// <summary>Handshake messages that wait, in datagrams and on connections.</summary>
@@ -54,7 +54,7 @@ internal sealed class ControlInbox : IDisposable
         Wake();
     }
 
-    /// <summary>Queues a connection that has got its first signal.</summary>
+    /// <summary>Queues a connection that has its first signal.</summary>
     public void Post(StreamConnection connection)
     {
         _connections.Enqueue(connection);
@@ -62,7 +62,7 @@ internal sealed class ControlInbox : IDisposable
     }
 
     /// <summary>Keeps a copy of a handshake message with its connection, and queues that.</summary>
-    /// <returns>False when there is no place.</returns>
+    /// <returns>False when the queue is full.</returns>
     public bool TryPostHandshake(ReadOnlySpan<byte> message, StreamConnection from)
     {
         if (!from.TryAddHandshake(message))
@@ -79,7 +79,7 @@ internal sealed class ControlInbox : IDisposable
     /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
     /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
     /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
-    /// <returns>False when there is no place.</returns>
+    /// <returns>False when the queue is full.</returns>
     public bool TryPostHandshake(ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
     {
         if (!_handshakes.TryPost(message, address, source))
@@ -94,7 +94,7 @@ internal sealed class ControlInbox : IDisposable
     /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
     /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
     /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
-    /// <param name="sender">Who counts as one sender.</param>
+    /// <param name="sender">The key of the sender's rate limit.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     public bool TryPostProvenHandshake(
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, UInt128 sender, long nowMs)
@@ -106,8 +106,8 @@ internal sealed class ControlInbox : IDisposable
     }
 
     /// <summary>
-    /// Whether so many handshake messages wait, or have waited within UnderLoadAfterTime, that each has to prove its source
-    /// before it is worked on.
+    /// Whether so many handshake messages wait, or have waited within UnderLoadAfterTime, that each must prove its source before
+    /// it is processed.
     /// </summary>
     public bool IsUnderLoad(long nowMs)
     {
@@ -129,10 +129,10 @@ internal sealed class ControlInbox : IDisposable
         Wake();
     }
 
-    /// <summary>Has control look around: a lane found that the machine was suspended.</summary>
+    /// <summary>Wakes control: a lane found that the machine was suspended.</summary>
     public void PostSlept() => Wake();
 
-    /// <summary>A lane has ended: it met what it cannot deal with.</summary>
+    /// <summary>A lane has ended with an exception.</summary>
     public void PostFailure(Exception failure)
     {
         _failure = failure;
@@ -145,7 +145,7 @@ internal sealed class ControlInbox : IDisposable
         Wake();
     }
 
-    /// <summary>To be called before anything is taken: what is posted from now on wakes again.</summary>
+    /// <summary>Called before anything is taken: what is posted from now on wakes again.</summary>
     public void BeginTaking()
     {
         Sys.EventFdReset(Fd);

@@ -19,13 +19,13 @@ internal sealed class GracePeriod
 
     public bool IsEmpty => _waiting.Count == 0;
 
-    /// <summary>Takes what no lane can find any more, though one may still hold it.</summary>
+    /// <summary>Takes an object that no lane can find any more, though one may still hold it.</summary>
     public void Retire(IDisposable retired)
     {
-        // A lane whose epoch is read as even must not have been able to find it since: the store that hid it comes first.
+        // The store that hid it comes before the epochs are read: a lane whose epoch is even here cannot find it later.
         Interlocked.MemoryBarrier();
         long[] seen = [.. _epochs.Select(epoch => epoch.Value)];
-        // Neighbours that saw the same share the array: a flood of retirements costs little.
+        // Consecutive retirements that saw the same epochs share the array.
         if (_latest is not null && seen.AsSpan().SequenceEqual(_latest))
             seen = _latest;
         _latest = seen;
@@ -42,7 +42,7 @@ internal sealed class GracePeriod
         }
     }
 
-    /// <summary>Has control wait for the lanes, each to the end of its turn, so that nothing retired is left.</summary>
+    /// <summary>Waits until each lane has ended its turn, and disposes of all that was retired.</summary>
     public void Wait()
     {
         long untilMs = Sys.BootMs() + WaitMs;

@@ -6,16 +6,16 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// The handshake messages that came in datagrams and wait for control. Whoever can send to the port can fill it, from any
-/// address; so those that prove theirs by a valid mac2 (section 5.3) have places of their own, which nothing else can take, and
-/// go first. Of them a source has only so many a second. Messages and addresses are copied into what was made at the start.
+/// Handshake messages from datagrams that wait for control. Anyone who can send to the port can fill it, from spoofed addresses;
+/// so messages with a valid mac2, which proves their source (section 5.3), have places of their own and go first, limited by
+/// source. Messages and addresses are copied into memory allocated at the start.
 /// </summary>
 internal sealed class HandshakeQueue
 {
-    /// <summary>How many may wait that prove nothing.</summary>
+    /// <summary>How many may wait without a proven source.</summary>
     public const int Max = 256;
 
-    /// <summary>How many may wait whose source is proven.</summary>
+    /// <summary>How many may wait with a proven source.</summary>
     public const int MaxProven = 256;
 
     private readonly Lock _gate = new();
@@ -23,7 +23,7 @@ internal sealed class HandshakeQueue
     private readonly Ring _others = new(Max);
     private readonly RateLimiter _rates = new();
 
-    // One of each length: of IPv4 or IPv6, with an address of ours or without. Control's.
+    // One for each length of address and source, reused for every message. Control only.
     private readonly List<UdpDestination> _senders = [];
 
     public int Count
@@ -39,7 +39,7 @@ internal sealed class HandshakeQueue
     /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
     /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
     /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
-    /// <returns>False when there is no place.</returns>
+    /// <returns>False when the queue is full.</returns>
     public bool TryPost(ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source)
     {
         lock (_gate)
@@ -50,7 +50,7 @@ internal sealed class HandshakeQueue
     /// <param name="message">At most <see cref="InitiationMessage.Size"/> bytes.</param>
     /// <param name="address">Where it came from: a struct sockaddr_in or sockaddr_in6.</param>
     /// <param name="source">The address of ours that it came to: a struct in_pktinfo or in6_pktinfo, or empty.</param>
-    /// <param name="sender">Who counts as one sender.</param>
+    /// <param name="sender">The key of the sender's rate limit.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     public bool TryPostProven(
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, UInt128 sender, long nowMs)
@@ -59,7 +59,7 @@ internal sealed class HandshakeQueue
             return _proven.Count < MaxProven && _rates.TryTake(sender, nowMs) && _proven.TryAdd(message, address, source);
     }
 
-    /// <summary>Whether a source whose mac2 was found valid only now may have one more message looked at.</summary>
+    /// <summary>Whether the rate limit of a source, whose mac2 was found valid only now, allows one more message.</summary>
     public bool TryTakeRate(UInt128 sender, long nowMs)
     {
         lock (_gate)
@@ -69,7 +69,7 @@ internal sealed class HandshakeQueue
     /// <summary>Takes the oldest message whose source is proven, else the oldest.</summary>
     /// <param name="buffer">Receives it: <see cref="InitiationMessage.Size"/> bytes.</param>
     /// <param name="length">Its length.</param>
-    /// <param name="from">Where it came from; it stands for another with the next message.</param>
+    /// <param name="from">Where it came from; overwritten by the next message.</param>
     /// <param name="isProven">Whether its mac2 was valid.</param>
     public bool TryTake(Span<byte> buffer, out int length, [MaybeNullWhen(false)] out UdpDestination from, out bool isProven)
     {

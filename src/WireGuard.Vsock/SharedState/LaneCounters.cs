@@ -3,16 +3,16 @@ namespace WireGuard.Vsock.SharedState;
 /// <summary>Why a lane dropped a packet or a message.</summary>
 internal enum DropReason
 {
-    /// <summary>Outbound: what the TUN device gave is no IP packet, or lies about its length.</summary>
+    /// <summary>Outbound: what the TUN device gave is no IP packet, or its length is wrong.</summary>
     NotAnIpPacket,
 
     /// <summary>Outbound: no peer has its destination among its allowed IPs.</summary>
     NoPeerForPacket,
 
-    /// <summary>Outbound: no frame, or no datagram, carries a packet of that length.</summary>
+    /// <summary>Outbound: too long for a frame or a datagram.</summary>
     TooLong,
 
-    /// <summary>Outbound: the network did not take a datagram.</summary>
+    /// <summary>Outbound: the socket refused a datagram.</summary>
     NotSent,
 
     /// <summary>Inbound: no WireGuard message by type or size, or a handshake message for another public key.</summary>
@@ -27,25 +27,24 @@ internal enum DropReason
     /// <summary>Inbound: the inner packet is no IP packet, or its source is not among the peer's allowed IPs.</summary>
     SourceNotAllowed,
 
-    /// <summary>Inbound: a superpacket that lies about itself, or one that we have not said we take.</summary>
+    /// <summary>Inbound: a malformed superpacket, or one of a kind that we have not advertised.</summary>
     BadSuperpacket,
 
-    /// <summary>Inbound: marked with congestion on its way, and the inner packet's sender knows no marks (RFC 6040).</summary>
+    /// <summary>Inbound: marked with congestion on its path, and the inner packet's sender does not use ECN (RFC 6040).</summary>
     CongestionUnheard,
 
     /// <summary>Outbound: one of our own messages, which a route led back into the interface.</summary>
     RoutingLoop,
 
-    /// <summary>Inbound: the TUN device did not take it.</summary>
+    /// <summary>Inbound: the TUN device refused the packet.</summary>
     NotWritten,
 
-    /// <summary>Inbound: control had more handshake messages waiting than it may.</summary>
+    /// <summary>Inbound: the queue of handshake messages was full.</summary>
     HandshakeQueueFull,
 }
 
 /// <summary>
-/// What a lane, or control, dropped, by reason. Written by its thread alone, read by anyone: a number that is a moment old does
-/// no harm.
+/// What a lane, or control, dropped, by reason. Written by its thread alone, read by any: a stale number does no harm.
 /// </summary>
 internal sealed class LaneCounters
 {

@@ -1,8 +1,8 @@
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// Tells control whether a lane may still hold what was taken from it: odd while the lane runs a batch, even while it waits.
-/// A lane that was even, or whose number has changed, has let go of everything it could reach before.
+/// Tells control whether a lane may still hold a retired object: odd while the lane runs a batch, even while it waits. A lane
+/// whose epoch was even, or has changed since, holds nothing that it could reach before.
 /// </summary>
 internal sealed class LaneEpoch
 {
@@ -10,7 +10,7 @@ internal sealed class LaneEpoch
 
     public long Value => Volatile.Read(ref _value);
 
-    /// <summary>The lane begins a batch. A full fence: what it reads from now on is at least as new as this.</summary>
+    /// <summary>The lane begins a batch. A full fence: its later reads are not older than this.</summary>
     public void Enter() => Interlocked.Increment(ref _value);
 
     /// <summary>The lane has let go of everything.</summary>

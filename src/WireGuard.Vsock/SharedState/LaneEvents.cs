@@ -1,6 +1,6 @@
 namespace WireGuard.Vsock.SharedState;
 
-/// <summary>What a lane's epoll gives back with an event: one of a few descriptors of its own, or a connection's id.</summary>
+/// <summary>The data of a lane's epoll events: one of the lane's own descriptors, or a connection's id.</summary>
 internal static class LaneEvents
 {
     public const ulong Wake = 1;
@@ -9,8 +9,8 @@ internal static class LaneEvents
     public const ulong UdpIPv6 = 4;
 
     /// <summary>
-    /// Ids of connections ascend from here. An id, not a reference: a connection that control has closed is then not found,
-    /// instead of being used after its end. With 64 bits none ever comes again.
+    /// Ids of connections ascend from here and, having 64 bits, are never reused. So an event of a connection that control has
+    /// closed finds nothing.
     /// </summary>
     public const ulong FirstStream = 16;
 

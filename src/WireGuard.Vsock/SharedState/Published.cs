@@ -13,7 +13,7 @@ internal sealed class Published
 {
     private volatile Snapshot _snapshot = new(AllowedIps<Peer>.Empty, null, 0);
 
-    /// <summary>What we say that we take, over streams; null if we say nothing.</summary>
+    /// <summary>The HELLO that we send over streams; null if we send none.</summary>
     public Hello? LocalHello { get; init; }
 
     public Snapshot Snapshot
@@ -34,7 +34,7 @@ internal sealed class Published
 
 /// <param name="Routes">Which peer a packet goes to, and may come from.</param>
 /// <param name="MacKeys">Ours, to check mac1; null while the device has no private key.</param>
-/// <param name="Mtu">The interface's, 0 when it is not known.</param>
+/// <param name="Mtu">The interface's; 0 if unknown.</param>
 internal sealed record Snapshot(AllowedIps<Peer> Routes, MacKeys? MacKeys, int Mtu)
 {
     /// <summary>Whether there is more than one peer.</summary>

@@ -3,8 +3,8 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// Where a peer has roamed to over UDP, as lanes note it for control: the newest address alone, copied into place, since a peer
-/// may come from another one with every datagram.
+/// Where a peer has roamed to over UDP, as lanes note it for control: only the newest address, copied into place, since a peer
+/// may send each datagram from another one.
 /// </summary>
 internal sealed class Roaming
 {
@@ -14,7 +14,7 @@ internal sealed class Roaming
     private int _addressLength;
     private int _sourceLength;
 
-    // Control only: who goes to and fro between two addresses finds both.
+    // Control only: a peer that alternates between two addresses reuses both.
     private UdpDestination? _previous;
 
     /// <summary>Notes where an authentic datagram came from, and which address of ours it came to.</summary>
@@ -30,8 +30,8 @@ internal sealed class Roaming
     }
 
     /// <summary>What was noted since the last call. Control only.</summary>
-    /// <param name="current">Where the peer's messages go now.</param>
-    /// <returns>Where they are to go; null if that does not change.</returns>
+    /// <param name="current">Where messages to the peer are sent now.</param>
+    /// <returns>Where to send them; null if that does not change.</returns>
     public UdpDestination? Take(UdpDestination? current)
     {
         UdpDestination next;

@@ -3,11 +3,11 @@ using WireGuard.Vsock.Interop;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// How long the machine has been suspended since boot: boot time runs on meanwhile, monotonic time does not.
+/// How long the machine has been suspended since boot: boot time minus monotonic time.
 /// </summary>
 internal static class SleepClock
 {
-    /// <summary>Two clocks read one after the other differ by how long the thread was off the processor in between.</summary>
+    /// <summary>The two clocks are read one after the other, and the thread may be preempted in between.</summary>
     private const long ToleranceMs = 1000;
 
     public static long SleptMs() => Sys.BootMs() - Sys.MonotonicMs();

@@ -4,10 +4,10 @@ namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
 /// Packets of one peer that wait for a session or a connection: the newest 128 (as in wireguard-go and the kernel), and at most
-/// 256 KB. What is too much costs the oldest.
+/// 256 KB. When there are more, the oldest are dropped.
 /// <para>
-/// Each lane adds what it has read, and alone takes it again, when control has asked it to: so a flow, which stays on its lane,
-/// is not overtaken by what the lane reads next.
+/// Each lane adds the packets it has read, and takes only its own, when control asks it to: so a flow, which stays on its lane,
+/// keeps its order.
 /// </para>
 /// </summary>
 internal sealed class StagedPackets
@@ -20,16 +20,16 @@ internal sealed class StagedPackets
     private readonly byte[] _countOf = new byte[DaemonOptions.MaxLanes];
     private int _bytes;
 
-    // A bit a lane: those that have something here. Written under the lock.
+    // A bit for each lane that has packets here. Written under the lock.
     private volatile uint _lanes;
 
-    // Those of them that were asked to send it. Guarded by the lock.
+    // A bit for each lane that was asked to send them. Guarded by the lock.
     private uint _asked;
 
-    /// <summary>Whether no lane has anything here.</summary>
+    /// <summary>Whether no lane has packets here.</summary>
     public bool IsEmpty => _lanes == 0;
 
-    /// <summary>Whether that lane has nothing here. Without the lock: lanes look at it for each packet.</summary>
+    /// <summary>Whether the lane has no packets here. Without the lock, since lanes check it for each packet.</summary>
     public bool IsEmptyOf(int lane) => (_lanes & Bit(lane)) == 0;
 
     /// <summary>Adds a copy of a packet that the lane has read.</summary>
@@ -52,8 +52,8 @@ internal sealed class StagedPackets
         return dropped;
     }
 
-    /// <summary>Which lanes must be told to send what they have here: those that were not told yet.</summary>
-    /// <param name="lanes">A bit a lane.</param>
+    /// <summary>Which lanes have packets here and were not asked yet to send them.</summary>
+    /// <param name="lanes">A bit for each lane.</param>
     /// <returns>False when nothing is staged.</returns>
     public bool TryAsk(out uint lanes)
     {
@@ -65,7 +65,7 @@ internal sealed class StagedPackets
         }
     }
 
-    /// <summary>Takes all that the lane has here, in its order.</summary>
+    /// <summary>Takes the lane's packets, in order.</summary>
     public byte[][] TakeAll(int lane)
     {
         lock (_gate)
@@ -91,7 +91,7 @@ internal sealed class StagedPackets
     }
 
     /// <summary>Drops everything.</summary>
-    /// <returns>How many that were.</returns>
+    /// <returns>How many there were.</returns>
     public int Clear()
     {
         lock (_gate)

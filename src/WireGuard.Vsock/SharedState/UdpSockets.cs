@@ -2,7 +2,7 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.SharedState;
 
-/// <summary>One lane's UDP sockets: of both families, or of one. Immutable; closed when no lane can still use them.</summary>
+/// <summary>One lane's UDP sockets, of one or both families. Immutable; closed when no lane can still use them.</summary>
 internal sealed record UdpSockets(UdpSocket? IPv4, UdpSocket? IPv6) : IDisposable
 {
     /// <summary>The one port of both.</summary>

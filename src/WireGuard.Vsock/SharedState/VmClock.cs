@@ -5,16 +5,16 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// A page that the hypervisor writes and everybody may map (drivers/ptp/ptp_vmclock.c): its disruption marker is another one as
-/// soon as this machine runs on from a snapshot, before any of its processors does. Safe to read from any thread.
+/// A page that the hypervisor writes and any process may map (drivers/ptp/ptp_vmclock.c): its disruption marker changes when this
+/// machine is restored from a snapshot, before any of its processors runs. Safe to read from any thread.
 /// </summary>
 internal sealed unsafe class VmClock : IDisposable
 {
     public const string DevicePath = "/dev/vmclock0";
 
     /// <summary>
-    /// How often the marker is read while it is being changed, which takes the hypervisor nanoseconds. One that never ends must
-    /// not stop the tunnel: the marker as it stands then counts.
+    /// How often the marker is read while the hypervisor changes it, which takes nanoseconds. If the change never ends, the
+    /// marker as it is then counts: the tunnel must not stop.
     /// </summary>
     private const int MaxReads = 1_000;
 
@@ -44,7 +44,7 @@ internal sealed unsafe class VmClock : IDisposable
     {
         using FileDescriptor file = new(Sys.Open(path, O_RDONLY));
         vmclock_abi head = default;
-        // Read before it is touched: a file that is too short could not be mapped without harm.
+        // Read before it is mapped: to touch a mapping past the end of a short file raises SIGBUS.
         if (file.IsInvalid || Sys.Read(file.Fd, MemoryMarshal.AsBytes(new Span<vmclock_abi>(ref head))) != sizeof(vmclock_abi))
             return null;
         if (head.magic != VMCLOCK_MAGIC || head.version != VMCLOCK_VERSION || head.size < sizeof(vmclock_abi))
