@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using WireGuard.Protocol.Crypto;
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Benchmarks;
@@ -11,25 +10,20 @@ namespace WireGuard.Benchmarks;
 /// </summary>
 public class HandshakeBenchmarks : IDisposable
 {
-    private readonly PrivateKey _initiatorKey = PrivateKey.Generate();
-    private readonly PrivateKey _responderKey = PrivateKey.Generate();
+    private readonly WireGuardDevice<WireGuardPeer> _initiator = new(PrivateKey.Generate());
+    private readonly WireGuardDevice<WireGuardPeer> _responder = new(PrivateKey.Generate());
+    private readonly WireGuardPeer _toResponder;
     private readonly Aead _aead = new();
-    private readonly TimestampSource _timestamps = new();
-    private readonly MacKeys _initiatorMacs;
-    private readonly MacKeys _responderMacs;
-    private readonly WireGuardPeer _initiator;
-    private readonly WireGuardPeer _responder;
-    private readonly byte[] _initiation = new byte[InitiationMessage.Size];
-    private readonly byte[] _response = new byte[ResponseMessage.Size];
+    private readonly byte[] _initiation = new byte[WireGuardPeer.MaxHandshakeSize];
+    private readonly byte[] _response = new byte[WireGuardPeer.MaxHandshakeSize];
+    private int _responseLength;
     private long _nowMs = 1_000_000;
-    private uint _lastIndex;
 
     public HandshakeBenchmarks()
     {
-        _initiatorMacs = new MacKeys(_initiatorKey.PublicKey);
-        _responderMacs = new MacKeys(_responderKey.PublicKey);
-        _initiator = new WireGuardPeer(_responderKey.PublicKey, _initiatorKey, static keypair => keypair.Dispose());
-        _responder = new WireGuardPeer(_initiatorKey.PublicKey, _responderKey, static keypair => keypair.Dispose());
+        _toResponder = new WireGuardPeer(_responder.PrivateKey!.PublicKey);
+        _initiator.Add(_toResponder);
+        _responder.Add(new WireGuardPeer(_initiator.PrivateKey!.PublicKey));
     }
 
     /// <summary>The initiation.</summary>
@@ -37,8 +31,8 @@ public class HandshakeBenchmarks : IDisposable
     public void Initiate()
     {
         _nowMs += 10_000; // a peer that begins too often is not answered
-        Tai64n timestamp = _timestamps.Next(_nowMs / 1_000, 0);
-        if (!_initiator.TryWriteInitiation(_initiatorKey, ++_lastIndex, timestamp, _aead, _nowMs, _initiation))
+        var now = DateTimeOffset.FromUnixTimeMilliseconds(_nowMs);
+        if (!_initiator.TryBegin(_toResponder, isRetry: true, now, _aead, _nowMs, _initiation))
             throw new InvalidOperationException("No initiation was written.");
     }
 
@@ -47,17 +41,20 @@ public class HandshakeBenchmarks : IDisposable
     public void InitiateAndRespond()
     {
         Initiate();
-        Respond();
+        HandshakeResult<WireGuardPeer> result = _responder.Receive(_aead, _initiation, _nowMs, _response);
+        if (result.Outcome != HandshakeOutcome.Responded)
+            throw new InvalidOperationException("The initiation was not answered.");
+        _responseLength = result.Reply.Length;
     }
 
     /// <summary>A whole handshake.</summary>
     [Benchmark]
     public void Both()
     {
-        Initiate();
-        Respond();
-        if (!_initiatorMacs.IsMac1Valid(_response)
-            || _initiator.TryConsumeResponse(_initiatorKey, _aead, _response, _nowMs) is null)
+        InitiateAndRespond();
+        HandshakeResult<WireGuardPeer> result =
+            _initiator.Receive(_aead, _response.AsSpan(0, _responseLength), _nowMs, _initiation);
+        if (result.Outcome != HandshakeOutcome.Completed)
             throw new InvalidOperationException("The response was not taken.");
     }
 
@@ -67,22 +64,6 @@ public class HandshakeBenchmarks : IDisposable
         _initiator.Dispose();
         _responder.Dispose();
         _aead.Dispose();
-        _initiatorKey.Dispose();
-        _responderKey.Dispose();
         GC.SuppressFinalize(this);
-    }
-
-    private void Respond()
-    {
-        var handshake = new HandshakeResponder(_responderKey, _aead, new InitiationMessage(_initiation));
-        bool isAnswered = _responderMacs.IsMac1Valid(_initiation)
-            && handshake.TryOpen(out PublicKey initiator)
-            && initiator == _responder.Remote.Static
-            && handshake.TryAuthenticate(_responder.Remote, out Tai64n timestamp)
-            && _responder.TryAccept(timestamp, _nowMs)
-            && _responder.TryRespond(ref handshake, ++_lastIndex, _nowMs, _response) is not null;
-        handshake.Dispose();
-        if (!isAnswered)
-            throw new InvalidOperationException("The initiation was not answered.");
     }
 }

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Swarm;
@@ -14,11 +13,9 @@ namespace WireGuard.Swarm;
 internal sealed class SwarmPeer : IDisposable
 {
     private const int Attempts = 5;
-    private const int PatienceMs = 3_000;
 
-    private readonly PrivateKey _key;
-    private readonly WireGuardPeer _session;
-    private readonly TimestampSource _timestamps = new();
+    private readonly WireGuardDevice<WireGuardPeer> _device;
+    private readonly WireGuardPeer _daemon;
     private readonly Socket _socket;
     private readonly bool _isStream;
 
@@ -28,61 +25,59 @@ internal sealed class SwarmPeer : IDisposable
     /// <param name="isStream">TCP; else UDP.</param>
     public SwarmPeer(int number, PublicKey daemon, bool isStream)
     {
-        _key = Population.KeyOf(number);
-        _session = new WireGuardPeer(daemon, _key, static keypair => keypair.Dispose());
+        _device = new WireGuardDevice<WireGuardPeer>(Population.KeyOf(number));
+        _daemon = new WireGuardPeer(daemon);
+        _device.Add(_daemon);
         _isStream = isStream;
         _socket = isStream
             ? new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
             : new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        _socket.ReceiveTimeout = PatienceMs;
         _socket.Bind(new IPEndPoint(Population.SourceOf(number), 0));
     }
 
     /// <summary>How many initiations were sent in vain.</summary>
     public int Retries { get; private set; }
 
+    private static long NowMs => Environment.TickCount64;
+
     /// <summary>Connects and shakes hands; an initiation that is lost, or answered with a cookie, is sent again.</summary>
     /// <exception cref="SocketException">The daemon does not take the connection, or closes it.</exception>
     /// <exception cref="TimeoutException">No response came to any of the initiations.</exception>
     public void ShakeHands(EndPoint daemon, Aead aead)
     {
-        Span<byte> received = stackalloc byte[FrameCodec.HeaderSize + InitiationMessage.Size];
+        Span<byte> received = stackalloc byte[FrameCodec.HeaderSize + WireGuardPeer.MaxHandshakeSize];
+        Span<byte> reply = stackalloc byte[WireGuardPeer.MaxHandshakeSize];
+        Span<byte> keepalive = stackalloc byte[WireGuardPeer.SealedLength(0)];
         _socket.Connect(daemon);
-        for (; Retries < Attempts; Retries++)
+        SendInitiation(aead, isRetry: false);
+        while (true)
         {
-            SendInitiation(aead);
-            Span<byte> message = Receive(received);
-            long nowMs = Environment.TickCount64;
-            if (message.Length == CookieReplyMessage.Size)
-                _session.TryConsumeCookieReply(message, nowMs);
-            if (message.Length != ResponseMessage.Size
-                || _session.TryConsumeResponse(_key, aead, message, nowMs) is not { } keypair)
+            Span<byte> message = Receive(received, _daemon.NextDeadline(NowMs));
+            if (_device.Receive(aead, message, NowMs, reply).Outcome == HandshakeOutcome.Completed)
+                break;
+            if (_daemon.Poll(NowMs) != PeerAction.RetryHandshake)
                 continue;
-            Span<byte> keepalive = stackalloc byte[TransportMessage.Overhead];
-            if (!keypair.TrySeal(aead, keepalive, nowMs))
-                throw new InvalidOperationException("A new keypair does not seal.");
-            Send(keepalive);
-            return;
+            if (++Retries == Attempts)
+                throw new TimeoutException($"No response to {Attempts} initiations.");
+            SendInitiation(aead, isRetry: true);
         }
 
-        throw new TimeoutException($"No response after {Attempts} initiations.");
+        if (!_daemon.TrySeal(aead, default, keepalive, NowMs, out _))
+            throw new InvalidOperationException("A new session does not seal.");
+        Send(keepalive);
     }
 
     public void Dispose()
     {
         _socket.Dispose();
-        _session.Dispose();
-        _key.Dispose();
+        _device.Dispose();
     }
 
-    private void SendInitiation(Aead aead)
+    private void SendInitiation(Aead aead, bool isRetry)
     {
-        Span<byte> initiation = stackalloc byte[InitiationMessage.Size];
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        Tai64n timestamp = _timestamps.Next(now.ToUnixTimeSeconds(), (uint)now.Nanosecond);
-        // Any index will do: this end has one session a socket.
-        if (!_session.TryWriteInitiation(_key, (uint)(Retries + 1), timestamp, aead, Environment.TickCount64, initiation))
-            throw new InvalidOperationException("The daemon's public key is no good.");
+        Span<byte> initiation = stackalloc byte[WireGuardPeer.MaxHandshakeSize];
+        if (!_device.TryBegin(_daemon, isRetry, DateTimeOffset.UtcNow, aead, NowMs, initiation))
+            throw new InvalidOperationException("No initiation may be sent.");
         Send(initiation);
     }
 
@@ -101,8 +96,9 @@ internal sealed class SwarmPeer : IDisposable
     }
 
     /// <summary>The next message, or nothing when none came in time.</summary>
-    private Span<byte> Receive(Span<byte> buffer)
+    private Span<byte> Receive(Span<byte> buffer, long untilMs)
     {
+        _socket.ReceiveTimeout = (int)Math.Max(untilMs - NowMs, 1);
         try
         {
             if (!_isStream)

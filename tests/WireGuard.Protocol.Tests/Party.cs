@@ -1,52 +1,49 @@
-using System.Buffers.Binary;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Protocol.Tests;
 
-/// <summary>
-/// One end of a tunnel with one peer, without sockets: does with a message what the daemon's lanes and control thread do, in the
-/// same order. Its clock is its caller's.
-/// </summary>
+/// <summary>One end of a tunnel with one peer, without sockets: the library's device. Its clock is its caller's.</summary>
 internal sealed class Party : IDisposable
 {
-    private readonly TimestampSource _timestamps = new();
-    private uint _lastIndex;
+    /// <summary>The real time of every initiation: timestamps are told apart all the same.</summary>
+    private static readonly DateTimeOffset s_realTime = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
 
-    public Party(PrivateKey key, PublicKey peer, byte[]? presharedKey = null, uint firstIndex = 1)
+    private readonly RecordingDevice _device;
+
+    public Party(PrivateKey key, PublicKey peer, byte[]? presharedKey = null)
     {
         Key = key;
-        _lastIndex = firstIndex - 1;
-        MacKeys = new MacKeys(key.PublicKey);
-        Cookies = new CookieChecker(MacKeys);
-        Session = new WireGuardPeer(peer, key, Retired.Add);
+        _device = new RecordingDevice(key, Retired);
+        Peer = new WireGuardPeer(peer);
+        _device.Add(Peer);
         if (presharedKey is not null)
-            Session.Remote.SetPresharedKey(new PresharedKey(presharedKey));
+            Peer.SetPresharedKey(new PresharedKey(presharedKey));
     }
 
     public PrivateKey Key { get; }
 
     public Aead Aead { get; } = new();
 
-    public MacKeys MacKeys { get; }
+    public WireGuardDevice<WireGuardPeer> Device => _device;
 
-    public CookieChecker Cookies { get; }
+    public MacKeys MacKeys => _device.MacKeys!;
 
-    public WireGuardPeer Session { get; }
+    public CookieChecker Cookies => _device.Cookies!;
 
+    public WireGuardPeer Peer { get; }
+
+    /// <summary>The keypairs that have fallen out of use.</summary>
     public List<Keypair> Retired { get; } = [];
 
-    /// <summary>The keypairs that came about, by the receiver index of what comes in.</summary>
-    public Dictionary<uint, Keypair> Keypairs { get; } = [];
-
-    public Keypair Current => Session.Keypairs.Current!;
+    public Keypair Current => Peer.Keypairs.Current!;
 
     /// <summary>Two ends that know each other.</summary>
     public static (Party A, Party B) Pair(byte[]? presharedKeyOfA = null, byte[]? presharedKeyOfB = null)
     {
         PrivateKey a = PrivateKey.Generate(), b = PrivateKey.Generate();
-        return (new Party(a, b.PublicKey, presharedKeyOfA, 0x100), new Party(b, a.PublicKey, presharedKeyOfB, 0x200));
+        return (new Party(a, b.PublicKey, presharedKeyOfA), new Party(b, a.PublicKey, presharedKeyOfB));
     }
 
     /// <summary>Two ends with a session that A began and B has confirmed.</summary>
@@ -63,88 +60,71 @@ internal sealed class Party : IDisposable
         Assert.NotNull(responder.Open(initiator.Seal([], nowMs)!, nowMs));
     }
 
+    /// <summary>An initiation, though the last one may have gone out this very moment.</summary>
     public byte[] Initiate(long nowMs)
     {
+        Peer.Timers.Stop();
         byte[] message = new byte[InitiationMessage.Size];
         Assert.True(TryInitiate(message, nowMs));
         return message;
     }
 
     public bool TryInitiate(byte[] message, long nowMs) =>
-        Session.TryWriteInitiation(Key, ++_lastIndex, _timestamps.Next(1_700_000_000, 0), Aead, nowMs, message);
+        _device.TryBegin(Peer, isRetry: false, s_realTime, Aead, nowMs, message);
+
+    /// <summary>What becomes of a handshake message, and the reply.</summary>
+    public (HandshakeOutcome Outcome, byte[] Reply) Receive(byte[] message, long nowMs, MessageSource source = default)
+    {
+        byte[] copy = [.. message], reply = new byte[InitiationMessage.Size];
+        HandshakeResult<WireGuardPeer> result = _device.Receive(Aead, copy, nowMs, reply, source);
+        return (result.Outcome, result.Reply.ToArray());
+    }
 
     /// <summary>The response to an initiation, or null where it is met with silence.</summary>
-    public byte[]? Respond(byte[] initiation, long nowMs)
-    {
-        if (!MacKeys.IsMac1Valid(initiation))
-            return null;
-        var responder = new HandshakeResponder(Key, Aead, new InitiationMessage(initiation));
-        try
-        {
-            if (!responder.TryOpen(out PublicKey initiator)
-                || initiator != Session.Remote.Static
-                || !responder.TryAuthenticate(Session.Remote, out Tai64n timestamp)
-                || !Session.TryAccept(timestamp, nowMs))
-                return null;
-            byte[] response = new byte[ResponseMessage.Size];
-            Keypair? keypair = Session.TryRespond(ref responder, ++_lastIndex, nowMs, response);
-            if (keypair is null)
-                return null;
-            Keypairs.Add(keypair.LocalIndex, keypair);
-            return response;
-        }
-        finally
-        {
-            responder.Dispose();
-        }
-    }
+    public byte[]? Respond(byte[] initiation, long nowMs) =>
+        Receive(initiation, nowMs) is (HandshakeOutcome.Responded, var response) ? response : null;
 
     /// <summary>The keypair that a response completes, or null where it is met with silence.</summary>
-    public Keypair? Consume(byte[] response, long nowMs)
-    {
-        if (!MacKeys.IsMac1Valid(response))
-            return null;
-        Keypair? keypair = Session.TryConsumeResponse(Key, Aead, response, nowMs);
-        if (keypair is not null)
-            Keypairs.Add(keypair.LocalIndex, keypair);
-        return keypair;
-    }
+    public Keypair? Consume(byte[] response, long nowMs) =>
+        Receive(response, nowMs).Outcome == HandshakeOutcome.Completed ? Current : null;
 
-    /// <summary>The cookie reply to a handshake message.</summary>
+    /// <summary>The cookie reply to a handshake message, though its sender may have no cookie of ours yet.</summary>
     public byte[] GiveCookie(byte[] message, byte[] source, long nowMs)
     {
         byte[] reply = new byte[CookieReplyMessage.Size];
-        uint senderIndex = BinaryPrimitives.ReadUInt32LittleEndian(message.AsSpan(4));
-        Cookies.WriteReply(message, senderIndex, source, nowMs, new CookieReplyMessage(reply));
+        Cookies.WriteReply(message, new InitiationMessage([.. message, .. reply]).SenderIndex, source, nowMs, new(reply));
         return reply;
     }
+
+    public bool TakeCookie(byte[] reply, long nowMs) => Receive(reply, nowMs).Outcome == HandshakeOutcome.CookieTaken;
 
     /// <summary>A transport message around a packet, or null when there is no session to send it in.</summary>
     public byte[]? Seal(ReadOnlySpan<byte> packet, long nowMs)
     {
-        byte[] message = new byte[TransportMessage.Overhead + TransportMessage.PaddedLength(packet.Length, 1420)];
-        packet.CopyTo(message.AsSpan(TransportMessage.HeaderSize));
-        return Session.Keypairs.Current?.TrySeal(Aead, message, nowMs) == true ? message : null;
+        byte[] message = new byte[WireGuardPeer.SealedLength(packet.Length)];
+        return Peer.TrySeal(Aead, packet, message, nowMs, out _) ? message : null;
     }
 
     /// <summary>The packet, with its padding, in a transport message; null when that is not authentic.</summary>
     public byte[]? Open(byte[] message, long nowMs)
     {
         byte[] copy = [.. message];
-        if (!Keypairs.TryGetValue(TransportMessage.ReceiverIndex(copy), out Keypair? keypair)
-            || Retired.Contains(keypair)
-            || !keypair.TryOpen(Aead, copy, nowMs))
+        if (!_device.TryOpen(Aead, copy, nowMs, out WireGuardPeer? peer, out OpenedMessage opened))
             return null;
-        if (Session.Keypairs.IsUnconfirmed(keypair))
-            Session.TryConfirm();
-        return copy[TransportMessage.HeaderSize..^Aead.TagSize];
+        Assert.Same(Peer, peer);
+        if ((opened.News & PeerNews.SessionConfirmed) != 0)
+            Assert.Equal(PeerAction.SessionConfirmed, Peer.Poll(nowMs));
+        return opened.Payload.ToArray();
     }
 
     public void Dispose()
     {
-        Session.Dispose();
-        Cookies.Dispose();
+        _device.Dispose();
         Aead.Dispose();
-        Key.Dispose();
+    }
+
+    private sealed class RecordingDevice(PrivateKey key, List<Keypair> retired) : WireGuardDevice<WireGuardPeer>(key)
+    {
+        protected override void Retire(IDisposable keys) => retired.Add((Keypair)keys);
     }
 }

@@ -10,24 +10,22 @@ namespace WireGuard.Vsock.Tests;
 /// <summary>A peer of ours with a session that we began, and the far end of it.</summary>
 internal sealed class Tunnel : IDisposable
 {
-    private readonly PrivateKey _near = PrivateKey.Generate();
-    private readonly PrivateKey _far = PrivateKey.Generate();
-    private readonly Aead _aead = new();
-    private readonly WireGuardPeer _farSession;
-    private readonly Keypair _farKeypair;
+    /// <summary>The real time of what is sent.</summary>
+    public static readonly DateTimeOffset RealTime = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000);
 
-    public Tunnel(long nowMs, uint index = 1)
+    private readonly WireGuardDevice<Peer> _near = new(PrivateKey.Generate());
+    private readonly WireGuardDevice<WireGuardPeer> _far = new(PrivateKey.Generate());
+    private readonly WireGuardPeer _farPeer;
+    private readonly Aead _aead = new();
+
+    public Tunnel(long nowMs)
     {
-        Peer = new Peer(_far.PublicKey, _near, _ => { });
-        _farSession = new WireGuardPeer(_near.PublicKey, _far, _ => { });
-        byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
-        Assert.True(Peer.TryWriteInitiation(
-            _near, index, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, nowMs, initiation));
-        var responder = new HandshakeResponder(_far, _aead, new InitiationMessage(initiation));
-        Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(_farSession.Remote, out _));
-        _farKeypair = _farSession.TryRespond(ref responder, index + 1, nowMs, response)!;
-        Assert.NotNull(Peer.TryConsumeResponse(_near, _aead, response, nowMs));
-        responder.Dispose();
+        Peer = new Peer(_far.PrivateKey!.PublicKey);
+        _near.Add(Peer);
+        _farPeer = new WireGuardPeer(_near.PrivateKey!.PublicKey);
+        _far.Add(_farPeer);
+        Connect(_near, Peer, _far, _aead, nowMs);
+        FarKeypair = _farPeer.Keypairs.All.Single();
     }
 
     public Peer Peer { get; }
@@ -35,22 +33,32 @@ internal sealed class Tunnel : IDisposable
     public Keypair Keypair => Peer.Keypairs.Current!;
 
     /// <summary>The far end's, of the same session.</summary>
-    public Keypair FarKeypair => _farKeypair;
+    public Keypair FarKeypair { get; }
 
     /// <summary>A peer without any session.</summary>
     public static Peer NewPeer()
     {
         using PrivateKey key = PrivateKey.Generate();
-        return new Peer(key.PublicKey, null, _ => { });
+        return new Peer(key.PublicKey);
+    }
+
+    /// <summary>Begins a session with a peer at its device, and answers for that.</summary>
+    public static void Connect(
+        WireGuardDevice<Peer> near, Peer peer, WireGuardDevice<WireGuardPeer> far, Aead aead, long nowMs)
+    {
+        byte[] initiation = new byte[InitiationMessage.Size], reply = new byte[InitiationMessage.Size];
+        Assert.True(near.TryBegin(peer, isRetry: false, RealTime, aead, nowMs, initiation));
+        HandshakeResult<WireGuardPeer> answered = far.Receive(aead, initiation, nowMs, reply);
+        Assert.Equal(HandshakeOutcome.Responded, answered.Outcome);
+        HandshakeResult<Peer> completed = near.Receive(aead, answered.Reply.ToArray(), nowMs, reply);
+        Assert.Equal(HandshakeOutcome.Completed, completed.Outcome);
     }
 
     /// <summary>What the far end reads in a message, padding and all; null when it is not authentic, or not for it.</summary>
     public byte[]? Open(byte[] message, long nowMs)
     {
         byte[] copy = [.. message];
-        return TransportMessage.ReceiverIndex(copy) == _farKeypair.LocalIndex && _farKeypair.TryOpen(_aead, copy, nowMs)
-            ? copy[TransportMessage.HeaderSize..^Aead.TagSize]
-            : null;
+        return _far.TryOpen(_aead, copy, nowMs, out _, out OpenedMessage opened) ? opened.Payload.ToArray() : null;
     }
 
     /// <summary>A message of the far end's.</summary>
@@ -60,7 +68,7 @@ internal sealed class Tunnel : IDisposable
     {
         byte[] message = new byte[payload.Length + TransportMessage.Overhead];
         payload.CopyTo(message.AsSpan(TransportMessage.HeaderSize));
-        Assert.True(_farKeypair.TrySeal(_aead, message, nowMs));
+        Assert.True(FarKeypair.TrySeal(_aead, message, nowMs));
         return message;
     }
 
@@ -73,10 +81,8 @@ internal sealed class Tunnel : IDisposable
 
     public void Dispose()
     {
-        Peer.Dispose();
-        _farSession.Dispose();
-        _aead.Dispose();
         _near.Dispose();
         _far.Dispose();
+        _aead.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Protocol.Framing;
 
@@ -23,12 +24,11 @@ public static class FrameCodec
     public const int MaxMessageSize = 65_530;
 
     /// <summary>The shortest message there is: a keepalive, which is a transport message around nothing.</summary>
-    public const int MinMessageSize = 32;
+    public const int MinMessageSize = TransportMessage.MinSize;
 
     private const int ChecksumOffset = 2;
     private const int TypeSize = 4; // u8 type and three zero bytes, read as one little-endian number
-    private const uint TransportType = 4;
-    private const int ShortLength = 16; // a transport message's header
+    private const int ShortLength = TransportMessage.HeaderSize;
 
     /// <summary>Writes the six bytes that go in front of <paramref name="message"/>.</summary>
     /// <param name="header"><see cref="HeaderSize"/> bytes or more; they may lie right in front of the message.</param>
@@ -64,7 +64,7 @@ public static class FrameCodec
         if (length is < MinMessageSize or > MaxMessageSize)
             return FrameStatus.BadLength;
         if (buffer.Length >= HeaderSize + TypeSize &&
-            !IsLengthOfType(BinaryPrimitives.ReadUInt32LittleEndian(buffer[HeaderSize..]), length))
+            !MessageTypes.IsLengthOf((MessageType)BinaryPrimitives.ReadUInt32LittleEndian(buffer[HeaderSize..]), length))
         {
             return FrameStatus.BadLength;
         }
@@ -82,17 +82,7 @@ public static class FrameCodec
 
     private static bool IsChecksumOf(uint checksum, ReadOnlySpan<byte> message, bool takesShort)
     {
-        bool mayBeShort = takesShort && BinaryPrimitives.ReadUInt32LittleEndian(message) == TransportType;
+        bool mayBeShort = takesShort && BinaryPrimitives.ReadUInt32LittleEndian(message) == (uint)MessageType.Transport;
         return (mayBeShort && Crc32.HashToUInt32(message[..ShortLength]) == checksum) || Crc32.HashToUInt32(message) == checksum;
     }
-
-    /// <summary>The sizes of sections 5.4.2, 5.4.3, 5.4.7 and 5.4.6 of the WireGuard paper.</summary>
-    private static bool IsLengthOfType(uint type, int length) => type switch
-    {
-        1 => length == 148, // handshake initiation
-        2 => length == 92,  // handshake response
-        3 => length == 64,  // cookie reply
-        TransportType => length >= MinMessageSize, // transport data
-        _ => false,
-    };
 }

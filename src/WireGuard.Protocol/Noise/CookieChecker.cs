@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Noise;
 /// only one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the
 /// source address under a secret that changes every two minutes. One thread gives cookies out; any may check them.
 /// </summary>
-public sealed class CookieChecker : IDisposable
+internal sealed class CookieChecker : IDisposable
 {
     private readonly MacKeys _keys;
     private Secret? _secret;

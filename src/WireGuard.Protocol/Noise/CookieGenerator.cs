@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Noise;
 /// The sender's side of the macs, one a peer (section 5.4.4): gives handshake messages their mac1 and, while a cookie of
 /// that peer is fresh, their mac2. Owned by one thread.
 /// </summary>
-public sealed class CookieGenerator : IDisposable
+internal sealed class CookieGenerator
 {
     private readonly byte[] _cookie = GC.AllocateArray<byte>(CookieReplyMessage.CookieSize, pinned: true);
     private readonly byte[] _lastMac1 = new byte[MacKeys.MacSize];
@@ -54,6 +54,4 @@ public sealed class CookieGenerator : IDisposable
         _cookieBornMs = long.MinValue;
         _sentMac1 = false;
     }
-
-    public void Dispose() => Forget();
 }

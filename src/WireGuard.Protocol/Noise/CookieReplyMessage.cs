@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Noise;
 /// u32 type = 3 | u32 receiver index | nonce 24 | cookie 16 + 16
 /// </code>
 /// </summary>
-public readonly ref struct CookieReplyMessage
+internal readonly ref struct CookieReplyMessage
 {
     public const int Size = 64;
     public const int NonceSize = 24;

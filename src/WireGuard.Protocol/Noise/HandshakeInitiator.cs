@@ -16,7 +16,7 @@ namespace WireGuard.Protocol.Noise;
 /// at once, both handshakes complete (test: Crossing_initiations_both_complete).
 /// Owned by one thread.
 /// </summary>
-public sealed class HandshakeInitiator : IDisposable
+internal sealed class HandshakeInitiator
 {
     // The ephemeral private key, then the state. Pinned, so that no collection leaves copies.
     private readonly byte[] _secrets = GC.AllocateArray<byte>(X25519.KeySize + SymmetricState.Size, pinned: true);
@@ -106,6 +106,4 @@ public sealed class HandshakeInitiator : IDisposable
         LocalIndex = 0;
         CryptographicOperations.ZeroMemory(_secrets);
     }
-
-    public void Dispose() => Reset();
 }

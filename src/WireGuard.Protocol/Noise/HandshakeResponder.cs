@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Noise;
 /// </code>
 /// Nothing outlives it: a responder derives its keypair as it responds.
 /// </summary>
-public ref struct HandshakeResponder
+internal ref struct HandshakeResponder
 {
     private readonly PrivateKey _local;
     private readonly Aead _aead;

@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Noise;
 /// u32 type = 1 | u32 sender index | ephemeral 32 | static 32 + 16 | timestamp 12 + 16 | mac1 16 | mac2 16
 /// </code>
 /// </summary>
-public readonly ref struct InitiationMessage
+internal readonly ref struct InitiationMessage
 {
     public const int Size = 148;
 

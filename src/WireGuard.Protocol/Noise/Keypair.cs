@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Noise;
 /// what the peer has said of itself is one word; everything else is immutable until <see cref="Dispose"/>, which must wait until
 /// no lane can still use it.
 /// </summary>
-public sealed class Keypair : IDisposable
+internal sealed class Keypair : IDisposable
 {
     // The key to send with, then the one to receive with: a pinned array costs more than others, so there is one.
     private readonly byte[] _keys = GC.AllocateArray<byte>(2 * Aead.KeySize, pinned: true);
@@ -75,8 +75,8 @@ public sealed class Keypair : IDisposable
 
     private Span<byte> ReceiveKey => _keys.AsSpan(Aead.KeySize);
 
-    /// <summary>Whether we have said HELLO under it. For the control thread alone.</summary>
-    public bool HasSaidHello { get; set; }
+    /// <summary>The last HELLO that we have said under it; null before the first. Owner thread only.</summary>
+    internal Hello? SaidHello { get; set; }
 
     internal static Keypair Derive(ref SymmetricState state, bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
     {

@@ -21,7 +21,7 @@ namespace WireGuard.Protocol.Noise;
 /// <see cref="Current"/> may be read by all.
 /// </para>
 /// </summary>
-public sealed class KeypairRotation
+internal sealed class KeypairRotation
 {
     private readonly Action<Keypair> _retire;
     private Keypair? _previous;

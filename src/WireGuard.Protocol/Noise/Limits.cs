@@ -4,7 +4,7 @@ namespace WireGuard.Protocol.Noise;
 /// The protocol's constants: section 6.1 of the WireGuard paper, then those that its implementations agree on. Times are
 /// milliseconds of boot time.
 /// </summary>
-public static class Limits
+internal static class Limits
 {
     /// <summary>
     /// REKEY_AFTER_MESSAGES, 2^60: the initiator starts a new handshake after so many messages sent with one key.

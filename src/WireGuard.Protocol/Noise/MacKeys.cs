@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Noise;
 /// handshake message: ... | mac1 16 | mac2 16
 /// </code>
 /// </summary>
-public sealed class MacKeys
+internal sealed class MacKeys
 {
     public const int MacSize = 16;
 

@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Noise;
 /// it costs a Diffie-Hellman), the preshared key if there is one, and the keys for its macs.
 /// Owned by one thread.
 /// </summary>
-public sealed class RemoteIdentity : IDisposable
+internal sealed class RemoteIdentity : IDisposable
 {
     private readonly byte[] _staticStatic = GC.AllocateArray<byte>(X25519.KeySize, pinned: true);
     private static readonly byte[] NoPresharedKey = new byte[PresharedKey.Size];

@@ -15,7 +15,7 @@ namespace WireGuard.Protocol.Noise;
 /// Test: ReplayWindowTests.
 /// </para>
 /// </remarks>
-public sealed class ReplayWindow
+internal sealed class ReplayWindow
 {
     /// <summary>
     /// A counter this far behind the newest is still told apart; one further behind is rejected unseen, at first.

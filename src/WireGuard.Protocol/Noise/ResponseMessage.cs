@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Noise;
 /// u32 type = 2 | u32 sender index | u32 receiver index | ephemeral 32 | empty 0 + 16 | mac1 16 | mac2 16
 /// </code>
 /// </summary>
-public readonly ref struct ResponseMessage
+internal readonly ref struct ResponseMessage
 {
     public const int Size = 92;
 

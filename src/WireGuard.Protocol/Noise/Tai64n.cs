@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Noise;
 /// On the wire 12 bytes: u64 BE seconds, 2^62 + 10 at the Unix epoch | u32 BE nanoseconds. An unauthenticated sender's bytes
 /// may be any; they only ever get compared.
 /// </summary>
-public readonly record struct Tai64n
+internal readonly record struct Tai64n
 {
     /// <summary>Bytes on the wire.</summary>
     public const int Size = 12;
@@ -43,6 +43,14 @@ public readonly record struct Tai64n
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(nanoseconds, NanosecondsPerSecond);
         return new Tai64n(unchecked(UnixEpoch + (ulong)seconds), nanoseconds & ~(Grain - 1));
+    }
+
+    /// <summary>A moment of real time, rounded down likewise.</summary>
+    public static Tai64n FromRealTime(DateTimeOffset time)
+    {
+        long seconds = time.ToUnixTimeSeconds(); // rounded down, before 1970 too
+        long ticks = time.UtcTicks - DateTimeOffset.FromUnixTimeSeconds(seconds).UtcTicks;
+        return FromUnixTime(seconds, (uint)(ticks * TimeSpan.NanosecondsPerTick));
     }
 
     /// <summary>Whether this is later: the order of the 12 bytes.</summary>

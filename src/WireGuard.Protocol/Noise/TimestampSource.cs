@@ -5,16 +5,15 @@ namespace WireGuard.Protocol.Noise;
 /// timestamp that is not after the last it saw, so two initiations in one grain, or a clock set back, would otherwise lock
 /// us out. Owned by one thread.
 /// </summary>
-public sealed class TimestampSource
+internal sealed class TimestampSource
 {
     private Tai64n _last;
 
     /// <summary>The next timestamp.</summary>
-    /// <param name="unixSeconds">The real-time clock's seconds.</param>
-    /// <param name="nanoseconds">Its nanoseconds, less than a second.</param>
-    public Tai64n Next(long unixSeconds, uint nanoseconds)
+    /// <param name="realTime">Of the real-time clock.</param>
+    public Tai64n Next(DateTimeOffset realTime)
     {
-        var now = Tai64n.FromUnixTime(unixSeconds, nanoseconds);
+        var now = Tai64n.FromRealTime(realTime);
         _last = now.IsAfter(_last) ? now : _last.Next();
         return _last;
     }

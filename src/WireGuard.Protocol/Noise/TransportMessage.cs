@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Noise;
 /// </code>
 /// An empty inner packet is a keepalive.
 /// </summary>
-public static class TransportMessage
+internal static class TransportMessage
 {
     public const int HeaderSize = 16;
 

@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Peers;
 /// the control thread; while that thread watches, nothing needs to be told.
 /// </para>
 /// </summary>
-public sealed class Activity
+internal sealed class Activity
 {
     private long _sentUnansweredSince;
     private long _receivedUnansweredSince;

@@ -1,28 +1,33 @@
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What a session asks its owner to do.</summary>
+/// <summary>What a peer asks its owner to do (<see cref="WireGuardPeer.Poll"/>), or tells it of.</summary>
 public enum PeerAction
 {
     None,
 
-    /// <summary>Send an initiation: a connection to the peer was made a moment ago, and by now one may be sent.</summary>
+    /// <summary>
+    /// Send what waits for a session: the peer has confirmed the one that we answered for, and the handshake is complete.
+    /// </summary>
+    SessionConfirmed,
+
+    /// <summary>Send an initiation, as a retry: a connection to the peer was made a moment ago, and by now one may be sent.</summary>
     Initiate,
 
     /// <summary>Begin a handshake: what we sent was not answered for too long.</summary>
     BeginHandshake,
 
-    /// <summary>Send another initiation: the last one was not answered.</summary>
+    /// <summary>Send another initiation, as a retry: the last one was not answered.</summary>
     RetryHandshake,
 
-    /// <summary>Give the handshake up and drop what is staged for the peer.</summary>
+    /// <summary>Drop what waits for a session: the handshake was given up.</summary>
     AbandonHandshake,
 
-    /// <summary>Drop what is staged for the peer: there has been no way to begin a handshake for too long.</summary>
+    /// <summary>Drop what waits for a session: there has been no path to begin a handshake on for too long.</summary>
     DropStaged,
 
-    /// <summary>Send a keepalive, or what is staged; begin a handshake if there is no session to send it in.</summary>
+    /// <summary>Send a keepalive, or what waits; begin a handshake if there is no session to send it in.</summary>
     SendKeepalive,
 
-    /// <summary>Forget every key: nothing has renewed the session for a long time.</summary>
-    WipeKeys,
+    /// <summary>Nothing: every key was wiped, as nothing has renewed the session for a long time.</summary>
+    KeysWiped,
 }

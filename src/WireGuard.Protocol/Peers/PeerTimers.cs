@@ -17,7 +17,7 @@ namespace WireGuard.Protocol.Peers;
 /// </code>
 /// "New handshake" and "passive keepalive" are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
 /// </summary>
-public sealed class PeerTimers
+internal sealed class PeerTimers
 {
     /// <summary>The deadline of what is not to happen.</summary>
     public const long Never = long.MaxValue;
@@ -189,7 +189,7 @@ public sealed class PeerTimers
         if (nowMs >= _zeroKeysAt)
         {
             _zeroKeysAt = Never;
-            return PeerAction.WipeKeys;
+            return PeerAction.KeysWiped;
         }
 
         return PeerAction.None;

@@ -3,9 +3,9 @@ namespace WireGuard.Protocol.Peers;
 /// <summary>
 /// How many handshake messages a second one source may have us compute while we are under load (section 5.3): a token
 /// bucket a source, 20 a second with a burst of 5, in a table of bounded size. A source is any 128 bits: an IPv4 address, an
-/// IPv6 /64, a VSOCK CID. Owned by one thread, or guarded by its owner.
+/// IPv6 /64, a VSOCK CID. Any thread may take.
 /// </summary>
-public sealed class RateLimiter
+internal sealed class RateLimiter
 {
     private const int PerSecond = 20;
     private const int Burst = 5;
@@ -16,14 +16,28 @@ public sealed class RateLimiter
     /// <summary>Enough for the cookies' honest owners; past it, new sources are refused until idle ones are forgotten.</summary>
     public const int MaxSources = 8192;
 
-    private readonly Dictionary<UInt128, Bucket> _buckets = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<UInt128, Bucket> _buckets = []; // guarded by the lock, as the next one is
     private long _sweptMs;
 
     /// <summary>How many sources are remembered.</summary>
-    public int Count => _buckets.Count;
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _buckets.Count;
+        }
+    }
 
     /// <summary>Takes one token of the source's bucket.</summary>
     public bool TryTake(UInt128 source, long nowMs)
+    {
+        lock (_gate)
+            return TryTakeLocked(source, nowMs);
+    }
+
+    private bool TryTakeLocked(UInt128 source, long nowMs)
     {
         if (nowMs - _sweptMs >= IdleMs)
             ForgetIdle(nowMs);

@@ -11,7 +11,7 @@ namespace WireGuard.Protocol.Routing;
 /// response. They are random, so that nobody can guess one. Looked up without a lock by all lanes, changed by one thread.
 /// </summary>
 /// <typeparam name="TOwner">A peer.</typeparam>
-public sealed class IndexTable<TOwner>
+internal sealed class IndexTable<TOwner>
     where TOwner : class
 {
     private readonly ConcurrentDictionary<uint, Entry> _entries = new();

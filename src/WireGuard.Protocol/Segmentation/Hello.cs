@@ -55,6 +55,12 @@ public readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Fea
     /// <summary>Whether it answers a HELLO that asks.</summary>
     public bool Answers => (Features & HelloFeatures.Answers) != 0;
 
+    /// <summary>What is said of the peer, and not of the connection that it came on.</summary>
+    internal Hello OfPeer => this with { Features = Features & ~(HelloFeatures.Joins | HelloFeatures.Asks) };
+
+    /// <summary>The same, without superpackets.</summary>
+    internal Hello WithoutSuperpackets => new(0, Features & ~(HelloFeatures.Tcp | HelloFeatures.Udp));
+
     /// <summary>Whether it takes superpackets of this kind.</summary>
     public bool Takes(SegmentationKind kind) =>
         TakesSuperpackets && (Features & (kind == SegmentationKind.Udp ? HelloFeatures.Udp : HelloFeatures.Tcp)) != 0;

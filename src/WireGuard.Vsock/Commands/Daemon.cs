@@ -74,7 +74,7 @@ internal sealed class Daemon : IDisposable
         var counters = new LaneCounters();
         _batch = new OutboundBatch(_aead, _kind.IsStream, _inbox, counters, continuity: _published.Continuity);
         _grace = new GracePeriod([.. _lanes.Select(lane => lane.Epoch)]);
-        _device = new Device(_published, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
+        _device = new Device(_published, _inbox.HandshakeRates, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
         _network = _kind.IsStream
             ? new StreamNetwork(
@@ -260,7 +260,7 @@ internal sealed class Daemon : IDisposable
         if (!_device.IsUp)
             return;
         _device.IsUp = false;
-        _device.ExpireSessions();
+        _device.EndSessions();
         foreach (Peer peer in _device.Peers.Values)
             peer.CountDropped(peer.Staged.Clear());
         _network.Close();
@@ -290,7 +290,7 @@ internal sealed class Daemon : IDisposable
         if (isClone)
             BringDown();
         else
-            _device.ExpireSessions();
+            _device.EndSessions();
         continuity.Accept(state);
         if (isClone && wasUp)
             BringUp();

@@ -66,7 +66,7 @@ internal sealed class Configurator
         var request = new Request();
         ApplyPrivateKey(change, request);
         if (change.ReplacesPeers)
-            request.Replaced = _device.TakeAll();
+            request.Replaced = _device.WithdrawAll();
         foreach (PeerChange peerChange in change.Peers)
             Apply(peerChange, request);
         request.Removed.AddRange(request.Replaced.Values);
@@ -117,13 +117,13 @@ internal sealed class Configurator
     private PeerStatus Status(Peer peer) => new()
     {
         PublicKey = peer.PublicKey,
-        PresharedKey = peer.Remote.PresharedKey,
+        PresharedKey = peer.PresharedKey,
         Endpoint = EndpointOf(peer),
         LastHandshakeSeconds = (ulong)peer.LastHandshake.Seconds,
         LastHandshakeNanoseconds = (uint)peer.LastHandshake.Nanoseconds,
         TxBytes = (ulong)peer.SentBytes,
         RxBytes = (ulong)peer.ReceivedBytes,
-        PersistentKeepalive = (ushort)(peer.Timers.PersistentKeepaliveMs / 1000),
+        PersistentKeepalive = (ushort)(peer.PersistentKeepaliveMs / 1000),
         AllowedIps = _device.AllowedIpsOf(peer),
     };
 
@@ -202,7 +202,7 @@ internal sealed class Configurator
     {
         foreach (Peer peer in _device.Peers.Values)
         {
-            if (peer.Timers.PersistentKeepaliveMs > 0)
+            if (peer.PersistentKeepaliveMs > 0)
                 _sessions.SendKeepalive(peer);
             else
                 _sessions.SendStaged(peer);
@@ -283,13 +283,13 @@ internal sealed class Configurator
         _device.PutBack(peer);
         peer.Endpoint = null;
         if (change.PersistentKeepalive is null)
-            peer.Timers.SetPersistentKeepalive(0, _loop.NowMs);
+            peer.SetPersistentKeepalive(0, _loop.NowMs);
     }
 
     /// <summary>Whether it is the same peer: a session made with another preshared key must end.</summary>
     private static bool HasPresharedKeyOf(Peer peer, PeerChange change)
     {
-        PresharedKey? before = peer.Remote.PresharedKey;
+        PresharedKey? before = peer.PresharedKey;
         PresharedKey? after = change.PresharedKey is { IsZero: false } given ? given : null;
         return before is null || after is null
             ? before is null && after is null
@@ -311,7 +311,7 @@ internal sealed class Configurator
         if (change.PresharedKey is { } presharedKey)
         {
             change.PresharedKey = null;
-            peer.Remote.SetPresharedKey(presharedKey);
+            peer.SetPresharedKey(presharedKey);
         }
 
         if (change.ReplacesAllowedIps)
@@ -335,7 +335,7 @@ internal sealed class Configurator
         if (changed.NamesEndpoint || peer.Endpoint != changed.Previous)
             _network.OnEndpointSet(peer, changed.Previous);
         bool switchedOn = changed.Keepalive is { } seconds
-            && peer.Timers.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
+            && peer.SetPersistentKeepalive(seconds * 1000, _loop.NowMs);
         if (!_device.IsUp)
             return;
         if (switchedOn)
@@ -347,14 +347,14 @@ internal sealed class Configurator
 
     private void Remove(Peer peer, Request request)
     {
-        _device.Remove(peer);
+        _device.Withdraw(peer);
         request.Removed.Add(peer);
     }
 
     private void End(Peer peer)
     {
         Log.PeerRemoved(_log, peer);
-        _device.End(peer);
+        peer.End();
         _network.OnRemoved(peer);
         _sessions.Schedule(peer);
     }

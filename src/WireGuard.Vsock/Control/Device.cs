@@ -1,28 +1,29 @@
 using WireGuard.Protocol.Crypto;
-using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// The cold state of the interface: its key, its peers, their allowed IPs, whether it is up. Lanes see all changes at once with
-/// <see cref="Publish"/>. Control only.
+/// The cold state of the interface: the protocol's device, with its key and peers; their allowed IPs, whether it is up. Lanes see
+/// all changes at once with <see cref="Publish"/>. Control only.
 /// </summary>
-internal sealed class Device : IDisposable
+internal sealed class Device : WireGuardDevice<Peer>
 {
     private readonly GracePeriod _grace;
     private readonly Action _onKeysRetired;
     private AllowedIps<Peer> _routes = AllowedIps<Peer>.Empty;
-    private MacKeys? _macKeys;
     private bool _haveKeysRetired;
 
     /// <param name="published">What lanes see.</param>
+    /// <param name="rates">The rate limit of handshake messages, which lanes apply too.</param>
     /// <param name="grace">Disposes of what lanes may still use.</param>
     /// <param name="onKeysRetired">
     /// Called at the end of a turn in which keypairs have ended, to wipe every copy of their keys.
     /// </param>
-    public Device(Published published, GracePeriod grace, Action onKeysRetired)
+    public Device(Published published, RateLimiter rates, GracePeriod grace, Action onKeysRetired)
+        : base(published.Indices, rates)
     {
         Published = published;
         _grace = grace;
@@ -30,13 +31,6 @@ internal sealed class Device : IDisposable
     }
 
     public Published Published { get; }
-
-    public Dictionary<PublicKey, Peer> Peers { get; } = [];
-
-    public PrivateKey? PrivateKey { get; private set; }
-
-    /// <summary>Checks and gives out cookies for our key; null while there is none.</summary>
-    public CookieChecker? Cookies { get; private set; }
 
     /// <summary>The port asked for; 0 for an ephemeral one.</summary>
     public ushort ListenPort { get; set; }
@@ -54,58 +48,32 @@ internal sealed class Device : IDisposable
         Publish();
     }
 
-    /// <summary>Takes a new private key, or none. Every session ends: it was with someone else. To be published.</summary>
-    public void SetPrivateKey(PrivateKey? key)
-    {
-        PrivateKey?.Dispose();
-        Cookies?.Dispose();
-        PrivateKey = key;
-        _macKeys = key is null ? null : new MacKeys(key.PublicKey);
-        Cookies = _macKeys is null ? null : new CookieChecker(_macKeys);
-        foreach (Peer peer in Peers.Values)
-        {
-            peer.Remote.SetLocal(key);
-            WipeKeys(peer);
-            peer.Timers.Stop();
-        }
-    }
-
     /// <summary>Adds a peer that is not there yet.</summary>
     public Peer Add(PublicKey publicKey)
     {
-        var peer = new Peer(publicKey, PrivateKey, Retire);
-        Peers.Add(publicKey, peer);
+        var peer = new Peer(publicKey);
+        Add(peer);
         return peer;
     }
 
     /// <summary>
-    /// Takes out all peers, each to be given to <see cref="PutBack"/> or, after the next publication, to <see cref="End"/>.
+    /// Takes out all peers, each to be put back without allowed IPs or, after the next publication, to be
+    /// ended (<see cref="Peer.End"/>).
     /// </summary>
-    public Dictionary<PublicKey, Peer> TakeAll()
+    public Dictionary<PublicKey, Peer> WithdrawAll()
     {
         var all = new Dictionary<PublicKey, Peer>(Peers);
-        Peers.Clear();
+        foreach (Peer peer in all.Values)
+            TakeOut(peer);
         _routes = AllowedIps<Peer>.Empty;
         return all;
     }
 
-    /// <summary>Takes in a peer that was taken out; its session never ended. It has no allowed IPs.</summary>
-    public void PutBack(Peer peer) => Peers.Add(peer.PublicKey, peer);
-
-    /// <summary>Takes out a peer, to be given to <see cref="End"/> after the next publication: until then lanes use it.</summary>
-    public void Remove(Peer peer)
+    /// <summary>Takes out a peer, to be ended after the next publication: until then lanes use it.</summary>
+    public void Withdraw(Peer peer)
     {
-        Peers.Remove(peer.PublicKey);
+        TakeOut(peer);
         _routes = _routes.WithoutOwner(peer);
-    }
-
-    /// <summary>Ends the session of a peer that lanes no longer find; its secrets are wiped when none can use them.</summary>
-    public void End(Peer peer)
-    {
-        peer.IsRemoved = true;
-        WipeKeys(peer);
-        peer.CountDropped(peer.Staged.Clear());
-        _grace.Retire(peer);
     }
 
     public IReadOnlyCollection<IpPrefix> AllowedIpsOf(Peer peer) => _routes.PrefixesOf(peer);
@@ -120,7 +88,7 @@ internal sealed class Device : IDisposable
     public void Publish()
     {
         _routes = _routes.WithIndex();
-        Published.Snapshot = new Snapshot(_routes, _macKeys, Mtu)
+        Published.Snapshot = new Snapshot(_routes, MacKeys, Mtu)
         {
             Cookies = Cookies,
             HasSeveralPeers = Peers.Count > 1,
@@ -139,43 +107,19 @@ internal sealed class Device : IDisposable
         _onKeysRetired();
     }
 
-    /// <summary>Ends the peer's session and its handshake in flight.</summary>
-    public void WipeKeys(Peer peer)
+    protected override void Retire(IDisposable keys)
     {
-        if (peer.HandshakeIndex != 0)
-            Published.Indices.Free(peer.HandshakeIndex);
-        peer.WipeKeys();
+        // They are wiped when no lane can be using them.
+        _grace.Retire(keys);
+        _haveKeysRetired = true;
     }
 
-    /// <summary>
-    /// Ends all sessions before anything more is sent: the machine was suspended or cloned, and another may be using the same
-    /// counters.
-    /// </summary>
-    public void ExpireSessions()
+    protected override void Dispose(bool disposing)
     {
-        foreach (Peer peer in Peers.Values)
-        {
-            WipeKeys(peer);
-            peer.Timers.Stop();
-        }
-    }
-
-    public void Dispose()
-    {
-        Dictionary<PublicKey, Peer>.ValueCollection peers = TakeAll().Values;
+        Dictionary<PublicKey, Peer>.ValueCollection peers = WithdrawAll().Values;
         Publish();
         foreach (Peer peer in peers)
-            End(peer);
-        PrivateKey?.Dispose();
-        Cookies?.Dispose();
-    }
-
-    private void Retire(Keypair keypair)
-    {
-        // It sends and receives no more from now on; its keys are wiped when no lane can be using them.
-        keypair.Expire();
-        Published.Indices.Free(keypair.LocalIndex);
-        _grace.Retire(keypair);
-        _haveKeysRetired = true;
+            peer.End();
+        base.Dispose(disposing);
     }
 }

@@ -1,8 +1,6 @@
-using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Routing;
 using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
@@ -12,8 +10,8 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// The handshake messages (sections 5.3 and 5.4 of the paper), on the control thread: sends initiations, answers those of others,
-/// takes responses and cookies. Lanes have checked mac1 before a message comes here. Control only.
+/// The handshake messages, on the control thread: hands them to the protocol's device, and does what follows for the network, the
+/// log and the counters. Lanes have checked mac1 before a message comes here. Control only.
 /// </summary>
 internal sealed class Handshakes
 {
@@ -23,9 +21,8 @@ internal sealed class Handshakes
     private readonly ControlInbox _inbox;
     private readonly Aead _aead;
     private readonly ILogger _log;
-    private readonly TimestampSource _timestamps = new();
     private readonly byte[] _initiation = new byte[InitiationMessage.Size];
-    private readonly byte[] _response = new byte[ResponseMessage.Size];
+    private readonly byte[] _reply = new byte[InitiationMessage.Size];
 
     public Handshakes(Device device, Network network, EventLoop loop, ControlInbox inbox, Aead aead, ILogger log)
     {
@@ -43,43 +40,21 @@ internal sealed class Handshakes
     /// <summary>We have answered an initiation: timers have started.</summary>
     public required Action<Peer> OnAnswered { get; init; }
 
-    private IndexTable<Peer> Indices => _device.Published.Indices;
-
     /// <summary>Sends an initiation, if one may be sent now and the peer can be reached.</summary>
     public void Begin(Peer peer, bool isRetry)
     {
-        WireGuardPeer session = peer;
-        if (!isRetry)
-            session.Timers.HandshakeWanted();
         // Asked first: a dialler must hear of it though an initiation may not be sent yet.
-        if (_device.PrivateKey is not { } local || !session.Remote.CanHandshake || !_network.TryReach(peer))
+        if (!peer.CanHandshake || !_network.TryReach(peer))
         {
-            if (!peer.Staged.IsEmpty)
-                session.Timers.HandshakeImpossible(_loop.NowMs);
+            peer.HandshakeImpossible(isRetry, !peer.Staged.IsEmpty, _loop.NowMs);
             return;
         }
 
-        if (!session.Timers.MayInitiate(_loop.NowMs))
+        if (!_device.TryBegin(peer, isRetry, DateTimeOffset.UtcNow, _aead, _loop.NowMs, _initiation))
             return;
-        // Traffic must not keep renewing an initiation that goes unanswered: its retransmission notices the silence.
-        if (!isRetry && session.Timers.IsInitiationInFlight)
-            return;
-
-        Sys.RealTime(out long seconds, out int nanoseconds);
-        uint old = session.HandshakeIndex, index = Indices.Allocate(peer);
-        Tai64n timestamp = _timestamps.Next(seconds, (uint)nanoseconds);
-        if (session.TryWriteInitiation(local, index, timestamp, _aead, _loop.NowMs, _initiation))
-        {
-            if (old != 0)
-                Indices.Free(old);
-            Log.InitiationSent(_log, peer);
-            _network.SendHandshake(peer, _initiation);
-            peer.CountSent(InitiationMessage.Size);
-        }
-        else
-        {
-            Indices.Free(index);
-        }
+        Log.InitiationSent(_log, peer);
+        _network.SendHandshake(peer, _initiation);
+        peer.CountSent(InitiationMessage.Size);
     }
 
     /// <summary>
@@ -115,132 +90,69 @@ internal sealed class Handshakes
     /// <param name="isFree">Whether it need not prove its source, or has done so.</param>
     private void Take(Span<byte> message, Destination from, bool isFree)
     {
-        var type = (MessageType)BinaryPrimitives.ReadUInt32LittleEndian(message);
-        if (type == MessageType.CookieReply)
-            TakeCookieReply(message);
-        else if (!isFree && !HasProof(message, from))
-            return;
-        else if (type == MessageType.Initiation)
-            TakeInitiation(message, from);
-        else
-            TakeResponse(message, from);
-    }
-
-    /// <summary>
-    /// Under load, a message is answered with a cookie unless it carries the one of its source, and even then a source has
-    /// only so many a second (section 5.3).
-    /// </summary>
-    private bool HasProof(ReadOnlySpan<byte> message, Destination from)
-    {
-        if (_device.Cookies is not { } cookies)
-            return true;
-        Span<byte> source = stackalloc byte[EndpointAddress.MaxCookieSourceSize];
         EndpointAddress address = from.Address;
-        source = source[..address.CookieSource(source)];
-        if (cookies.IsMac2Valid(message, source, _loop.NowMs))
-            return _inbox.TryTakeRate(address.Source(), _loop.NowMs);
-
-        Span<byte> reply = stackalloc byte[CookieReplyMessage.Size];
-        uint senderIndex = BinaryPrimitives.ReadUInt32LittleEndian(message[4..]);
-        cookies.WriteReply(message, senderIndex, source, _loop.NowMs, new CookieReplyMessage(reply));
-        Log.CookieSent(_log, address);
-        _network.Answer(from, reply);
-        return false;
-    }
-
-    private void TakeInitiation(Span<byte> message, Destination from)
-    {
-        if (_device.PrivateKey is not { } local)
+        Span<byte> cookieSource = stackalloc byte[EndpointAddress.MaxCookieSourceSize];
+        MessageSource source = isFree
+            ? default
+            : new MessageSource(cookieSource[..address.CookieSource(cookieSource)], address.Source());
+        HandshakeResult<Peer> result = _device.ReceiveChecked(_aead, message, _loop.NowMs, _reply, source);
+        Tell(result, address);
+        if (result is { Outcome: HandshakeOutcome.CookieGiven })
+            _network.Answer(from, result.Reply);
+        if (result.Peer is not { } peer)
             return;
-        var responder = new HandshakeResponder(local, _aead, new InitiationMessage(message));
-        try
+        switch (result.Outcome)
         {
-            if (!responder.TryOpen(out PublicKey initiator))
-            {
-                Log.InitiationNotForUs(_log, from.Address);
-            }
-            else if (!_device.Peers.TryGetValue(initiator, out Peer? peer))
-            {
-                Log.InitiatorUnknown(_log, from.Address, initiator);
-            }
-            else if (!responder.TryAuthenticate(peer.Remote, out Tai64n timestamp))
-            {
-                Log.InitiationNotAuthentic(_log, peer, from.Address);
-            }
-            else if (IsAcceptable(peer, timestamp, from))
-            {
-                Respond(ref responder, peer, from);
+            case HandshakeOutcome.Responded:
                 peer.CountReceived(message.Length);
-            }
-        }
-        finally
-        {
-            responder.Dispose();
+                _network.OnAuthenticated(peer, from);
+                Log.ResponseSent(_log, peer, address);
+                _network.Answer(from, result.Reply);
+                peer.CountSent(result.Reply.Length);
+                OnAnswered(peer);
+                break;
+            case HandshakeOutcome.Completed:
+                peer.CountReceived(message.Length);
+                NoteComplete(peer);
+                Log.ResponseReceived(_log, peer, address);
+                _network.OnAuthenticated(peer, from);
+                OnComplete(peer);
+                break;
+            case HandshakeOutcome.CookieTaken or HandshakeOutcome.InitiationWorthless:
+                peer.CountReceived(message.Length);
+                break;
         }
     }
 
-    /// <summary>Whether an authentic initiation is new, and not too soon after the last.</summary>
-    private bool IsAcceptable(Peer peer, Tai64n timestamp, Destination from)
+    /// <summary>The log's line of a message that is answered with silence, or of a cookie.</summary>
+    private void Tell(in HandshakeResult<Peer> result, EndpointAddress from)
     {
-        WireGuardPeer session = peer;
-        long sinceMs = _loop.NowMs - session.InitiationAcceptedMs;
-        double secondsBehind = session.LatestTimestamp.SecondsSince(timestamp);
-        if (session.TryAccept(timestamp, _loop.NowMs))
-            return true;
-        if (timestamp.IsAfter(session.LatestTimestamp))
-            Log.InitiationTooSoon(_log, peer, from.Address, sinceMs);
-        else
-            Log.InitiationOld(_log, peer, from.Address, secondsBehind);
-        return false;
-    }
-
-    private void Respond(ref HandshakeResponder responder, Peer peer, Destination from)
-    {
-        Span<byte> response = _response;
-        uint index = Indices.Allocate(peer);
-        Keypair? keypair = peer.TryRespond(ref responder, index, _loop.NowMs, response);
-        if (keypair is null)
+        switch (result.Outcome)
         {
-            Indices.Free(index);
-            return;
-        }
-
-        // Before the response leaves: the initiator may answer at once.
-        Indices.Bind(peer, keypair);
-        _network.OnAuthenticated(peer, from);
-        Log.ResponseSent(_log, peer, from.Address);
-        _network.Answer(from, response);
-        peer.CountSent(response.Length);
-        OnAnswered(peer);
-    }
-
-    private void TakeResponse(Span<byte> message, Destination from)
-    {
-        if (_device.PrivateKey is not { } local
-            || !Indices.TryFind(new ResponseMessage(message).ReceiverIndex, out Peer? peer, out _))
-            return;
-        Keypair? keypair = peer.TryConsumeResponse(local, _aead, message, _loop.NowMs);
-        if (keypair is null)
-        {
-            Log.ResponseRejected(_log, from.Address);
-            return;
-        }
-
-        Indices.Bind(peer, keypair);
-        peer.CountReceived(message.Length);
-        NoteComplete(peer);
-        Log.ResponseReceived(_log, peer, from.Address);
-        _network.OnAuthenticated(peer, from);
-        OnComplete(peer);
-    }
-
-    private void TakeCookieReply(Span<byte> message)
-    {
-        if (Indices.TryFind(new CookieReplyMessage(message).ReceiverIndex, out Peer? peer, out _)
-            && peer.TryConsumeCookieReply(message, _loop.NowMs))
-        {
-            peer.CountReceived(message.Length);
-            Log.CookieReceived(_log, peer);
+            case HandshakeOutcome.CookieGiven:
+                Log.CookieSent(_log, from);
+                break;
+            case HandshakeOutcome.InitiationNotForUs:
+                Log.InitiationNotForUs(_log, from);
+                break;
+            case HandshakeOutcome.InitiatorUnknown:
+                Log.InitiatorUnknown(_log, from, result.Initiator);
+                break;
+            case HandshakeOutcome.InitiationNotAuthentic:
+                Log.InitiationNotAuthentic(_log, result.Peer!, from);
+                break;
+            case HandshakeOutcome.InitiationOld:
+                Log.InitiationOld(_log, result.Peer!, from, result.SecondsBehind);
+                break;
+            case HandshakeOutcome.InitiationTooSoon:
+                Log.InitiationTooSoon(_log, result.Peer!, from, result.SinceMs);
+                break;
+            case HandshakeOutcome.ResponseRejected:
+                Log.ResponseRejected(_log, from);
+                break;
+            case HandshakeOutcome.CookieTaken:
+                Log.CookieReceived(_log, result.Peer!);
+                break;
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed class SessionDriver : INetworkEvents
         if ((signals & PeerSignals.Loops) != 0 && peer.Destination is { } loops)
             Log.RoutingLoop(_log, peer, loops.Address);
         if ((signals & PeerSignals.Confirmed) != 0)
-            Confirm(peer);
+            DoWhatIsDue(peer);
         if ((signals & PeerSignals.SaidHello) != 0)
         {
             _hellos.Answer(peer);
@@ -85,7 +85,7 @@ internal sealed class SessionDriver : INetworkEvents
     /// <summary>A connection to the peer was made: a handshake begins on it, as soon as one may.</summary>
     public void OnReached(Peer peer)
     {
-        if (peer.Timers.AllowInitiation(_loop.NowMs))
+        if (peer.AllowInitiation(_loop.NowMs))
             _handshakes.Begin(peer, isRetry: true);
         Schedule(peer);
     }
@@ -107,8 +107,8 @@ internal sealed class SessionDriver : INetworkEvents
     {
         peer.Deadline ??= new Deadline(() => OnDeadline(peer));
         _loop.Schedule(peer.Deadline, _device.IsUp && !peer.IsRemoved
-            ? Math.Min(peer.Timers.NextDeadline(_loop.NowMs), _network.NextDeadline(peer))
-            : PeerTimers.Never);
+            ? Math.Min(peer.NextDeadline(_loop.NowMs), _network.NextDeadline(peer))
+            : WireGuardPeer.Never);
     }
 
     /// <summary>Has lanes send what they have staged for the peer; begins what is missing for that.</summary>
@@ -142,7 +142,7 @@ internal sealed class SessionDriver : INetworkEvents
     /// </summary>
     public void OnMoved(Peer peer)
     {
-        if (CanSend(peer, out _) && _loop.NowMs - peer.Activity.LastTraversal < Limits.RejectAfterTimeMs)
+        if (peer.Destination is not null && peer.IsInUse(_loop.NowMs))
             SendKeepalive(peer);
     }
 
@@ -175,10 +175,8 @@ internal sealed class SessionDriver : INetworkEvents
         return keypair is not null && keypair.CanSend(_loop.NowMs) && peer.Destination is not null;
     }
 
-    private void Confirm(Peer peer)
+    private void OnConfirmed(Peer peer)
     {
-        if (!peer.TryConfirm())
-            return;
         Handshakes.NoteComplete(peer);
         Log.HandshakeConfirmed(_log, peer);
         _hellos.TrySay(peer);
@@ -187,17 +185,25 @@ internal sealed class SessionDriver : INetworkEvents
 
     private void OnDeadline(Peer peer)
     {
-        PeerAction action;
-        while ((action = peer.Timers.Poll(_loop.NowMs)) != PeerAction.None)
-            Do(peer, action);
+        DoWhatIsDue(peer);
         _network.OnDeadline(peer);
         Schedule(peer);
+    }
+
+    private void DoWhatIsDue(Peer peer)
+    {
+        PeerAction action;
+        while ((action = peer.Poll(_loop.NowMs)) != PeerAction.None)
+            Do(peer, action);
     }
 
     private void Do(Peer peer, PeerAction action)
     {
         switch (action)
         {
+            case PeerAction.SessionConfirmed:
+                OnConfirmed(peer);
+                break;
             case PeerAction.Initiate:
                 _handshakes.Begin(peer, isRetry: true);
                 break;
@@ -224,9 +230,8 @@ internal sealed class SessionDriver : INetworkEvents
             case PeerAction.SendKeepalive:
                 SendKeepalive(peer);
                 break;
-            case PeerAction.WipeKeys:
+            case PeerAction.KeysWiped:
                 Log.KeysWiped(_log, peer);
-                _device.WipeKeys(peer);
                 break;
         }
     }

@@ -1,8 +1,8 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Routing;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Interop;
@@ -37,6 +37,7 @@ internal sealed unsafe class Inbound : IDisposable
     private readonly Published _published;
     private readonly ControlInbox _inbox;
     private readonly LaneCounters _counters;
+    private readonly Extensions _extensions;
 
     public Inbound(TunQueue tun, Aead aead, Published published, ControlInbox inbox, LaneCounters counters)
     {
@@ -45,6 +46,7 @@ internal sealed unsafe class Inbound : IDisposable
         _published = published;
         _inbox = inbox;
         _counters = counters;
+        _extensions = published.LocalHello is null ? Extensions.Ignored : Extensions.Heeded;
     }
 
     public void OnReadable(UdpSocket socket, long nowMs)
@@ -102,14 +104,13 @@ internal sealed unsafe class Inbound : IDisposable
 
     private void Handle(Snapshot snapshot, Span<byte> message, Origin origin, long nowMs)
     {
-        uint type = message.Length < sizeof(uint) ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(message);
-        switch ((MessageType)type)
+        switch (MessageTypes.Of(message))
         {
-            case MessageType.Transport when message.Length >= TransportMessage.MinSize:
+            case MessageType.Transport:
                 HandleTransport(snapshot, message, origin, nowMs);
                 break;
-            case MessageType.Initiation when message.Length == InitiationMessage.Size:
-            case MessageType.Response when message.Length == ResponseMessage.Size:
+            case MessageType.Initiation:
+            case MessageType.Response:
                 if (snapshot.MacKeys?.IsMac1Valid(message) == true)
                 {
                     origin.Connection?.NoteCalled(nowMs);
@@ -118,7 +119,7 @@ internal sealed unsafe class Inbound : IDisposable
                 else
                     _counters.Count(DropReason.NotAMessage);
                 break;
-            case MessageType.CookieReply when message.Length == CookieReplyMessage.Size:
+            case MessageType.CookieReply:
                 // It has no mac1: not everybody's is to take the places of handshakes, so it has to name one of ours.
                 if (_published.Indices.TryFind(new CookieReplyMessage(message).ReceiverIndex, out _, out _))
                     Post(message, origin);
@@ -169,67 +170,42 @@ internal sealed unsafe class Inbound : IDisposable
             return;
         }
 
-        if (!keypair.TryOpen(_aead, message, nowMs, out bool isNewest))
+        Extensions extensions = origin.Connection is null ? Extensions.None : _extensions;
+        if (!peer.TryOpen(keypair, _aead, message, extensions, nowMs, out OpenedMessage opened))
         {
             _counters.Count(DropReason.NotAuthentic);
             return;
         }
 
-        Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
-        // What carries no packet asks for no answer.
-        bool isBare = payload.IsEmpty || TakeHello(peer, keypair, payload, origin);
-        NoteReceived(peer, keypair, isNewest, message.Length, origin, isBare, nowMs);
-        if (isBare)
-            return;
-        if (Superpacket.IsSuperpacket(payload))
-            DeliverSuperpacket(snapshot, peer, payload);
-        else
-            Deliver(snapshot, peer, payload, origin.Ecn);
+        peer.CountReceived(message.Length);
+        NoteOrigin(peer, keypair, opened, origin, nowMs);
+        _inbox.Post(peer, opened.News);
+        if (opened.Kind == PayloadKind.Packet)
+            Deliver(snapshot, peer, opened.Payload, origin.Ecn);
+        else if (opened.Kind == PayloadKind.Superpacket)
+            DeliverSuperpacket(snapshot, peer, opened.Payload);
     }
 
-    /// <summary>
-    /// What a peer of our kind says of itself, over streams; before the connection is given to the peer, since it may say how.
-    /// Who says no HELLO heeds none.
-    /// </summary>
-    private bool TakeHello(Peer peer, Keypair keypair, ReadOnlySpan<byte> payload, Origin origin)
+    /// <summary>The peer is reached the way that an authentic message of its came.</summary>
+    private void NoteOrigin(Peer peer, Keypair keypair, in OpenedMessage opened, Origin origin, long nowMs)
     {
-        if (origin.Connection is not { } connection || !Hello.TryRead(payload, out Hello hello))
-            return false;
-        if (_published.LocalHello is null)
-            return true;
-        // The rest is said of the peer, these of the connection.
-        keypair.RemoteHello = hello with { Features = hello.Features & ~(HelloFeatures.Joins | HelloFeatures.Asks) };
-        if ((hello.Features & HelloFeatures.Joins) != 0)
+        if (origin.Connection is not { } connection)
+        {
+            if (!origin.IsAt(peer.Destination))
+                peer.RoamTo(origin.Address, origin.Source, _inbox);
+            return;
+        }
+
+        // Before the connection is given to the peer, since it says how.
+        if (opened.Joins)
         {
             connection.Join();
-            connection.HelloReceived(asks: (hello.Features & HelloFeatures.Asks) != 0);
+            connection.HelloReceived(opened.Asks);
         }
 
-        _inbox.Post(peer, PeerSignals.SaidHello);
-        return true;
-    }
-
-    private void NoteReceived(Peer peer, Keypair keypair, bool isNewest, int length, Origin origin, bool isBare, long nowMs)
-    {
-        peer.CountReceived(length);
-        if (isBare)
-            peer.Activity.Received(nowMs);
-        else if (peer.Activity.DataReceived(nowMs))
-            _inbox.Post(peer, PeerSignals.TimerStarted);
-
-        if (origin.Connection is { } connection)
-        {
-            connection.Received(peer, keypair, isNewest, nowMs);
-            if (!connection.TakesShortChecksums && keypair.RemoteHello is { TakesShortChecksums: true })
-                connection.NoteTakesShortChecksums();
-        }
-        else if (!origin.IsAt(peer.Destination))
-            peer.RoamTo(origin.Address, origin.Source, _inbox);
-
-        if (peer.Keypairs.IsUnconfirmed(keypair))
-            _inbox.Post(peer, PeerSignals.Confirmed);
-        if (keypair.NeedsRekeyAfterReceiving(nowMs))
-            _inbox.Post(peer, PeerSignals.WantsHandshake);
+        connection.Received(peer, keypair, opened.IsNewest, nowMs);
+        if (!connection.TakesShortChecksums && keypair.RemoteHello is { TakesShortChecksums: true })
+            connection.NoteTakesShortChecksums();
     }
 
     private void Deliver(Snapshot snapshot, Peer peer, Span<byte> payload, int outerEcn)

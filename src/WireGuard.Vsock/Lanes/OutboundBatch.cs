@@ -216,23 +216,13 @@ internal sealed unsafe class OutboundBatch : IDisposable
         }
 
         // Before it is sent: the answer may reach another lane at once, and must find that something waits for it.
-        NoteSent(peer, keypair, bytes, hasPacket, nowMs);
+        peer.CountSent(bytes);
+        _inbox.Post(peer, peer.Sent(keypair, hasPacket, nowMs));
         if (destination is StreamConnection connection)
         {
             connection.Send(_pieces, pieces, nowMs);
             _backpressure?.Sent(connection, nowMs);
         }
-    }
-
-    private void NoteSent(Peer peer, Keypair keypair, long bytes, bool hasPacket, long nowMs)
-    {
-        peer.CountSent(bytes);
-        if (!hasPacket)
-            peer.Activity.Sent(nowMs);
-        else if (peer.Activity.DataSent(nowMs))
-            _inbox.Post(peer, PeerSignals.TimerStarted);
-        if (keypair.NeedsRekeyAfterSending(nowMs))
-            _inbox.Post(peer, PeerSignals.WantsHandshake);
     }
 
     private void FlushUdp(UdpSender sender, UdpSocket? socket)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 
@@ -21,7 +22,7 @@ internal sealed class ControlInbox : IDisposable
     private readonly ConcurrentQueue<Peer> _peers = new();
     private readonly ConcurrentQueue<StreamConnection> _connections = new();
     private readonly ConcurrentQueue<StreamConnection> _callers = new();
-    private readonly HandshakeQueue _handshakes = new();
+    private readonly HandshakeQueue _handshakes;
     private int _connectionHandshakes;
     private long _underLoadUntilMs = long.MinValue;
     private int _isSignalled;
@@ -29,6 +30,11 @@ internal sealed class ControlInbox : IDisposable
     private volatile bool _isUnsegmentedRefused;
     private volatile bool _isStopRequested;
     private volatile Exception? _failure;
+
+    public ControlInbox() => _handshakes = new HandshakeQueue(HandshakeRates);
+
+    /// <summary>The rate limit of handshake messages with a valid mac2, by source.</summary>
+    public RateLimiter HandshakeRates { get; } = new();
 
     /// <summary>An eventfd, readable when something was posted.</summary>
     public int Fd { get; } = Sys.Check(Sys.EventFd(), "eventfd");
@@ -45,6 +51,13 @@ internal sealed class ControlInbox : IDisposable
 
     /// <summary>Handshake messages that wait, in datagrams and on connections.</summary>
     public int HandshakesWaiting => _handshakes.Count + Volatile.Read(ref _connectionHandshakes);
+
+    /// <summary>Has control do what a message of the peer has left to be done, if it has.</summary>
+    public void Post(Peer peer, PeerNews news)
+    {
+        if (news != PeerNews.None)
+            Post(peer, (PeerSignals)news);
+    }
 
     public void Post(Peer peer, PeerSignals signal)
     {
@@ -190,9 +203,6 @@ internal sealed class ControlInbox : IDisposable
     public bool TryTakeHandshake(
         Span<byte> buffer, out int length, [MaybeNullWhen(false)] out UdpDestination from, out bool isProven) =>
         _handshakes.TryTake(buffer, out length, out from, out isProven);
-
-    /// <inheritdoc cref="HandshakeQueue.TryTakeRate"/>
-    public bool TryTakeRate(UInt128 sender, long nowMs) => _handshakes.TryTakeRate(sender, nowMs);
 
     public void Dispose() => Sys.Close(Fd);
 

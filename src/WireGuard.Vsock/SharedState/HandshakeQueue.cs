@@ -10,7 +10,7 @@ namespace WireGuard.Vsock.SharedState;
 /// so messages with a valid mac2, which proves their source (section 5.3), have places of their own and go first, limited by
 /// source. Messages and addresses are copied into memory allocated at the start.
 /// </summary>
-internal sealed class HandshakeQueue
+internal sealed class HandshakeQueue(RateLimiter rates)
 {
     /// <summary>How many may wait without a proven source.</summary>
     public const int Max = 256;
@@ -21,7 +21,6 @@ internal sealed class HandshakeQueue
     private readonly Lock _gate = new();
     private readonly Ring _proven = new(MaxProven);
     private readonly Ring _others = new(Max);
-    private readonly RateLimiter _rates = new();
 
     // One for each length of address and source, reused for every message. Control only.
     private readonly List<UdpDestination> _senders = [];
@@ -56,14 +55,7 @@ internal sealed class HandshakeQueue
         ReadOnlySpan<byte> message, ReadOnlySpan<byte> address, ReadOnlySpan<byte> source, UInt128 sender, long nowMs)
     {
         lock (_gate)
-            return _proven.Count < MaxProven && _rates.TryTake(sender, nowMs) && _proven.TryAdd(message, address, source);
-    }
-
-    /// <summary>Whether the rate limit of a source, whose mac2 was found valid only now, allows one more message.</summary>
-    public bool TryTakeRate(UInt128 sender, long nowMs)
-    {
-        lock (_gate)
-            return _rates.TryTake(sender, nowMs);
+            return _proven.Count < MaxProven && rates.TryTake(sender, nowMs) && _proven.TryAdd(message, address, source);
     }
 
     /// <summary>Takes the oldest message whose source is proven, else the oldest.</summary>

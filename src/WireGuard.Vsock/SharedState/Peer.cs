@@ -1,5 +1,4 @@
 using WireGuard.Protocol.Crypto;
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Transport;
@@ -28,8 +27,8 @@ internal sealed class Peer : WireGuardPeer
     private long _receivedBytes;
     private long _droppedPackets;
 
-    public Peer(PublicKey publicKey, PrivateKey? local, Action<Keypair> retire)
-        : base(publicKey, local, retire)
+    public Peer(PublicKey publicKey)
+        : base(publicKey)
     {
     }
 
@@ -154,6 +153,14 @@ internal sealed class Peer : WireGuardPeer
 
     /// <summary>Whether it was removed: what still refers to it must let go.</summary>
     public bool IsRemoved { get; set; }
+
+    /// <summary>Ends its session, once it is taken out and lanes no longer find it.</summary>
+    public void End()
+    {
+        IsRemoved = true;
+        Leave();
+        CountDropped(Staged.Clear());
+    }
 
     public PeerSignals TakeSignals() => (PeerSignals)Interlocked.Exchange(ref _signals, 0);
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
-using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.SharedState;
@@ -8,8 +8,7 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// Says HELLO, over streams: once under each new keypair, and as the first message of each connection that is to be one more of
-/// a peer's. It asks for no answer, so it starts no timer but the ones that an empty message starts. Control only.
+/// Sends HELLO over streams: what <see cref="WireGuardPeer"/> owes, and what the connections of a peer need. Control only.
 /// </summary>
 internal sealed class Hellos
 {
@@ -36,72 +35,54 @@ internal sealed class Hellos
     public Hello? Local { get; private set; }
 
     /// <summary>Says it on the peer's current connection.</summary>
-    /// <returns>False when nothing was sent: we have nothing to say, or the way to the peer is no stream.</returns>
+    /// <returns>False when nothing was sent: we have nothing to say, or the path to the peer is no stream.</returns>
     public bool TrySay(Peer peer) =>
-        peer.Destination is StreamConnection connection && Local is { } hello
-        && TrySend(peer, connection, peer.Keypairs.Current, hello);
+        peer.Destination is StreamConnection connection && TrySend(peer, connection, HelloFeatures.None);
 
-    /// <summary>
-    /// Says it under each keypair under which the peer has and we have not: when handshakes have crossed, each end sends with the
-    /// keypair of its own, and so is the only one to say it there.
-    /// </summary>
+    /// <summary>Says it wherever it is owed: in answer to the peer's.</summary>
     public void Answer(Peer peer)
     {
         if (peer.Destination is not StreamConnection connection || Local is not { } hello)
             return;
-        foreach (Keypair keypair in peer.Keypairs.All)
-        {
-            if (keypair is { RemoteHello: not null, HasSaidHello: false })
-                TrySend(peer, connection, keypair, hello);
-        }
+        Span<byte> message = stackalloc byte[WireGuardPeer.HelloMessageSize];
+        while (peer.TryWriteOwedHello(_aead, hello, message, _loop.NowMs))
+            TrySend(peer, connection, message);
     }
 
     /// <summary>
-    /// Takes back that we take superpackets: what is said from now on does not promise any, and under each keypair under which it
-    /// was said it is said anew. Those that are under way are still taken.
+    /// Takes back that we take superpackets: what is said from now on does not promise any, and wherever it was said it is said
+    /// anew. Those that are under way are still taken.
     /// </summary>
     public void WithdrawSuperpackets(IEnumerable<Peer> peers)
     {
         if (Local is not { TakesSuperpackets: true } before)
             return;
-        Hello hello = new(0, before.Features & ~(HelloFeatures.Tcp | HelloFeatures.Udp));
-        Local = hello;
+        Local = before.WithoutSuperpackets;
         foreach (Peer peer in peers)
-        {
-            if (peer.Destination is not StreamConnection connection)
-                continue;
-            foreach (Keypair keypair in peer.Keypairs.All)
-            {
-                if (keypair.HasSaidHello)
-                    TrySend(peer, connection, keypair, hello);
-            }
-        }
+            Answer(peer);
     }
 
     /// <summary>Says on a connection that it is one more of the peer's: the first message on it, and its answer.</summary>
-    public bool TryJoin(Peer peer, StreamConnection connection) =>
-        Local is { } hello
-        && TrySend(peer, connection, peer.Keypairs.Current, hello with { Features = hello.Features | HelloFeatures.Joins });
+    public bool TryJoin(Peer peer, StreamConnection connection) => TrySend(peer, connection, HelloFeatures.Joins);
 
     /// <summary>Asks for an answer on this connection, if the peer gives any.</summary>
     public bool TryAsk(Peer peer, StreamConnection connection) =>
-        Local is { } hello && peer.Keypairs.Current is { RemoteHello.Answers: true } keypair
-        && TrySend(
-            peer, connection, keypair, hello with { Features = hello.Features | HelloFeatures.Joins | HelloFeatures.Asks });
+        TrySend(peer, connection, HelloFeatures.Joins | HelloFeatures.Asks);
 
-    private bool TrySend(Peer peer, StreamConnection connection, Keypair? keypair, Hello hello)
+    private bool TrySend(Peer peer, StreamConnection connection, HelloFeatures ofConnection)
     {
-        if (keypair is null || !keypair.CanSend(_loop.NowMs))
+        if (Local is not { } hello)
             return false;
-        // Padded as everything is.
-        Span<byte> message = stackalloc byte[TransportMessage.Overhead + Limits.PaddingMultiple];
-        message.Clear();
-        hello.Write(message[TransportMessage.HeaderSize..]);
-        if (!keypair.TrySeal(_aead, message, _loop.NowMs) || _continuity is { IsBroken: true })
+        Span<byte> message = stackalloc byte[WireGuardPeer.HelloMessageSize];
+        hello = hello with { Features = hello.Features | ofConnection };
+        return peer.TryWriteHello(_aead, hello, message, _loop.NowMs) && TrySend(peer, connection, message);
+    }
+
+    private bool TrySend(Peer peer, StreamConnection connection, ReadOnlySpan<byte> message)
+    {
+        if (_continuity is { IsBroken: true })
             return false;
-        keypair.HasSaidHello = true;
         peer.CountSent(message.Length);
-        peer.Activity.Sent(_loop.NowMs);
         Log.HelloSent(_log, peer);
         connection.Send(message, _loop.NowMs);
         return true;

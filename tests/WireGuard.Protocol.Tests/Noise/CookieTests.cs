@@ -18,8 +18,8 @@ public sealed class CookieTests
         Assert.False(b.Cookies.IsMac2Valid(first, Source, Now));
         byte[] reply = b.GiveCookie(first, Source, Now);
         Assert.Equal(MessageType.CookieReply, new CookieReplyMessage(reply).Type);
-        Assert.Equal(0x100u, new CookieReplyMessage(reply).ReceiverIndex);
-        Assert.True(a.Session.TryConsumeCookieReply(reply, Now));
+        Assert.Equal(new InitiationMessage(first).SenderIndex, new CookieReplyMessage(reply).ReceiverIndex);
+        Assert.True(a.TakeCookie(reply, Now));
         byte[] second = a.Initiate(Now + 5_000);
         Assert.True(b.MacKeys.IsMac1Valid(second));
         Assert.True(b.Cookies.IsMac2Valid(second, Source, Now + 5_000));
@@ -31,7 +31,7 @@ public sealed class CookieTests
     {
         (Party a, Party b) = Party.Pair();
         byte[] response = b.Respond(a.Initiate(Now), Now)!;
-        Assert.True(b.Session.TryConsumeCookieReply(a.GiveCookie(response, Source, Now), Now));
+        Assert.True(b.TakeCookie(a.GiveCookie(response, Source, Now), Now));
         response = b.Respond(a.Initiate(Now + 5_000), Now + 5_000)!;
         Assert.True(a.Cookies.IsMac2Valid(response, Source, Now + 5_000));
     }
@@ -73,7 +73,7 @@ public sealed class CookieTests
         (Party a, Party b) = Party.Pair();
         byte[] reply = b.GiveCookie(a.Initiate(Now), Source, Now);
         a.Initiate(Now); // has a mac1 of its own
-        Assert.False(a.Session.TryConsumeCookieReply(reply, Now));
+        Assert.False(a.TakeCookie(reply, Now));
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class CookieTests
         (Party a, Party b) = Party.Pair();
         byte[] guess = a.Initiate(Now);
         guess[116] ^= 1; // mac1
-        Assert.False(a.Session.TryConsumeCookieReply(b.GiveCookie(guess, Source, Now), Now));
+        Assert.False(a.TakeCookie(b.GiveCookie(guess, Source, Now), Now));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class CookieTests
     {
         (Party a, Party b) = Party.Pair();
         byte[] reply = b.GiveCookie(new byte[InitiationMessage.Size], Source, Now); // its mac1 is zero
-        Assert.False(a.Session.TryConsumeCookieReply(reply, Now));
+        Assert.False(a.TakeCookie(reply, Now));
     }
 
     [Fact]
@@ -102,10 +102,10 @@ public sealed class CookieTests
         {
             byte[] tampered = [.. reply];
             tampered[i] ^= 0x80;
-            Assert.False(a.Session.TryConsumeCookieReply(tampered, Now), $"byte {i}");
+            Assert.False(a.TakeCookie(tampered, Now), $"byte {i}");
         }
 
-        Assert.True(a.Session.TryConsumeCookieReply(reply, Now));
+        Assert.True(a.TakeCookie(reply, Now));
     }
 
     [Fact]
@@ -113,15 +113,15 @@ public sealed class CookieTests
     {
         (Party a, Party b) = Party.Pair();
         byte[] reply = b.GiveCookie(a.Initiate(Now), Source, Now);
-        Assert.True(a.Session.TryConsumeCookieReply(reply, Now));
-        Assert.False(a.Session.TryConsumeCookieReply(reply, Now + 1)); // its age counts from the first time
+        Assert.True(a.TakeCookie(reply, Now));
+        Assert.False(a.TakeCookie(reply, Now + 1)); // its age counts from the first time
     }
 
     [Fact]
     public void Sender_uses_a_cookie_for_120_s()
     {
         (Party a, Party b) = Party.Pair();
-        Assert.True(a.Session.TryConsumeCookieReply(b.GiveCookie(a.Initiate(Now), Source, Now), Now));
+        Assert.True(a.TakeCookie(b.GiveCookie(a.Initiate(Now), Source, Now), Now));
         Assert.NotEqual(new byte[16], a.Initiate(Now + Lifetime - 1)[^16..]);
         Assert.Equal(new byte[16], a.Initiate(Now + Lifetime)[^16..]);
     }
@@ -184,7 +184,7 @@ public sealed class CookieTests
 
     private static byte[] WithCookie(Party a, Party b, byte[] source)
     {
-        Assert.True(a.Session.TryConsumeCookieReply(b.GiveCookie(a.Initiate(Now), source, Now), Now));
+        Assert.True(a.TakeCookie(b.GiveCookie(a.Initiate(Now), source, Now), Now));
         return a.Initiate(Now);
     }
 }

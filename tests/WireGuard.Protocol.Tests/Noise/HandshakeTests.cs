@@ -47,14 +47,13 @@ public sealed class HandshakeTests
         byte[] initiation = a.Initiate(Now), response = b.Respond(initiation, Now)!;
         Keypair keypair = a.Consume(response, Now)!;
         Assert.Equal(MessageType.Initiation, new InitiationMessage(initiation).Type);
-        Assert.Equal(0x100u, new InitiationMessage(initiation).SenderIndex);
+        uint ofA = new InitiationMessage(initiation).SenderIndex, ofB = new ResponseMessage(response).SenderIndex;
         Assert.Equal(MessageType.Response, new ResponseMessage(response).Type);
-        Assert.Equal(0x200u, new ResponseMessage(response).SenderIndex);
-        Assert.Equal(0x100u, new ResponseMessage(response).ReceiverIndex);
-        Assert.Equal((0x100u, 0x200u), (keypair.LocalIndex, keypair.RemoteIndex));
+        Assert.Equal(ofA, new ResponseMessage(response).ReceiverIndex);
+        Assert.Equal((ofA, ofB), (keypair.LocalIndex, keypair.RemoteIndex));
         Assert.True(keypair.IsInitiator);
-        Keypair other = b.Keypairs[0x200];
-        Assert.Equal((0x200u, 0x100u), (other.LocalIndex, other.RemoteIndex));
+        Keypair other = b.Peer.Keypairs.All.Single();
+        Assert.Equal((ofB, ofA), (other.LocalIndex, other.RemoteIndex));
         Assert.False(other.IsInitiator);
     }
 
@@ -63,9 +62,10 @@ public sealed class HandshakeTests
     {
         (Party a, Party b) = Party.Pair();
         a.Consume(b.Respond(a.Initiate(Now), Now)!, Now);
-        Assert.Null(b.Session.Keypairs.Current);
+        Keypair next = b.Peer.Keypairs.All.Single();
+        Assert.Null(b.Current);
         Assert.NotNull(b.Open(a.Seal([], Now)!, Now));
-        Assert.Same(b.Keypairs[0x200], b.Session.Keypairs.Current);
+        Assert.Same(next, b.Current);
     }
 
     [Fact]
@@ -133,8 +133,8 @@ public sealed class HandshakeTests
             Assert.True(b.Respond(tampered, Now) is null, $"byte {i}");
         }
 
-        Assert.Empty(b.Keypairs);
-        Assert.Equal(0, b.Session.Timers.Activity.LastTraversal);
+        Assert.Empty(b.Peer.Keypairs.All);
+        Assert.Equal(0, b.Peer.Timers.Activity.LastTraversal);
         Assert.NotNull(a.Consume(b.Respond(initiation, Now)!, Now));
         AssertTheyTalk(a, b, Now);
     }
@@ -151,8 +151,8 @@ public sealed class HandshakeTests
             Assert.True(a.Consume(tampered, Now) is null, $"byte {i}");
         }
 
-        Assert.Null(a.Session.Keypairs.Current);
-        Assert.NotEqual(0u, a.Session.HandshakeIndex);
+        Assert.Null(a.Peer.Keypairs.Current);
+        Assert.NotEqual(0u, a.Peer.HandshakeIndex);
         Assert.NotNull(a.Consume(response, Now));
         AssertTheyTalk(a, b, Now);
     }
@@ -163,7 +163,7 @@ public sealed class HandshakeTests
         (Party a, Party b) = Party.Pair();
         byte[] response = b.Respond(a.Initiate(Now), Now)!;
         Keypair? keypair = a.Consume(response, Now);
-        Assert.Equal(0u, a.Session.HandshakeIndex);
+        Assert.Equal(0u, a.Peer.HandshakeIndex);
         Assert.Null(a.Consume(response, Now));
         Assert.Same(keypair, a.Current);
     }
@@ -230,7 +230,7 @@ public sealed class HandshakeTests
         var responder = new HandshakeResponder(b.Key, b.Aead, initiation);
         Assert.True(responder.TryOpen(out PublicKey claimed));
         Assert.Equal(a.Key.PublicKey, claimed);
-        Assert.False(responder.TryAuthenticate(b.Session.Remote, out _));
+        Assert.False(responder.TryAuthenticate(b.Peer.Remote, out _));
     }
 
     // ---- sections 5.1 and 5.3: replays and floods -----------------------------------------------------------------
@@ -259,7 +259,7 @@ public sealed class HandshakeTests
         (Party a, Party b) = Party.Pair();
         byte[] initiation = a.Initiate(Now);
         Assert.NotNull(b.Respond(initiation, Now));
-        b.Session.WipeKeys();
+        b.Peer.WipeKeys();
         Assert.Null(b.Respond(initiation, Now + 1_000));
     }
 
@@ -340,10 +340,10 @@ public sealed class HandshakeTests
     {
         Assert.True(PublicKey.TryParseHex(hex, out PublicKey worthless));
         using var party = new Party(PrivateKey.Generate(), worthless);
-        Assert.False(party.Session.Remote.CanHandshake);
+        Assert.False(party.Peer.Remote.CanHandshake);
         Assert.False(party.TryInitiate(new byte[InitiationMessage.Size], Now));
-        Assert.Equal(0u, party.Session.HandshakeIndex);
-        Assert.True(party.Session.Timers.MayInitiate(Now));
+        Assert.Equal(0u, party.Peer.HandshakeIndex);
+        Assert.True(party.Peer.Timers.MayInitiate(Now));
     }
 
     [Theory]
@@ -361,12 +361,14 @@ public sealed class HandshakeTests
     public void Peer_of_a_device_without_a_private_key_gets_no_handshake()
     {
         using PrivateKey local = PrivateKey.Generate(), remote = PrivateKey.Generate();
-        using var session = new WireGuardPeer(remote.PublicKey, null, _ => { });
-        Assert.False(session.Remote.CanHandshake);
-        session.Remote.SetLocal(local);
-        Assert.True(session.Remote.CanHandshake);
-        session.Remote.SetLocal(null);
-        Assert.False(session.Remote.CanHandshake);
+        using var device = new WireGuardDevice<WireGuardPeer>();
+        var peer = new WireGuardPeer(remote.PublicKey);
+        device.Add(peer);
+        Assert.False(peer.CanHandshake);
+        device.SetPrivateKey(local);
+        Assert.True(peer.CanHandshake);
+        device.SetPrivateKey(null);
+        Assert.False(peer.CanHandshake);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Protocol.Tests.Noise;
@@ -68,17 +69,17 @@ public sealed class Tai64nTests
     public void Stamps_follow_the_clock()
     {
         var source = new TimestampSource();
-        Assert.Equal(Tai64n.FromUnixTime(1_000, 0), source.Next(1_000, 5));
-        Assert.Equal(Tai64n.FromUnixTime(1_001, 500_000_000), source.Next(1_001, 500_000_000));
+        Assert.Equal(Tai64n.FromUnixTime(1_000, 0), source.Next(At(1_000, 5)));
+        Assert.Equal(Tai64n.FromUnixTime(1_001, 500_000_000), source.Next(At(1_001, 500_000_000)));
     }
 
     [Fact]
     public void Two_stamps_in_one_grain_differ_by_a_nanosecond()
     {
         var source = new TimestampSource();
-        source.Next(0, 1);
-        Assert.Equal("400000000000000A00000001", Hex(source.Next(0, 2)));
-        Assert.Equal("400000000000000A00000002", Hex(source.Next(0, 2)));
+        source.Next(At(0, 1));
+        Assert.Equal("400000000000000A00000001", Hex(source.Next(At(0, 2))));
+        Assert.Equal("400000000000000A00000002", Hex(source.Next(At(0, 2))));
     }
 
     [Fact]
@@ -86,10 +87,10 @@ public sealed class Tai64nTests
     {
         var random = new Random(1);
         var source = new TimestampSource();
-        Tai64n last = source.Next(2_000_000_000, 0);
+        Tai64n last = source.Next(At(2_000_000_000, 0));
         for (int i = 0; i < 10_000; i++)
         {
-            Tai64n next = source.Next(random.NextInt64(-100, 2_000_000_100), (uint)random.Next(1_000_000_000));
+            Tai64n next = source.Next(At(random.NextInt64(-100, 2_000_000_100), random.Next(1_000_000_000)));
             Assert.True(next.IsAfter(last));
             last = next;
         }
@@ -101,6 +102,17 @@ public sealed class Tai64nTests
         var last = new Tai64n(Convert.FromHexString("400000000000000A3B9AC9FF")); // 999,999,999
         Assert.Equal("400000000000000B00000000", Hex(last.Next()));
     }
+
+    [Theory]
+    [InlineData("1970-01-01T00:00:00Z", "400000000000000A00000000")]
+    [InlineData("1969-12-31T23:59:59.75Z", "40000000000000092C000000")]
+    [InlineData("2023-11-14T22:13:20.5Z", "400000006553F10A1D000000")]
+    [InlineData("2023-11-15T00:13:20.5+02:00", "400000006553F10A1D000000")]
+    public void Real_time_is_told_with_its_fraction_in_any_zone(string time, string expected) =>
+        Assert.Equal(expected, Hex(Tai64n.FromRealTime(DateTimeOffset.Parse(time, CultureInfo.InvariantCulture))));
+
+    private static DateTimeOffset At(long seconds, int nanoseconds) =>
+        DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
 
     private static string Hex(Tai64n stamp)
     {

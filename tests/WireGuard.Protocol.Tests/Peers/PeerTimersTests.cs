@@ -144,7 +144,7 @@ public sealed class PeerTimersTests
         _timers.KeypairDerived(Now);
         Assert.Equal(Now + 540_000, _timers.NextDeadline(Now));
         Assert.Equal(PeerAction.None, _timers.Poll(Now + 539_999));
-        Assert.Equal(PeerAction.WipeKeys, _timers.Poll(Now + 540_000));
+        Assert.Equal(PeerAction.KeysWiped, _timers.Poll(Now + 540_000));
         Assert.Equal(PeerAction.None, _timers.Poll(Now + 540_000));
         Assert.Equal(PeerTimers.Never, _timers.NextDeadline(Now + 540_000));
     }
@@ -207,7 +207,7 @@ public sealed class PeerTimersTests
         while ((action = _timers.Poll(now)) != PeerAction.None)
             actions.Add(action);
         Assert.Equal(
-            [PeerAction.RetryHandshake, PeerAction.SendKeepalive, PeerAction.SendKeepalive, PeerAction.WipeKeys],
+            [PeerAction.RetryHandshake, PeerAction.SendKeepalive, PeerAction.SendKeepalive, PeerAction.KeysWiped],
             actions);
     }
 

@@ -203,9 +203,10 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void Lanes_are_woken_once_a_turn_however_many_keypairs_end()
     {
-        for (uint i = 1; i <= 100; i++)
-            BeginSession(i);
-        _device.ExpireSessions();
+        _device.SetPrivateKey(PrivateKey.Generate());
+        for (int i = 0; i < 100; i++)
+            BeginSession();
+        _device.EndSessions();
         Assert.Equal(0, _control.KeysForgotten);
         _device.EndTurn();
         _device.EndTurn();
@@ -245,20 +246,11 @@ public sealed class ConfiguratorTests : IDisposable
     }
 
     /// <summary>Adds a peer, with which we have a session that we began.</summary>
-    private void BeginSession(uint number)
+    private void BeginSession()
     {
-        using PrivateKey far = PrivateKey.Generate();
-        using PrivateKey near = PrivateKey.Generate();
-        Peer peer = _device.Add(far.PublicKey);
-        peer.Remote.SetLocal(near);
-        using var farSession = new WireGuardPeer(near.PublicKey, far, _ => { });
-        byte[] initiation = new byte[InitiationMessage.Size], response = new byte[ResponseMessage.Size];
-        Assert.True(peer.TryWriteInitiation(near, number, Tai64n.FromUnixTime(1_700_000_000, 0), _aead, 1, initiation));
-        var responder = new HandshakeResponder(far, _aead, new InitiationMessage(initiation));
-        Assert.True(responder.TryOpen(out _) && responder.TryAuthenticate(farSession.Remote, out _));
-        Assert.NotNull(farSession.TryRespond(ref responder, number, 1, response));
-        Assert.NotNull(peer.TryConsumeResponse(near, _aead, response, 1));
-        responder.Dispose();
+        using var far = new WireGuardDevice<WireGuardPeer>(PrivateKey.Generate());
+        far.Add(new WireGuardPeer(_device.PrivateKey!.PublicKey));
+        Tunnel.Connect(_device, _device.Add(far.PrivateKey!.PublicKey), far, _aead, 1);
     }
 
     private static PeerChange PeerOf(uint number, string allowedIp, EndpointAddress? endpoint = null) =>

@@ -19,7 +19,7 @@ internal sealed class ControlParts : IDisposable
     {
         Loop = new EventLoop(() => NowMs);
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
-        Device = new Device(new Published(), new GracePeriod([]), () => KeysForgotten++);
+        Device = new Device(new Published(), _inbox.HandshakeRates, new GracePeriod([]), () => KeysForgotten++);
         var handshakes = new Handshakes(Device, network, Loop, _inbox, _aead, NullLogger.Instance)
         {
             OnComplete = _ => { },

@@ -18,23 +18,24 @@ public sealed class HandshakesTests : IDisposable
 {
     private static readonly EndpointAddress s_from = EndpointAddress.IPv4(0xC0000202, 51820);
 
-    private readonly PrivateKey _far = PrivateKey.Generate();
     private readonly EventLoop _loop = new();
     private readonly ControlInbox _inbox = new();
     private readonly Aead _aead = new();
-    private readonly Device _device = new(new Published(), new GracePeriod([]), () => { });
+    private readonly Device _device;
     private readonly RecordedLog _log = new();
     private readonly Handshakes _handshakes;
-    private readonly WireGuardPeer _farSession;
+    private readonly WireGuardDevice<WireGuardPeer> _farDevice = new(PrivateKey.Generate());
+    private readonly WireGuardPeer _far;
     private readonly Peer _peer;
-    private uint _lastIndex;
 
     public HandshakesTests()
     {
         var local = PrivateKey.Generate();
+        _device = new Device(new Published(), _inbox.HandshakeRates, new GracePeriod([]), () => { });
         _device.SetPrivateKey(local);
-        _peer = _device.Add(_far.PublicKey);
-        _farSession = new WireGuardPeer(local.PublicKey, _far, _ => { });
+        _peer = _device.Add(_farDevice.PrivateKey!.PublicKey);
+        _far = new WireGuardPeer(local.PublicKey);
+        _farDevice.Add(_far);
         _handshakes = new Handshakes(_device, new NoNetwork(), _loop, _inbox, _aead, _log)
         {
             OnComplete = _ => { },
@@ -44,8 +45,7 @@ public sealed class HandshakesTests : IDisposable
 
     public void Dispose()
     {
-        _farSession.Dispose();
-        _far.Dispose();
+        _farDevice.Dispose();
         _device.Dispose();
         _aead.Dispose();
         _inbox.Dispose();
@@ -58,7 +58,7 @@ public sealed class HandshakesTests : IDisposable
         byte[] initiation = Initiate(100);
         _device.Remove(_peer);
         Assert.Equal(
-            $"Rejected a handshake initiation from 192.0.2.2:51820: no peer has the public key {_far.PublicKey}",
+            $"Rejected a handshake initiation from 192.0.2.2:51820: no peer has the public key {_peer.PublicKey}",
             Take(initiation));
     }
 
@@ -172,8 +172,9 @@ public sealed class HandshakesTests : IDisposable
     private byte[] Initiate(long seconds)
     {
         byte[] message = new byte[InitiationMessage.Size];
-        Assert.True(_farSession.TryWriteInitiation(
-            _far, ++_lastIndex, Tai64n.FromUnixTime(1_700_000_000 + seconds, 0), _aead, _loop.NowMs, message));
+        uint index = (uint)seconds;
+        var timestamp = Tai64n.FromUnixTime(1_700_000_000 + seconds, 0);
+        Assert.True(_far.TryWriteInitiation(_farDevice.PrivateKey!, index, timestamp, _aead, _loop.NowMs, message));
         return message;
     }
 

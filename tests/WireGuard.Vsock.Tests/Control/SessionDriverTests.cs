@@ -31,7 +31,7 @@ public sealed class SessionDriverTests : IDisposable
         _tunnel.Peer.Destination = new StreamConnection(
             _pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
-        _device = new Device(new Published(), new GracePeriod([]), () => { });
+        _device = new Device(new Published(), _inbox.HandshakeRates, new GracePeriod([]), () => { });
         var handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, NullLogger.Instance)
         {
             OnComplete = _ => { },
@@ -105,7 +105,7 @@ public sealed class SessionDriverTests : IDisposable
         peer.Stage([1], lane: 0);
         _driver.SendStaged(peer);
         Assert.Equal(_loop.NowMs + 90_000, peer.Timers.NextDeadline(_loop.NowMs));
-        peer.Dispose();
+        peer.Leave();
     }
 
     [Fact]
@@ -126,8 +126,8 @@ public sealed class SessionDriverTests : IDisposable
 
         foreach (Peer peer in peers)
         {
-            _device.Remove(peer);
-            _device.End(peer);
+            _device.Withdraw(peer);
+            peer.End();
             _driver.Schedule(peer);
         }
 

@@ -371,7 +371,7 @@ public sealed class UdpNetworkTests
             Network.Close();
             Grace.Poll();
             Lanes.ForEach(lane => lane.Dispose());
-            _peers.ForEach(peer => peer.Dispose());
+            _peers.ForEach(peer => peer.Leave());
             One.Dispose();
             Two.Dispose();
             TwoIPv6.Dispose();

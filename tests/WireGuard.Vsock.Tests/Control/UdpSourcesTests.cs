@@ -123,7 +123,7 @@ public sealed class UdpSourcesTests
         var sources = new UdpSources(routes) { Port = 51820 };
         sources.Adopt(peer, To(isIPv6, "1"));
         test(sources, peer);
-        peer.Dispose();
+        peer.Leave();
     });
 
     private static void Default(bool isIPv6, int uplink, int host = 1) => Namespace.Sh(isIPv6

@@ -13,11 +13,11 @@ public sealed class InboundHandshakeTests : IDisposable
 {
     private readonly LaneParts _lane = new();
     private readonly PrivateKey _local = PrivateKey.Generate();
-    private readonly PrivateKey _far = PrivateKey.Generate();
+    private readonly WireGuardDevice<WireGuardPeer> _far = new(PrivateKey.Generate());
     private readonly Aead _aead = new();
     private readonly UdpSocket _socket = UdpSocket.Open(isIPv6: false, 0, isShared: false, 0, UdpOffloads.None);
     private readonly Socket _sender = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-    private readonly WireGuardPeer _farSession;
+    private readonly WireGuardPeer _farPeer;
     private readonly CookieChecker _cookies;
     private readonly byte[] _message = new byte[InitiationMessage.Size];
 
@@ -26,7 +26,8 @@ public sealed class InboundHandshakeTests : IDisposable
         var macKeys = new MacKeys(_local.PublicKey);
         _cookies = new CookieChecker(macKeys);
         _lane.Published.Snapshot = _lane.Published.Snapshot with { MacKeys = macKeys, Cookies = _cookies };
-        _farSession = new WireGuardPeer(_local.PublicKey, _far, _ => { });
+        _farPeer = new WireGuardPeer(_local.PublicKey);
+        _far.Add(_farPeer);
         _sender.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _sender.Connect(IPAddress.Loopback, _socket.LocalPort);
     }
@@ -36,7 +37,6 @@ public sealed class InboundHandshakeTests : IDisposable
         _sender.Dispose();
         _socket.Dispose();
         _cookies.Dispose();
-        _farSession.Dispose();
         _lane.Dispose();
         _aead.Dispose();
         _local.Dispose();
@@ -93,8 +93,8 @@ public sealed class InboundHandshakeTests : IDisposable
         _lane.Inbound.OnReadable(_socket, LaneParts.Now);
     }
 
-    private void Initiate(uint index) => Assert.True(_farSession.TryWriteInitiation(
-        _far, index, Tai64n.FromUnixTime(1_700_000_000 + index, 0), _aead, LaneParts.Now, _message));
+    private void Initiate(uint index) => Assert.True(_farPeer.TryWriteInitiation(
+        _far.PrivateKey!, index, Tai64n.FromUnixTime(1_700_000_000 + index, 0), _aead, LaneParts.Now, _message));
 
     private void GiveCookie(byte[] message)
     {
@@ -102,7 +102,7 @@ public sealed class InboundHandshakeTests : IDisposable
         source = source[..EndpointAddress.IPv4(0x7F000001, SenderPort).CookieSource(source)];
         byte[] reply = new byte[CookieReplyMessage.Size];
         _cookies.WriteReply(message, 1, source, LaneParts.Now, new CookieReplyMessage(reply));
-        Assert.True(_farSession.TryConsumeCookieReply(reply, LaneParts.Now));
+        Assert.True(_farPeer.TryConsumeCookieReply(reply, LaneParts.Now));
     }
 
     private static byte[] Source()

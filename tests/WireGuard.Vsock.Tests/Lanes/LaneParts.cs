@@ -125,7 +125,7 @@ internal sealed class LaneParts : IDisposable
         Outbound.Dispose();
         _batch.Dispose();
         Tunnel.Dispose();
-        _other.Dispose();
+        _other.Leave();
         Tun.Dispose();
         _aead.Dispose();
         Inbox.Dispose();

@@ -18,7 +18,7 @@ public sealed class OutboundBatchTests : IDisposable
     private readonly Aead _aead = new();
     private readonly OutboundBatch _batch;
     private readonly LaneCounters _counters = new();
-    private readonly Tunnel[] _tunnels = [new(Now, 100), new(Now, 200), new(Now, 300)];
+    private readonly Tunnel[] _tunnels = [new(Now), new(Now), new(Now)];
     private readonly SocketPair[] _pairs = [new(), new(), new()];
 
     public OutboundBatchTests()

@@ -119,7 +119,7 @@ public sealed class RoundTripTests
             _inbound.Dispose();
             _aead.Dispose();
             _tun.Dispose();
-            _peer.Dispose();
+            _peer.Leave();
         }
 
         private static void Cut(byte[] header, byte[] packet, List<byte[]> packets)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -10,7 +11,7 @@ public sealed class HandshakeQueueTests
 {
     private const long Now = 1_000_000;
 
-    private readonly HandshakeQueue _queue = new();
+    private readonly HandshakeQueue _queue = new(new RateLimiter());
     private readonly byte[] _message = new byte[InitiationMessage.Size];
 
     [Fact]

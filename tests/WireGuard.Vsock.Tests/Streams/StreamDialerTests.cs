@@ -26,7 +26,7 @@ public sealed class StreamDialerTests : IDisposable
 
     public void Dispose()
     {
-        _peer.Dispose();
+        _peer.Leave();
         _loop.Dispose();
         _inbox.Dispose();
     }

@@ -1,0 +1,130 @@
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Segmentation;
+
+namespace WireGuard.Protocol.Peers;
+
+/// <summary>
+/// The part that any thread may use at any time: transport messages, out and in. Nothing here blocks or allocates. What is left
+/// to be done for a message comes back as <see cref="PeerNews"/>, for the thread that owns the peer.
+/// </summary>
+public partial class WireGuardPeer
+{
+    /// <summary>What the timers are told of the traffic. Any thread.</summary>
+    internal Activity Activity { get; }
+
+    /// <summary>Whether there is a session that may send. Any thread.</summary>
+    /// <param name="nowMs">Boot time in ms.</param>
+    public bool CanSend(long nowMs) => Keypairs.Current?.CanSend(nowMs) == true;
+
+    /// <summary>Whether there is a session that may send, and anything went either way while it could be the same. Any thread.</summary>
+    internal bool IsInUse(long nowMs) => CanSend(nowMs) && nowMs - Activity.LastTraversal < Limits.RejectAfterTimeMs;
+
+    /// <summary>The length in bytes of the transport message around a packet: padded to 16 bytes (section 5.4.6), and 32.</summary>
+    /// <param name="packetLength">In bytes; 0 for a keepalive.</param>
+    public static int SealedLength(int packetLength) =>
+        TransportMessage.PaddedLength(packetLength, mtu: 0) + TransportMessage.Overhead;
+
+    /// <summary>Seals a packet, or a keepalive, into a transport message that is sent at once. Any thread.</summary>
+    /// <param name="aead">The calling thread's.</param>
+    /// <param name="packet">The inner packet; empty for a keepalive.</param>
+    /// <param name="message">Receives the message: <see cref="SealedLength"/> bytes. It must not overlap the packet.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="news">What is left to be done, also when this fails.</param>
+    /// <returns>False when no session may send: the packet has to wait for the handshake that is wanted then.</returns>
+    /// <exception cref="ArgumentException">There is no room for the message.</exception>
+    public bool TrySeal(Aead aead, ReadOnlySpan<byte> packet, Span<byte> message, long nowMs, out PeerNews news)
+    {
+        message = message[..SealedLength(packet.Length)];
+        Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
+        packet.CopyTo(payload);
+        payload[packet.Length..].Clear();
+        if (Keypairs.Current is not { } keypair || !keypair.TrySeal(aead, message, nowMs))
+        {
+            news = PeerNews.HandshakeWanted;
+            return false;
+        }
+
+        news = Sent(keypair, !packet.IsEmpty, nowMs);
+        return true;
+    }
+
+    /// <summary>
+    /// Messages were sealed for the peer. To be called before they leave: the answer may reach another thread at once, which must
+    /// find that something waits for it. Once for several that leave together.
+    /// </summary>
+    /// <param name="keypair">With which they were sealed, or the first of them.</param>
+    /// <param name="hasPacket">Whether any carries a packet, and so waits for an answer.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    internal PeerNews Sent(Keypair keypair, bool hasPacket, long nowMs)
+    {
+        PeerNews news = PeerNews.None;
+        if (!hasPacket)
+            Activity.Sent(nowMs);
+        else if (Activity.DataSent(nowMs))
+            news = PeerNews.TimerStarted;
+        return keypair.NeedsRekeyAfterSending(nowMs) ? news | PeerNews.HandshakeWanted : news;
+    }
+
+    /// <summary>
+    /// Authenticates a transport message, opens it in place, rejects replays, and notes what it proves: that the peer is there,
+    /// that it has confirmed its session, and what it says of itself.
+    /// </summary>
+    /// <param name="keypair">The peer's, that the receiver index names.</param>
+    /// <param name="aead">The calling thread's.</param>
+    /// <param name="message">At least <see cref="TransportMessage.MinSize"/> bytes.</param>
+    /// <param name="extensions">What becomes of a HELLO.</param>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="opened">What was in it.</param>
+    /// <returns>False when it is forged, a replay, or of a session that has ended: nothing has changed.</returns>
+    internal bool TryOpen(
+        Keypair keypair, Aead aead, Span<byte> message, Extensions extensions, long nowMs, out OpenedMessage opened)
+    {
+        if (!keypair.TryOpen(aead, message, nowMs, out bool isNewest))
+        {
+            opened = default;
+            return false;
+        }
+
+        Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
+        PayloadKind kind = KindOf(payload, extensions, out Hello hello);
+        PeerNews news = PeerNews.None;
+        // What carries no packet asks for no answer.
+        if (kind is PayloadKind.Keepalive or PayloadKind.Hello)
+            Activity.Received(nowMs);
+        else if (Activity.DataReceived(nowMs))
+            news = PeerNews.TimerStarted;
+        bool isHeeded = kind == PayloadKind.Hello && extensions == Extensions.Heeded;
+        if (isHeeded)
+        {
+            // The rest is said of the peer, these of the connection.
+            keypair.RemoteHello = hello.OfPeer;
+            news |= PeerNews.HelloSaid;
+        }
+
+        if (Keypairs.IsUnconfirmed(keypair))
+            news |= PeerNews.SessionConfirmed;
+        if (keypair.NeedsRekeyAfterReceiving(nowMs))
+            news |= PeerNews.HandshakeWanted;
+        opened = new OpenedMessage
+        {
+            Payload = payload,
+            Kind = kind,
+            News = news,
+            IsNewest = isNewest,
+            Joins = isHeeded && (hello.Features & HelloFeatures.Joins) != 0,
+            Asks = isHeeded && (hello.Features & HelloFeatures.Asks) != 0,
+        };
+        return true;
+    }
+
+    private static PayloadKind KindOf(ReadOnlySpan<byte> payload, Extensions extensions, out Hello hello)
+    {
+        hello = default;
+        if (payload.IsEmpty)
+            return PayloadKind.Keepalive;
+        if (extensions != Extensions.None && Hello.TryRead(payload, out hello))
+            return PayloadKind.Hello;
+        return Superpacket.IsSuperpacket(payload) ? PayloadKind.Superpacket : PayloadKind.Packet;
+    }
+}
