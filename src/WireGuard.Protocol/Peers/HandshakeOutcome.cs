@@ -29,7 +29,9 @@ public enum HandshakeOutcome
     /// <summary>A peer's initiation that cannot be answered: its ephemeral key gives no secret.</summary>
     InitiationWorthless,
 
-    /// <summary>A peer's initiation was accepted: the reply is the response, 92 bytes. The peer confirms the session by using it.</summary>
+    /// <summary>
+    /// A peer's initiation was accepted: the reply is the response, 92 bytes. The peer confirms the session by sending in it.
+    /// </summary>
     Responded,
 
     /// <summary>A response that is not authentic.</summary>

@@ -10,7 +10,7 @@ public readonly ref struct HandshakeResult<TPeer>
     public HandshakeOutcome Outcome { get; internal init; }
 
     /// <summary>
-    /// The peer whose message it is, or claims to be (<see cref="HandshakeOutcome.InitiationNotAuthentic"/>); null if there is none.
+    /// The peer that sent it, or that it names (<see cref="HandshakeOutcome.InitiationNotAuthentic"/>); null if there is none.
     /// </summary>
     public TPeer? Peer { get; internal init; }
 

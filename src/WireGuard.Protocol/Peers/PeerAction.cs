@@ -10,7 +10,7 @@ public enum PeerAction
     /// </summary>
     SessionConfirmed,
 
-    /// <summary>Send an initiation, as a retry: a connection to the peer was made a moment ago, and by now one may be sent.</summary>
+    /// <summary>Send an initiation, as a retry: the peer was connected a moment ago, and now one may be sent.</summary>
     Initiate,
 
     /// <summary>Begin a handshake: what we sent was not answered for too long.</summary>

@@ -22,8 +22,8 @@ public partial class WireGuardDevice<TPeer>
     /// <summary>Begins a handshake, if one may begin now (section 6): writes the initiation that is to be sent.</summary>
     /// <param name="peer">One of the device's.</param>
     /// <param name="isRetry">
-    /// Whether it takes the place of one that was lost (<see cref="PeerAction.RetryHandshake"/>, <see cref="PeerAction.Initiate"/>).
-    /// Else traffic wants it, and one that is in flight is left alone.
+    /// Whether it replaces one that was lost, as <see cref="PeerAction.RetryHandshake"/> and <see cref="PeerAction.Initiate"/>
+    /// ask for. Otherwise traffic asks for it, and one that is in flight is left alone.
     /// </param>
     /// <param name="now">Real time, of which the initiation's timestamp is made.</param>
     /// <param name="aead">The calling thread's.</param>

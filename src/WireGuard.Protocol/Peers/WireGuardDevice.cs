@@ -13,7 +13,7 @@ namespace WireGuard.Protocol.Peers;
 /// overrides <see cref="Retire"/>, since one of them may still be using the keys that another has ended.
 /// </para>
 /// </summary>
-/// <typeparam name="TPeer">What the caller knows of a peer beside the protocol; <see cref="WireGuardPeer"/> itself will do.</typeparam>
+/// <typeparam name="TPeer">The caller's type of a peer; <see cref="WireGuardPeer"/> itself will do.</typeparam>
 public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     where TPeer : WireGuardPeer
 {

@@ -13,14 +13,14 @@ public partial class WireGuardPeer
     /// <summary>What the timers are told of the traffic. Any thread.</summary>
     internal Activity Activity { get; }
 
-    /// <summary>Whether there is a session that may send. Any thread.</summary>
+    /// <summary>Whether a session may send. Any thread.</summary>
     /// <param name="nowMs">Boot time in ms.</param>
     public bool CanSend(long nowMs) => Keypairs.Current?.CanSend(nowMs) == true;
 
-    /// <summary>Whether there is a session that may send, and anything went either way while it could be the same. Any thread.</summary>
+    /// <summary>Whether a session may send, and had traffic within REJECT_AFTER_TIME. Any thread.</summary>
     internal bool IsInUse(long nowMs) => CanSend(nowMs) && nowMs - Activity.LastTraversal < Limits.RejectAfterTimeMs;
 
-    /// <summary>The length in bytes of the transport message around a packet: padded to 16 bytes (section 5.4.6), and 32.</summary>
+    /// <summary>The bytes of the transport message for a packet: padded to 16 bytes (section 5.4.6), plus 32.</summary>
     /// <param name="packetLength">In bytes; 0 for a keepalive.</param>
     public static int SealedLength(int packetLength) =>
         TransportMessage.PaddedLength(packetLength, mtu: 0) + TransportMessage.Overhead;
