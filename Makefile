@@ -78,7 +78,7 @@ test-vm: $(BINARY)
 	scripts/setup.sh test vm
 	scripts/test.sh vm $(PATTERN)
 
-# What the same lanes carry without encryption. It has build folders of its own, and a name nobody takes for the product's.
+# What the same lanes carry without encryption. It has build folders and a name of its own.
 $(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*)
 	scripts/setup.sh build
 	dotnet publish src/WireGuard.Vsock -c Release -r $(RUNTIME) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # names that network.sh and run set, and one that run uses
 # How each is measured. A measure writes lines of "round row measure value" into the results.
 #
-#   one, reverse, eight   Mbit/s of payload at the receiver: one TCP stream, one the other way, eight
+#   one, reverse, eight   Mbit/s of payload at the receiver: one TCP stream, one in the other direction, eight
 #   cpu                   processor seconds of both daemons for each GB that `one` and `reverse` carried
 #   datagrams             Mbit/s of payload in UDP datagrams of 1,200 bytes, at the highest rate that loses under 0.5 %
 #   idle                  mean round trip in us of 100 pings, 10 ms apart
@@ -76,12 +76,12 @@ measure_eight() { stream eight -P 8; }
 
 # ---- datagrams -----------------------------------------------------------------------------------------------------
 
-# Paced every 200 us, not every 1,000 as iperf3 would, and with room for 4 MB where the system allows it: it is the tunnel
-# that is to lose packets, not the socket behind it.
+# Paced every 200 us, not every 1,000 as iperf3 would, and with a buffer of 4 MB where the system allows it: the tunnel
+# shall lose packets, not the receiving socket.
 datagrams() { # RATE, bit/s, 0 for all it can: sets sent (bit/s), lost (%) and kept (Mbit/s received)
-  local room
-  room=$(cat /proc/sys/net/core/rmem_max)
-  transfer -u -l 1200 -w $((room < 4194304 ? room : 4194304)) --pacing-timer 200 -t 1 -b "$1" || return 1
+  local buffer
+  buffer=$(cat /proc/sys/net/core/rmem_max)
+  transfer -u -l 1200 -w $((buffer < 4194304 ? buffer : 4194304)) --pacing-timer 200 -t 1 -b "$1" || return 1
   sent=$(reported sum bits_per_second)
   lost=$(reported sum lost_percent)
   kept=$(awk -v s="$sent" -v l="$lost" 'BEGIN {printf "%.1f\n", s * (1 - l / 100) / 1e6}')

@@ -20,7 +20,7 @@ stop() {
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-demo.XXXXXX")
 
-# The namespaces end in our process id, so that they collide with nobody's. Whatever still runs in them was started here.
+# The names of the namespaces end in our process id, so that they are unique. All processes in them were started here.
 clean_up() {
   local name process
   trap '' INT TERM
@@ -90,7 +90,7 @@ move_data() {
   local receiver=$!
   until is_listening; do
     sleep 0.05
-    ((tries--)) || stop "nobody listens at the host"
+    ((tries--)) || stop "there is no listener at the host"
   done
   began=${EPOCHREALTIME/./}
   at enclave socat -u "OPEN:$work/sent" TCP:203.0.113.1:7000

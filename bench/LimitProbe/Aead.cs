@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Crypto;
 /// </summary>
 /// <remarks>
 /// Each message is copied once in each direction, so that it passes through the processor's caches as it would for a cipher: into
-/// the output where that is another place, else into a scratch buffer that nobody reads.
+/// the output where that is another place, else into a scratch buffer that is not read.
 /// </remarks>
 public sealed class Aead : IDisposable
 {

@@ -3,7 +3,7 @@ using WireGuard.Protocol.Segmentation;
 
 namespace WireGuard.Benchmarks;
 
-/// <summary>The Internet checksum of a packet, alone and on the way of a copy; and the copy alone, to compare.</summary>
+/// <summary>The Internet checksum of a packet, alone and during a copy; and the copy alone, to compare.</summary>
 public class ChecksumBenchmarks
 {
     private byte[] _packet = [];

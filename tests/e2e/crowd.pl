@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# crowd.pl hold|rate NUMBER SECONDS ADDRESS PORT [SOURCE...]: connects to a TCP port, says nothing, and will not go.
+# crowd.pl hold|rate NUMBER SECONDS ADDRESS PORT [SOURCE...]: connects to a TCP port, sends nothing, and stays.
 #
 #   hold   keeps NUMBER connections: each that is closed is dialled again
 #   rate   makes NUMBER connections a second, and keeps the newest 600 of them

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# delay.pl PORT ADDRESS PORT MS: passes TCP connections on as a long line does: what comes in leaves MS later, either way. The
-# connection itself is made at once, so the far end sees one on which nothing is said for as long.
+# delay.pl PORT ADDRESS PORT MS: forwards TCP connections with a delay of MS in each direction. Connections themselves are made at
+# once, so the far end sees one that is silent for as long.
 use strict;
 use warnings;
 use Socket;

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# UDP flows that go both ways.
+# UDP flows in both directions.
 #
 #   echo_flows.pl serve PORT                          sends back what it gets
 #   echo_flows.pl flows ADDRESS PORT COUNT SECONDS    that many flows, each of ten datagrams a second from a port of its own; prints

@@ -2,7 +2,7 @@
 # flood.pl KIND SECONDS tcp|udp|vsock ADDRESS PORT [SOURCE...]: an unauthenticated sender at a WireGuard port, for some seconds.
 #
 #   garbage   random bytes, as fast as they are taken; a new connection for each that is closed
-#   frames    well-formed stream frames (length, CRC-32) around messages that authenticate nobody
+#   frames    well-formed stream frames (length, CRC-32) around messages that are not authentic
 #   silence   connects and says nothing
 #   drip      a byte a second
 #   once      connects 40 times, says nothing, and does not come back

@@ -10,7 +10,7 @@
 #   enclave   2        203.0.113.2     51820
 #   third     3        203.0.113.3     51821
 #
-# Whatever a test makes is gone when its process ends, however it ends: see clean_up.
+# All that a test makes is removed when its process ends, however it ends: see clean_up.
 #
 # The verbs start few processes: inside an emulated guest each costs some 20 ms.
 set -Eeuo pipefail
@@ -55,7 +55,7 @@ equal() { # WHAT EXPECTED ACTUAL
   [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
 }
 
-# For what this machine cannot do. Counted and printed, as a test that did not run.
+# For what this machine cannot do: counted and printed as a test that did not run.
 skip() { # WHY
   echo "skipped: $*"
   trap - ERR
@@ -82,7 +82,7 @@ since() { # START
   printf -v elapsed '%d.%d' $((us / 1000000)) $((us % 1000000 / 100000))
 }
 
-# A pipe into which nobody writes, to wait by.
+# A pipe without a writer: to read from it is to wait.
 mkfifo "$work/never"
 exec {never}<>"$work/never"
 pause() { read -rt "$1" -u "$never" || :; } # SECONDS
@@ -166,15 +166,15 @@ endpoint_of() { # MACHINE FROM NETWORK: where FROM finds MACHINE
 
 # ---- daemons -------------------------------------------------------------------------------------------------------
 
-# Only whoever boots a machine gives its kernel a command line, also where containers run on it: see guest/build.sh.
+# The kernel's command line is given at boot and is the same in containers: see guest/build.sh.
 in_guest() { [[ " $(</proc/cmdline) " = *' wireguard_vsock_guest '* ]]; }
 
-# An AF_VSOCK socket on the machine that runs the tests could reach its hypervisor, which nobody asked for.
+# An AF_VSOCK socket on the machine that runs the tests could reach its hypervisor.
 keep_vsock_in_guests() { # NETWORK
   [ "$1" != vsock ] || in_guest || fail "AF_VSOCK is for guests only"
 }
 
-# Not asked with wg(8), which removes a socket that nobody listens on: it might be the one that is being made.
+# Not with wg(8), which removes a socket that does not answer: it might be the one that is being made.
 is_ready() { [ -S "$work/$1/wg0.sock" ] && uapi "$1" 'get=1\n\n' | grep -qx errno=0; }
 
 # What `start` runs the daemon by, such as prlimit.
@@ -200,14 +200,14 @@ configure() { # MACHINE: its key, port and addresses; the link goes up
   ip -n "$1-$$" link set wg0 up
 }
 
-# Without a NETWORK the peer has no endpoint: it has to call first.
+# Without a NETWORK the peer has no endpoint: it must connect first.
 introduce() { # MACHINE PEER [NETWORK]
   local where=()
   [ -z "${3:-}" ] || where=(endpoint "$(endpoint_of "$2" "$1" "$3")")
   at "$1" wg set wg0 peer "${public[$2]}" allowed-ips "${inner[$2]}/32,${inner6[$2]}/128" ${where[@]+"${where[@]}"}
 }
 
-# host and enclave, each knowing where the other is.
+# host and enclave, each with the other's endpoint.
 tunnel() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
   new_machines host enclave
   [ "$1" = vsock ] || wire host enclave
@@ -219,7 +219,7 @@ tunnel() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
   introduce enclave host "$1"
 }
 
-# host in the middle, enclave and third on a wire of their own each; every one knows where its neighbours are.
+# host in the middle, enclave and third each on a wire of its own; neighbours have each other's endpoints.
 star() { # NETWORK
   local machine
   new_machines host enclave third
@@ -236,8 +236,8 @@ star() { # NETWORK
   done
 }
 
-# host -- the tunnel -- enclave -- a network of 1,500 bytes -- third. To this network the enclave leaves no work: what third sees
-# has been segmented and summed, as on a wire between machines.
+# host -- the tunnel -- enclave -- a network of 1,500 bytes -- third. This network has no offloads: third sees packets segmented and
+# with checksums, as on a wire between machines.
 tunnel_to_a_network() { # NETWORK
   new_machines host enclave third
   wire host enclave
@@ -259,7 +259,7 @@ tunnel_to_a_network() { # NETWORK
   ip -n "third-$$" -6 route add "${inner6[host]}" via "${outer6[enclave/third]}"
 }
 
-# Until the network behind the tunnel is reached.
+# Waits until the network behind the tunnel is reached.
 ping_behind() {
   local to
   for to in "$behind4" "$behind6"; do
@@ -269,7 +269,7 @@ ping_behind() {
 
 is_gone() { [ ! -e "/proc/$1" ] || [ "$(awk '{print $3}' "/proc/$1/stat")" = Z ]; }
 
-# Its wire is dead, though neither end hears of it.
+# Its wire drops everything, and neither end is told.
 drop_everything() { # MACHINE
   at "$1" nft 'table inet outage {
     chain in { type filter hook input priority 0; iifname to-host drop
@@ -279,7 +279,7 @@ drop_everything() { # MACHINE
   }'
 }
 
-# The enclave dies without a word, and comes back: it knows nothing of its old connections, and does not even reset them.
+# The enclave dies silently, and comes back: it does not know its old connections, and does not even reset them.
 lose_power() { # NETWORK
   drop_everything enclave
   stop enclave
@@ -313,7 +313,7 @@ lane_count() {
 
 fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
 
-# What was closed goes when lanes have let go of it, a superseded or an unauthenticated connection after 10 s: what stays is a leak.
+# Closed descriptors go when lanes have let go of them, superseded and unauthenticated connections after 10 s: the rest is a leak.
 fds_are_at_most() { # NUMBER MACHINE
   wait_for 20 eval "((\$(fd_count $2) <= $1))" || fail "$(fd_count "$2") descriptors at $2, not $1"
 }
@@ -369,11 +369,11 @@ copy_checksummed() { # FROM TO MEGABYTES [ADDRESS]
   note "$3 MB $1-$2 in $elapsed s"
 }
 
-# Trains of datagrams, each train sent with one system call; what comes is compared byte by byte. Of a hundred one may be lost. More
-# are where an end stands still for as long as its queue of 200 packets lasts, some 10 ms: hence three tries, counted in $tries.
+# Trains of datagrams, each train sent with one system call and compared byte by byte. One in a hundred may be lost. More are lost
+# if an end is not scheduled for some 10 ms, when its queue of 200 packets is full: hence three tries, counted in $tries.
 trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or options]]
   local count=$(($3 * $4)) receiver came damaged
-  # shellcheck disable=SC2034 # read by whoever counts bytes
+  # shellcheck disable=SC2034 # read by tests that count bytes
   for tries in 1 2 3; do
     at "$2" "$e2e/datagrams.pl" receive 7001 $count 2 >"$work/datagrams" &
     receiver=$!
@@ -387,7 +387,7 @@ trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or option
   fail "datagrams from $1 to $2: expected at least $((count * 99 / 100)), got $came"
 }
 
-# New one-way flows, each over a session of its own: what waits for the session must not be overtaken by what comes behind it.
+# New one-way flows, each over a session of its own: later packets must not overtake those that wait for the session.
 new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
   local receiver came damaged late i
   at "$2" "$e2e/datagrams.pl" receive 7001 1000000000 10 >"$work/datagrams" &
@@ -406,17 +406,17 @@ new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
   equal "datagrams that came behind a later one of their flow" 0 "$late"
 }
 
-# What goes through an interface, into $work/capture, until end_capture. In immediate mode each packet is in the file at once; else
-# tcpdump may end with a second's worth of them still in the kernel's ring.
+# Captures an interface into $work/capture, until end_capture. In immediate mode each packet is in the file at once; else tcpdump may
+# end with a second's worth of them still in the kernel's ring.
 capture() { # MACHINE INTERFACE TCPDUMP'S ARGUMENTS...
-  # What an earlier one left would be taken for this one's, until this one has begun.
+  # An earlier file would be taken for this one, until this one has begun.
   rm -f "$work/capture" "$work/tcpdump"
   enter "$1" tcpdump -q -U --immediate-mode -B 65536 -i "$2" -w "$work/capture" "${@:3}" 2>"$work/tcpdump" &
   capture=$!
   wait_for 30 grep -q listening "$work/tcpdump" || fail "no capture: $(cat "$work/tcpdump")"
 }
 
-# Until it has seen what went through before now: when its file grows no more, or after 4 s of traffic that does not end.
+# Waits until it has seen what was sent before now: when its file no longer grows, or after 4 s of continuous traffic.
 capture_settles() {
   local size=none
   for _ in {1..10}; do
@@ -432,7 +432,7 @@ end_capture() {
   wait "$capture" || :
 }
 
-# How many TCP and UDP checksums of the capture are like that.
+# How many TCP and UDP checksums of the capture have that status.
 summed() { # correct or incorrect
   local pattern='\(correct\)|\[udp sum ok\]'
   [ "$1" = correct ] || pattern='\(incorrect|\[bad udp cksum'
@@ -443,7 +443,7 @@ listens() { # MACHINE PORT [ss OPTION, -t or -u]
   [ -n "$(at "$1" ss -Hln "${3:--t}" "sport = :$2")" ]
 }
 
-# Serves one client, and then ends: whose port is to be used again waits for that.
+# Serves one client, and then ends, which frees its port.
 iperf3_server() { # MACHINE: sets $server
   enter "$1" iperf3 -s -1 >/dev/null 2>&1 &
   server=$!
@@ -467,7 +467,7 @@ load() { # FROM TO
   sleep 1
 }
 
-# The server too: it hears of the client's end only if the tunnel still works, and holds its port until then.
+# The server too: it learns of the client's end only if the tunnel still works, and holds its port until then.
 end_load() {
   kill "$load" "$load_server" 2>/dev/null || :
   wait "$load" "$load_server" 2>/dev/null || :

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# malformed.pl ADDRESS PORT: a connection for each way to begin a frame badly, or not to end it, and then silence.
+# malformed.pl ADDRESS PORT: a connection for each kind of malformed or incomplete frame, and then silence.
 #
 # Prints a line for each: after how many seconds it was closed (or "open" after 15 s), and what was sent on it.
 use strict;

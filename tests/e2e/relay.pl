@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# relay.pl PORT ADDRESS PORT: passes UDP datagrams on, both ways, as a bad network does. Of WireGuard's data it loses, damages and
-# doubles about one in a hundred each, and holds back three in a hundred, which later ones overtake. Handshakes pass.
+# relay.pl PORT ADDRESS PORT: forwards UDP datagrams in both directions, as a bad network does. Of transport messages it drops, damages
+# and duplicates about one in a hundred each, and delays three in a hundred behind later ones. Handshakes pass.
 use strict;
 use warnings;
 use Socket;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # A relay of framed WireGuard messages to a port of this machine's own address, that does harm:
 #
-#   tampering_relay.pl cut LISTEN ADDRESS PORT             ends each connection as soon as the far end has answered on it
+#   tampering_relay.pl close LISTEN ADDRESS PORT           ends each connection as soon as the far end has answered on it
 #   tampering_relay.pl withhold LISTEN ADDRESS PORT COUNT  once the caller has sent that many transport messages, it withholds the next one, and
 #                                                delivers it on a connection of its own, which it keeps
 #
@@ -45,7 +45,7 @@ sub serve {
             return unless $got;
             if ($ready == $far) {
                 syswrite $caller, $bytes;
-                return if $mode eq 'cut' and select(undef, undef, undef, 0.05) == 0;
+                return if $mode eq 'close' and select(undef, undef, undef, 0.05) == 0;
                 next;
             }
             $pending .= $bytes;

@@ -56,7 +56,7 @@ fetch_kernel() {
     package=$(cloud_kernel)
   fi
   [ -n "$package" ] || give_up "no package linux-image-cloud-amd64 to take a kernel from"
-  # Nothing but what is made here: the folder may be somebody's own.
+  # Nothing but what is made here: the folder may hold other files.
   rm -rf "$cache/download" "$cache/files" "$cache/vmlinux"
   mkdir -p "$cache/download"
   download "$package" || {
@@ -206,7 +206,7 @@ run_guest() { # ARCHIVE MEGABYTES SECONDS
   wait $watch 2>/dev/null || :
   wait $follower || :
   grep -q '^guest: done' "$work/console" && return 0
-  # Before the first test has run, it is the laboratory that failed.
+  # Before the first test has run, the test environment failed.
   if grep -qE '^(PASS|FAIL|SKIP) ' "$work/results"; then
     show_console 30
     give_up "the guest did not finish (status $status, $3 s allowed)"

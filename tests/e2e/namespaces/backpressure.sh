@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What cannot leave waits in little room, slows its sender down, and nobody else.
+# Packets that cannot be sent wait in short queues, slow their sender down, and delay no other peer.
 
 Slow_path_is_filled_and_keeps_its_delay() {
   local rss machine from to
@@ -20,7 +20,7 @@ Slow_path_is_filled_and_keeps_its_delay() {
     loaded $from $to 4
     at_least "kbit/s from $from to $to" 10000 "$rate"
     at_most "ms of a mean round trip under load" 1000 "$round_trip"
-    # None, where nobody else wants the processor; a daemon that stands still may cost a queue's worth. It would be thousands.
+    # None on an idle machine; a daemon that is not scheduled may lose a queue's worth. Without backpressure it is thousands.
     at_most "segments that TCP within the tunnel sent again" 300 "$again"
     at_most "bytes queued" $((512 * 1024)) "$queued"
     for machine in host enclave; do
@@ -38,8 +38,8 @@ Slow_path_flooded_with_datagrams_keeps_its_delay() {
   tunnel tcp4
   shape host enclave
   pings host enclave
-  # Three times what the path takes. The rest is lost where the kernel's queue is full; in the daemon, only while the path stands
-  # still for longer than it waits for one peer.
+  # Three times what the path takes. The rest is lost in the kernel's full queue; in the daemon, only while the path stalls for
+  # longer than it waits for one peer.
   loaded host enclave 4 -u -b 60M -l 1200
   at_least "kbit/s" 10000 "$rate"
   at_most "ms of a mean round trip under load" 1500 "$round_trip"
@@ -72,8 +72,8 @@ loaded() { # FROM TO SECONDS [IPERF3'S OPTIONS...]
   round_trip=$(sed -n 's|^rtt [^=]*= [0-9.]*/\([0-9]*\).*|\1|p' "$work/ping")
 }
 
-# On a busy machine an end may stand still for longer than it is waited for; then a queue's worth is dropped. Without backpressure it
-# would be thousands.
+# On a busy machine an end may stall for longer than it is waited for; then a queue's worth is dropped. Without backpressure it is
+# thousands.
 Full_speed_is_held_back_and_not_dropped() {
   local machine there back
   tunnel tcp4
@@ -93,7 +93,7 @@ Idle_peer_is_answered_at_once_beside_a_stopped_one() {
   pings host enclave
   pings host third
   kill -STOP "${pid[third]}"
-  # 24 MB a second to the one who does not read.
+  # 24 MB a second to the peer that does not read.
   enter host "$e2e/datagrams.pl" send "${inner[third]}" 7001 10000 40 1200 &
   flood=$!
   wait_for 20 drops_for_one host || fail "nothing was too much for the stopped peer"
@@ -111,7 +111,7 @@ Idle_peer_is_answered_at_once_beside_a_stopped_one() {
 # The slow one takes 1.3 MB a second and is sent 7; the idle one is pinged after pauses so long that it counts as idle each time.
 Idle_peer_loses_nothing_and_waits_little_beside_a_slow_one() {
   local flood late=0 all='' us
-  # It is the tunnel that is measured, and not what else wants the processor.
+  # Measures the tunnel, not other load on the processor.
   # shellcheck disable=SC2034 # read by start
   local within=(nice -n -20 taskset -c 0)
   star tcp4

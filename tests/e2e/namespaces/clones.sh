@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A machine that was cloned ends its sessions, closes its connections and begins anew; traffic goes on.
+# A cloned machine ends its sessions, closes its connections and starts new ones; traffic goes on.
 
 SIGUSR2_ends_sessions_and_traffic_goes_on_over_tcp() { begins_anew_at tcp signal; }
 SIGUSR2_ends_sessions_and_traffic_goes_on_over_udp() { begins_anew_at udp signal; }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Senders who know more than floods.sh's: they repeat genuine messages which they have overheard, and speak half of the
-# stream's language. The enclave calls the host, which does not know where the enclave is; the third machine is the one that floods.
+# Senders that replay genuine messages which they have captured, in valid frames. The enclave connects to the host, which has no
+# endpoint of it; the third machine floods.
 
 Under_load_wireguard_go_gets_through_by_a_cookie_over_udp() {
   enclave_calls udp wireguard-go
@@ -23,8 +23,8 @@ Under_load_a_restarted_peer_gets_through_by_a_cookie_over_udp() {
   pings host enclave
 }
 
-# A connection has places of its own for its handshake messages, and has proved its source by coming about: no cookie is asked of its
-# first ones, for which a caller would have to wait REKEY_TIMEOUT.
+# A connection has its own places for handshake messages, and an established one has a proven source: its first messages need no
+# cookie, for which the sender would wait REKEY_TIMEOUT.
 One_connection_full_of_initiations_makes_nobody_wait() { gets_through_a_storm 1; }
 Sixteen_connections_full_of_initiations_make_nobody_wait() { gets_through_a_storm 16; }
 
@@ -75,14 +75,14 @@ overhear() { # tcp|udp [MACHINE]
 }
 
 # The third machine repeats the enclave's initiation, whose mac1 is right, until the host is under load.
-# 240 at a time: more than the 32 that make load, fewer than the 256 for whom there is room, among them the enclave.
+# 240 at a time: more than the 32 that make load, fewer than the 256 that the queue holds, the enclave's among them.
 loaded_host() { # NETWORK
   grep '^01000000' "$work/overheard" >"$work/initiations" || fail "no initiation was overheard"
   enter third "$e2e/replay.pl" 40 240 "${1%4}" "${outer4[host/third]}" 8172 <"$work/initiations" >"$work/replayed" &
   flood=$!
   wait_for 30 grep -q 'Under load: sending a cookie' "$work/host.log" || fail "the host is not under load"
   network=${1%4}
-  # A capture of its own for what comes now, running before anything does.
+  # A capture of its own, running before anything is sent.
   end_capture
   capture host to-enclave
 }
@@ -174,7 +174,7 @@ Frames_begun_badly_close_their_connection_at_once_and_those_not_ended_after_10_s
   pings host enclave
 }
 
-# Half of them are called, at an address where nobody is.
+# Half of them have an endpoint, an address without a host.
 Three_hundred_peers_come_at_once_and_go_one_by_one() {
   local began=${EPOCHREALTIME/./} elapsed fds rss i keys=()
   tunnel tcp4

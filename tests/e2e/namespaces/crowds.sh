@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Crowds of unauthenticated connections, which say nothing, while a peer that knows the way loses its link and comes back. The host
-# does not know where its peers are: they have to get in.
+# Crowds of silent unauthenticated connections, while a peer loses its link and reconnects. The host has no endpoints of its peers:
+# they have to be accepted.
 
 A_process_on_the_peers_own_machine_that_holds_24_connections_does_not_keep_it_out() {
   callers tcp4 enclave
@@ -33,7 +33,7 @@ A_thousand_connections_a_second_from_many_networks_keep_nobody_out() {
   comes_back_within_a_second enclave
 }
 
-# The third machine reaches the host through the enclave, whose address it has there, and 100 ms later each way.
+# The third machine reaches the host through the enclave, with the enclave's address, and 100 ms later in each direction.
 A_caller_with_200_ms_of_round_trip_behind_the_address_of_a_crowd_gets_in() {
   new_machines host enclave third
   wire host enclave

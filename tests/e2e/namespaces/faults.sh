@@ -36,8 +36,8 @@ first_packet_is_answered() { # NETWORK
 Tcp_end_that_lived_on_reaches_a_restarted_peer_within_30_s() { restarted_end_is_called tcp; }
 Udp_end_that_lived_on_reaches_a_restarted_peer_within_30_s() { restarted_end_is_called udp; }
 
-# The restarted end says nothing by itself, and does not know where to call. The other's session is dead, which it
-# notices when nothing comes back: KEEPALIVE_TIMEOUT + REKEY_TIMEOUT = 15 s, and the handshake may need a second try.
+# The restarted end has no endpoint and sends nothing by itself. The other's session is dead, which it notices when
+# nothing is received: KEEPALIVE_TIMEOUT + REKEY_TIMEOUT = 15 s, and the handshake may need a second try.
 restarted_end_is_called() { # NETWORK
   tunnel "$1"
   pings host enclave
@@ -82,13 +82,13 @@ Connection_killed_under_load_flows_again_within_5_s() {
 Connection_reset_by_a_firewall_flows_again_when_the_rule_goes() {
   tunnel tcp4
   load host enclave
-  at enclave nft 'table inet cut {
+  at enclave nft 'table inet drops {
     chain in { type filter hook input priority 0; iifname to-host ip protocol tcp reject with tcp reset
     }
   }'
   sleep 3
-  if ping_once host enclave >/dev/null 2>&1; then fail "the rule cuts nothing"; fi
-  at enclave nft delete table inet cut
+  if ping_once host enclave >/dev/null 2>&1; then fail "the rule drops nothing"; fi
+  at enclave nft delete table inet drops
   # Dialling backs off: 0.5, 1, 2, 4, 8 s, give or take a quarter.
   flows_within 20 host enclave
   end_load
@@ -149,11 +149,11 @@ Stopped_peer_does_not_slow_another() {
   pings host third
   alone=$(throughput host enclave 3)
   kill -STOP "${pid[third]}"
-  # 1.3 MB a second to the one who does not read: more than its socket buffers hold, long before the measurement ends.
+  # 1.3 MB a second to the peer that does not read: more than its socket buffers hold, long before the measurement ends.
   enter host ping -q -i 0.001 -s 1300 "${inner[third]}" >/dev/null 2>&1 &
   sleep 2
   beside=$(throughput host enclave 5)
-  # Others may have had the machine.
+  # Other processes may have had the processor.
   ((beside >= alone / 4)) || beside=$(throughput host enclave 5)
   pings host enclave
   kill -CONT "${pid[third]}"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What happens to the interface itself: down and up, another MTU, another namespace, removal.
+# Changes of the interface: down and up, another MTU, another namespace, removal.
 
 Link_down_closes_the_tcp_port_and_link_up_opens_it_again() { down_and_up tcp -t; }
 Link_down_closes_the_udp_port_and_link_up_opens_it_again() { down_and_up udp -u; }
@@ -79,7 +79,7 @@ largest_mtu_works() { # NETWORK MTU
 Interface_moved_to_another_namespace_keeps_working_on_tcp() { moves tcp; }
 Interface_moved_to_another_namespace_keeps_working_on_udp() { moves udp; }
 
-# The sockets stay where they were born: only the host has a wire to the enclave.
+# The sockets stay in the namespace they were made in: only the host has a wire to the enclave.
 moves() { # NETWORK
   tunnel "$1"
   pings host enclave

@@ -41,7 +41,7 @@ collects_nothing() { # NETWORK
 
 collections() { counter "$1" garbage_collections; }
 
-# The address stays, and so does the way it was first reached by, though nothing passes there any more.
+# The address and the first route to it stay, but that path drops everything.
 Udp_follows_the_routing_table_to_another_interface() {
   tunnel udp4
   new_machines third
@@ -117,7 +117,7 @@ Both_ends_dialling_at_once_settle_on_one_tcp_connection() {
   stays_settled
 }
 
-# As long as both go on talking, nobody dials again and nobody handshakes again.
+# While both go on sending, neither dials again nor begins a handshake.
 stays_settled() {
   local handshake
   handshake=$(handshake_of host enclave)
@@ -268,7 +268,7 @@ Udp_offloads_off_sends_every_datagram_by_itself() {
 Marks_of_congestion_on_the_path_reach_the_inner_packets_over_udp4() { marks_cross udp4; }
 Marks_of_congestion_on_the_path_reach_the_inner_packets_over_udp6() { marks_cross udp6; }
 
-# RFC 6040: outer datagrams leave with the inner packet's bits, and a mark set on the way comes out inside; in trains too.
+# RFC 6040: outer datagrams have the inner packet's ECN bits, and a mark set on the path is copied to the inner packet; in trains too.
 marks_cross() { # NETWORK
   local mark marks=(0 2 1 3) ip=ip
   tunnel "$1"
@@ -281,7 +281,7 @@ marks_cross() { # NETWORK
     at_least "datagrams that left with mark $mark" 5 "$(marked_packets host)"
     equal "packets that arrived with mark $mark" 5 "$(marked_packets enclave)"
   done
-  # The path marks all that it may: what is ECN-capable.
+  # The path marks every packet that is ECN-capable.
   at enclave nft "table inet path { chain in { type filter hook prerouting priority -300; iifname to-host udp dport ${port[enclave]} $ip ecn set ce
     }
   }"
@@ -293,7 +293,7 @@ marks_cross() { # NETWORK
   equal "packets dropped so far" 0 "$(counter enclave congestion_unheard)"
   if at host ping -q -n -c 3 -i 0.05 -W 1 "${inner[enclave]}" >/dev/null; then fail "a mark was lost"; fi
   equal "packets dropped" 3 "$(counter enclave congestion_unheard)"
-  # TCP that heeds marks takes a path that marks everything for a slow one, and loses nothing.
+  # TCP with ECN takes a path that marks everything for a slow one, and loses nothing.
   for machine in host enclave; do at $machine sysctl -qw net.ipv4.tcp_ecn=1; done
   at enclave nft flush chain inet path in
   at enclave nft add rule inet path in iifname to-host $ip ecn != not-ect numgen random mod 20 0 $ip ecn set ce
@@ -301,13 +301,13 @@ marks_cross() { # NETWORK
 }
 
 counts_marks() { # MACHINE HOOK FAMILY INTERFACE MARK
-  local way=iifname
-  [ "$2" != output ] || way=oifname
+  local match=iifname
+  [ "$2" != output ] || match=oifname
   at "$1" nft "table inet marks
   flush table inet marks
   delete table inet marks
   table inet marks { counter seen { }
-    chain c { type filter hook $2 priority 300; $way $4 $3 ecn $5 meta l4proto { udp, icmp } counter name seen
+    chain c { type filter hook $2 priority 300; $match $4 $3 ecn $5 meta l4proto { udp, icmp } counter name seen
     }
   }"
 }
@@ -317,7 +317,7 @@ marked_packets() { at "$1" nft list counter inet marks seen | sed -n 's/.*packet
 Routing_loop_over_udp4_is_cut_and_said_once() { loop_is_cut udp4; }
 Routing_loop_over_udp6_is_cut_and_said_once() { loop_is_cut udp6; }
 
-# A route leads the endpoint into the tunnel that is to lead there. Each round made the packet longer, and then two of it.
+# A route leads messages to the endpoint into the tunnel itself. Each round made the packet longer, and then two of it.
 loop_is_cut() { # NETWORK
   local before outer
   tunnel "$1"
@@ -346,7 +346,7 @@ A_tunnel_inside_the_tunnel_works_over_udp() {
   begin_inner enclave 51821 192.0.2.2
   at host wg set wg1 peer "${public[enclave2]}" allowed-ips 192.0.2.2/32 endpoint "${inner[enclave]}:51821"
   at enclave wg set wg1 peer "${public[host2]}" allowed-ips 192.0.2.1/32
-  at host ping -q -c 3 -i 0.2 -W 5 192.0.2.2 >/dev/null || fail "no way through both"
+  at host ping -q -c 3 -i 0.2 -W 5 192.0.2.2 >/dev/null || fail "no path through both"
   copy_checksummed host enclave 2 192.0.2.2
   equal "messages taken for our own" "0 0" "$(counter host routing_loop) $(counter enclave routing_loop)"
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packets are segmented, coalesced and summed on their way, and yet are what they were.
+# Packets are segmented, coalesced and summed on their path, and arrive as they were sent.
 
 Lost_doubled_damaged_and_overtaking_datagrams_leave_the_data_whole() {
   tunnel_through_a_bad_network
@@ -36,7 +36,7 @@ tunnel_through_a_bad_network() {
 Congestion_marks_within_the_tunnel_go_to_and_fro_over_tcp() { marks_pass tcp4; }
 Congestion_marks_within_the_tunnel_go_to_and_fro_over_udp() { marks_pass udp4; }
 
-# One packet in eight is marked where it comes out of the tunnel; its sender says that it has heard of it (CWR), once each time.
+# One packet in eight is marked where it leaves the tunnel; its sender answers each mark with CWR once.
 marks_pass() { # NETWORK
   local machine
   tunnel "$1"

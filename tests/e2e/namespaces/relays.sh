@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Whoever carries the streams cannot read them; what he can do to them has its bounds.
+# A relay of the streams cannot read them, and what it can do to them is bounded.
 # shellcheck disable=SC2034 # `with` is what `start` reads
 
 Connection_that_dies_right_after_its_handshake_is_dialled_with_a_backoff() {
   local dialled
-  behind_a_relay cut
+  behind_a_relay close
   at host ping -q -i 0.1 -w 6 "${inner[enclave]}" >/dev/null 2>&1 || :
   dialled=$(grep -c called "$work/relay")
   at_least "connections in 6 s" 2 "$dialled"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What a request on the control socket does to everybody else: to traffic, to other clients, to memory.
+# What a request on the control socket costs: traffic, other clients, memory.
 
-many_peers() { # FIRST LAST: as wg(8) has them in a file, each with an allowed IP and an endpoint that nobody has
+many_peers() { # FIRST LAST: as wg(8) has them in a file, each with an allowed IP and an unused endpoint
   # Any 42 digits with A= behind them are 32 bytes in base64.
   perl -e 'for ($ARGV[0] .. $ARGV[1]) {
     printf "[Peer]\nPublicKey = %042dA=\nAllowedIPs = 10.%d.%d.0/24\nEndpoint = 192.0.2.1:%d\n", $_, $_ >> 8, $_ & 255, 1000 + $_;
@@ -79,7 +79,7 @@ A_peer_that_setconf_names_again_has_only_what_that_says() {
   equal "handshake under another preshared key" 0 "$(handshake_of host enclave)"
 }
 
-# Connections to host's control socket that say nothing, until the test ends.
+# Silent connections to host's control socket, until the test ends.
 idle_clients() { # NUMBER
   perl -MIO::Socket::UNIX -e 'my @all = map { IO::Socket::UNIX->new(Peer => $ARGV[0]) or die } 1 .. $ARGV[1];
     $| = 1; print "ready\n"; sleep 1000' "$work/host/wg0.sock" "$1" >"$work/idle" 2>&1 &
@@ -121,7 +121,7 @@ The_control_socket_answers_while_dialling_has_used_all_descriptors() {
   within=(prlimit "--nofile=$limit:$limit")
   start host tcp4
   configure host
-  # Nobody answers there, not even with a reset: each attempt holds a descriptor for 10 s.
+  # No answer there, not even a reset: each attempt holds a descriptor for 10 s.
   at host nft 'table inet hole {
     chain out { type filter hook output priority 0; tcp dport 9 drop
     }
@@ -175,7 +175,7 @@ A_peer_may_lose_its_endpoint_while_it_is_dialled() {
   tunnel tcp4
   drop_everything enclave
   at host ping -q -c 1 -W 1 "${inner[enclave]}" >/dev/null 2>&1 || :
-  wait_for 30 grep -q Dialling "$work/host.log" || fail "nobody is dialled"
+  wait_for 30 grep -q Dialling "$work/host.log" || fail "no peer is dialled"
   {
     printf '[Interface]\nPrivateKey = %s\nListenPort = %s\n' "$(cat "$work/host.key")" "${port[host]}"
     printf '[Peer]\nPublicKey = %s\nAllowedIPs = %s/32\n' "${public[enclave]}" "${inner[enclave]}"

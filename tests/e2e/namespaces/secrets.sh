@@ -19,7 +19,7 @@ link_goes_down() {
   ended='^(cookie|call|answer)'
 }
 
-# By the key of another, and then back: what is searched for is what came of the first time.
+# Sets another key, and then the first again: the search is for the secrets of the first time.
 private_key_is_replaced() {
   new_key other
   at host wg set wg0 private-key "$work/other.key"
@@ -39,8 +39,8 @@ forgets_when() { # NETWORK END
   note "$(grep -c '^secret' "$work/notes") secrets"
 }
 
-# The peer is called, and then calls: the session that the one has made is the previous one of the other. Nothing else makes a key
-# after that, or it would be written over what is left of these.
+# A handshake in each direction: so there is a previous session. No key is made after that, as it might overwrite what is left of
+# these.
 two_sessions() { # NETWORK
   [ -x "$keysearch" ] || fail "no $keysearch: tests/e2e/run builds it"
   new_machines host enclave
@@ -61,7 +61,7 @@ two_sessions() { # NETWORK
   cat "$work/answer" "$work/call" >"$work/notes"
 }
 
-# Nobody answers, and what goes out is sealed all the same.
+# There are no answers; packets are sealed all the same.
 send_something() { at host ping -q -c 3 -i 0.2 -W 0.1 -s 1300 "${inner[enclave]}" >"$work/ping" 2>&1 || :; }
 
 keysearch=$root/tests/KeySearch/bin/Release/net10.0/WireGuard.KeySearch

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Starting, in the background and in the foreground; what is refused and how; the ways to end.
+# Starting in the background and in the foreground; what is refused and how; how the daemon ends.
 
 background() { # MACHINE [ARGUMENTS...]
   at "$1" timeout 10 "$daemon" -n tcp "${@:2}" wg0
@@ -85,7 +85,7 @@ A_dead_daemons_socket_is_replaced() {
 
 Without_privilege_it_says_so_in_one_line() {
   new_machines host
-  # Where anybody may read it: the checkout may be root's alone.
+  # Copied to where every user may read it: the checkout may be root's alone.
   chmod 755 "$work"
   install -m 755 "$daemon" "$work/daemon"
   says_in_one_line 'root|privilege|CAP_NET_ADMIN' setpriv --reuid 65534 --regid 65534 --clear-groups "$work/daemon" -n tcp wg0
@@ -217,7 +217,7 @@ Every_signal_that_ends_it_leaves_nothing() {
   done
 }
 
-# However far it has come: nothing is made before the signal is listened for.
+# At any time: nothing is made before signals are caught.
 A_signal_while_it_starts_leaves_nothing() {
   local i
   new_machines host

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Several connections to one peer of our kind.
+# Several connections to one peer that speaks HELLO.
 # shellcheck disable=SC2034 # `with` is what `start` reads
 
 Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as there are processors
@@ -43,7 +43,7 @@ Loss_of_one_stream_stops_nothing_and_it_comes_back() {
   pings host enclave
   wait_for 40 connections 4 || fail "$(count) connections"
   load host enclave
-  # One that ends young is dialled again after a longer while each time, as after any failure: after the third it is 2 s, give or take.
+  # A short-lived connection is dialled again after a longer wait each time, as after any failure: after the third some 2 s.
   for _ in 1 2 3; do
     victim=$(ports | shuf -n 1)
     kill_connection "$victim"
@@ -127,7 +127,7 @@ The_end_that_dials_decides_how_many() {
   pings host enclave
   wait_for 40 connections 4 || fail "$(count) connections"
   copy_checksummed enclave host 5
-  # Now the other way: who has no endpoint does not dial.
+  # In the other direction: a peer without an endpoint does not dial.
   leave_alone host
   leave_alone enclave
   with=(--streams 1)
@@ -169,7 +169,7 @@ No_HELLO_is_said_over_udp() {
   if grep -q 'Sending HELLO' "$work/host.log" "$work/enclave.log"; then fail "HELLO over udp"; fi
 }
 
-# A proxy that lets the first connection through and swallows the rest: they are never used.
+# A proxy that forwards the first connection and drops all data of the others: they are never used.
 Streams_that_lead_nowhere_carry_nothing() {
   new_machines host enclave third
   wire host enclave
@@ -200,7 +200,7 @@ Streams_that_lead_nowhere_carry_nothing() {
   equal "streams in use" 0 "$(grep -c 'One more connection' "$work/host.log" || :)"
 }
 
-# Neither end hears of it, and the other connection keeps the session alive.
+# Neither end is told, and the other connection keeps the session alive.
 Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   local victim worst
   (($(nproc) > 1)) || skip "one processor: one lane, one stream"
@@ -223,7 +223,7 @@ Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   note "the worst of 24 flows was silent for $(cat "$work/worst") s"
 }
 
-# The pings hear on one of the two; on the other only the answers that are asked for show that it works.
+# Pings are answered on one of the two; on the other only the answers that are asked for show that it works.
 Flows_that_go_one_way_keep_their_streams() {
   local before
   (($(nproc) > 1)) || skip "one processor: one lane, one stream"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the kernel has not segmented yet goes through the tunnel in one piece, between two of our kind.
+# Packets that the kernel has not segmented go through the tunnel in one piece, between two peers that speak HELLO.
 
 Superpackets_carry_tcp_and_udp_over_tcp4() { carries_superpackets tcp4; }
 Superpackets_carry_tcp_and_udp_over_tcp6() { carries_superpackets tcp6; }
@@ -87,7 +87,7 @@ Superpackets_go_on_under_a_new_session() {
   at_least "HELLOs of the enclave" $((before + 1)) "$(hellos enclave)"
   goes_whole host enclave
   goes_whole enclave host
-  # What was under way to the old session is all that was refused.
+  # Only messages in flight for the old session were refused.
   equal "bad superpackets" "0 0" "$(counter host bad_superpacket) $(counter enclave bad_superpacket)"
 }
 
@@ -106,7 +106,7 @@ Superpackets_work_at_an_MTU_of_60000() {
   sees_nothing_wrong
 }
 
-# ---- what the far side makes of them ----------------------------------------------------------------------------------
+# ---- what the far side receives ---------------------------------------------------------------------------------------
 
 Forwarded_superpackets_leave_as_ordinary_packets_over_tcp() { forwards_ordinary_packets tcp4; }
 Forwarded_trains_leave_as_ordinary_packets_over_udp() { forwards_ordinary_packets udp4; }
@@ -138,7 +138,7 @@ learns_path_mtu() { # MTU OF THE TUNNEL
   local machine
   tunnel_to_a_network tcp4
   for machine in host enclave; do ip -n "$machine-$$" link set wg0 mtu "$1"; done
-  # The last network has an MTU that its own end does not know of: nobody's MSS is small enough.
+  # The last network has an MTU that its own end does not know: no MSS is small enough.
   ip -n "enclave-$$" link set to-third mtu 1280
   ping_behind
   capture third to-enclave -Q in
@@ -160,7 +160,7 @@ is_too_big() { # ADDRESS PATTERN
   grep -qiE "$2" "$work/ping" || fail "ping to $1: $(cat "$work/ping")"
 }
 
-# ---- peers of another kind --------------------------------------------------------------------------------------------
+# ---- peers that do not speak HELLO ------------------------------------------------------------------------------------
 
 Wireguard_go_is_sent_nothing_but_classic_messages() {
   local kind length
@@ -244,7 +244,7 @@ sees_large_packets() { # MACHINE FROM TO [ADDRESS]
   wait "$capture" || fail "no large packets at $1: $(cat "$work/tcpdump")"
 }
 
-# Nobody was sent anything that he does not take.
+# No peer was sent a superpacket that it has not said it accepts.
 sees_nothing_wrong() {
   local machine name counted
   for machine in host enclave; do

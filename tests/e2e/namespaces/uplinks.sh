@@ -5,7 +5,7 @@
 #     host --|            |-- enclave (198.18.0.1)
 #            `-- second --'
 #
-# As networks of providers do, each carries to and from the host only what belongs to the address that it gave to it.
+# Like a provider's network, each carries only packets to and from the address that it gave to the host.
 
 two_uplinks() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
   local via n
@@ -54,12 +54,12 @@ Udp_leaves_by_the_uplink_that_the_route_moves_to() {
   at_most "ms without answers" 1000 "$gap"
   note "$gap ms without answers"
   moves_while_pinged host enclave first
-  at_most "ms without answers, on the way back" 1000 "$gap"
+  at_most "ms without answers, on the path back" 1000 "$gap"
   grep -q "^${outer4[host/first]}:" <<<"$(field enclave endpoints)" || fail "enclave shows $(field enclave endpoints)"
   copy_checksummed enclave host 5
 }
 
-# Nothing goes from the host but what answers, and what still comes was sent to the address of before.
+# The host only answers, and packets still arrive for its previous address.
 Udp_tells_a_peer_that_sends_where_it_is_reached_now() {
   two_uplinks udp4 wireguard-go
   moves_while_pinged enclave host second
@@ -67,7 +67,7 @@ Udp_tells_a_peer_that_sends_where_it_is_reached_now() {
   note "$gap ms without answers"
 }
 
-# Of two that only one writes, and that had no reason to answer yet.
+# Only one end sends, and the other had no reason to answer yet.
 Udp_tells_a_peer_that_sends_one_way_where_it_is_reached_now() {
   two_uplinks udp4
   pings host enclave
@@ -91,7 +91,7 @@ Tcp_connection_that_we_dialled_moves_with_the_route() {
   ip -n "second-$$" address add "${outer4[second/host]%.*}.9/24" dev to-host
   ip -n "host-$$" route replace default via "${outer4[second/host]%.*}.9"
   ip -n "host-$$" route add 198.51.100.0/24 via "${outer4[first/host]}"
-  # The end that accepted does not care for its own routes.
+  # The end that accepted ignores its own routes.
   ip -n "enclave-$$" address add 198.18.0.2/32 dev lo
   ip -n "enclave-$$" route replace "${outer4[host/second]}" via "${outer4[second/enclave]}" src 198.18.0.2
   sleep 1

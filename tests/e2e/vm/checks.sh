@@ -9,7 +9,7 @@ enclave() {
   return "$(sed -n '$s/^status //p' /tmp/answer)"
 }
 
-# Waits until somebody listens on a TCP port here.
+# Waits until a TCP port has a listener here.
 listens() { # PORT
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     ! grep -qs "$(printf ':%04X' "$1") [0-9A-F]*:0000 0A" /proc/net/tcp /proc/net/tcp6 || return 0
@@ -19,7 +19,7 @@ listens() { # PORT
 }
 
 Raw_vsock_connects_host_and_enclave_both_ways() {
-  # The host dialled the enclave to start this; now the other way round.
+  # The host dialled the enclave to start this; now in the other direction.
   socat -u VSOCK-LISTEN:9002 CREATE:/tmp/raw &
   sleep 0.5
   enclave 'echo from CID 6 | socat -u - VSOCK-CONNECT:2:9002'

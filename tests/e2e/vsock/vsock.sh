@@ -256,11 +256,11 @@ END
   pings enclave host
   for machine in host enclave; do
     at $machine wg-quick down "$work/etc-$machine/wg0.conf"
-    wait_for 30 nobody_at $machine || fail "a daemon outlives wg-quick down at $machine"
+    wait_for 30 nothing_runs_at $machine || fail "a daemon outlives wg-quick down at $machine"
   done
 }
 
-nobody_at() { [ "$(ip netns pids "$1-$$")" = "${holder[$1]}" ]; }
+nothing_runs_at() { [ "$(ip netns pids "$1-$$")" = "${holder[$1]}" ]; }
 
 Link_down_and_up_recovers() {
   tunnel vsock
@@ -289,7 +289,7 @@ Garbage_on_the_vsock_port_does_no_harm() { withstands garbage; }
 Silent_vsock_connections_do_no_harm() { withstands silence; }
 Vsock_connections_that_send_a_byte_a_second_do_no_harm() { withstands drip; }
 
-# The unauthenticated senders come from CID 1 like everybody here, which has 16 connections before it has proved itself.
+# The unauthenticated senders come from CID 1 like all senders here, which has 16 connections before it has proved itself.
 withstands() { # KIND
   local fds rss peak=0 held i
   tunnel vsock
