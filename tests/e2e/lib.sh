@@ -124,9 +124,11 @@ new_machines() { # NAME...
   done
 }
 
-# `ip netns exec` gives a command a mount namespace of its own, and the namespaces live as long as it does.
+# `ip netns exec` gives a command a mount namespace of its own, and the namespaces live as long as it does. No connection of the
+# machine's own gets a port of the daemon's as its ephemeral one: the daemon could not listen again after its link was down.
 hold() { # MACHINE
-  ip netns exec "$1-$$" sh -c 'mount --bind "$0" /run/wireguard && : >"$0/held" && exec sleep infinity' "$work/$1" &
+  ip netns exec "$1-$$" sh -c 'mount --bind "$0" /run/wireguard &&
+    echo 8172,51820-51839 >/proc/sys/net/ipv4/ip_local_reserved_ports && : >"$0/held" && exec sleep infinity' "$work/$1" &
   holder[$1]=$!
   wait_for 30 [ -e "$work/$1/held" ] || fail "no namespaces for $1"
   rm "$work/$1/held"
