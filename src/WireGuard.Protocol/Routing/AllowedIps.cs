@@ -5,12 +5,12 @@ using WireGuard.Protocol.Segmentation;
 namespace WireGuard.Protocol.Routing;
 
 /// <summary>
-/// The cryptokey routing table (section 2 of the WireGuard paper): which peer owns an address, by longest prefix. It never
-/// changes: control makes the next table from this one, sharing what both hold, and lanes read theirs without locks.
+/// The cryptokey routing table (section 2 of the WireGuard paper): which peer owns an address, by longest prefix. It is
+/// immutable: control makes the next table from this one, sharing what is equal, and lanes read theirs without locks.
 /// </summary>
 /// <remarks>
-/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; in a table that
-/// <see cref="WithIndex"/> gave, a few. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
+/// A lookup allocates nothing and takes at most one step a bit, in practice about log2 of the number of prefixes; in a table from
+/// <see cref="WithIndex"/>, a few. An edit costs one path of the trie and of the map from owner to prefixes; dropping an
 /// owner costs that for each of its own.
 /// </remarks>
 /// <typeparam name="T">The owner, compared by reference.</typeparam>
@@ -40,8 +40,8 @@ public sealed class AllowedIps<T>
         IsIndexed = true;
     }
 
-    /// <summary>The table in which nobody owns anything.</summary>
-#pragma warning disable CA1000 // like ImmutableList<T>.Empty: whoever holds tables has the type at hand
+    /// <summary>The table without prefixes.</summary>
+#pragma warning disable CA1000 // like ImmutableList<T>.Empty
     public static AllowedIps<T> Empty { get; } =
 #pragma warning restore CA1000
         new(null, null, ImmutableDictionary.Create<T, ImmutableSortedSet<IpPrefix>>(ReferenceEqualityComparer.Instance));
@@ -54,28 +54,28 @@ public sealed class AllowedIps<T>
     /// <param name="address">The address as a host integer: ::1 is 1.</param>
     public T? LookupIPv6(UInt128 address) => _index6 is { } index ? index.Lookup(address) : _root6?.Lookup(address);
 
-    /// <summary>Who owns the address that a packet comes from, or null.</summary>
+    /// <summary>The owner of a packet's source address, or null.</summary>
     public T? LookupSource(ReadOnlySpan<byte> packet, in PacketHeaders headers) => Lookup(headers.Source(packet));
 
-    /// <summary>Who owns the address that a packet goes to, or null.</summary>
+    /// <summary>The owner of a packet's destination address, or null.</summary>
     public T? LookupDestination(ReadOnlySpan<byte> packet, in PacketHeaders headers) => Lookup(headers.Destination(packet));
 
-    /// <summary>Whether this is what <see cref="WithIndex"/> gave.</summary>
+    /// <summary>Whether this table is from <see cref="WithIndex"/>.</summary>
     public bool IsIndexed { get; }
 
     /// <summary>
-    /// The same table, with faster look-ups if it has a thousand prefixes and more: the one to show to others. It costs about as
-    /// much as a look at every prefix; tables that are made from it start without.
+    /// The same table, with faster look-ups if it has a thousand prefixes or more: the one to publish. It costs about as much as
+    /// visiting every prefix; tables made from it have no index.
     /// </summary>
     public AllowedIps<T> WithIndex() => IsIndexed ? this : new(this);
 
     /// <summary>Whether both families were large enough for an index, for tests.</summary>
     internal bool HasIndex => _index4 is not null && _index6 is not null;
 
-    /// <summary>What this owner owns: IPv4 first, then by address, then by length.</summary>
+    /// <summary>This owner's prefixes: IPv4 first, then by address, then by length.</summary>
     public IReadOnlyCollection<IpPrefix> PrefixesOf(T owner) => SetOf(owner);
 
-    /// <summary>The table in which this prefix is the owner's, taken from whoever had the equal prefix before.</summary>
+    /// <summary>The table in which this prefix is the owner's, taken from its previous owner.</summary>
     public AllowedIps<T> With(IpPrefix prefix, T owner)
     {
         T? previous = Find(prefix);
@@ -100,7 +100,7 @@ public sealed class AllowedIps<T>
             : new(PrefixNode<uint, T>.Without(_root4, Address4(prefix), prefix.Length), _root6, prefixes);
     }
 
-    /// <summary>The table without anything of this owner; the same table when the owner has nothing.</summary>
+    /// <summary>The table without this owner; the same table if it owns nothing.</summary>
     public AllowedIps<T> WithoutOwner(T owner)
     {
         if (!_prefixes.TryGetValue(owner, out ImmutableSortedSet<IpPrefix>? owned))

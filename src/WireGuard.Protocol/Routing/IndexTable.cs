@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Routing;
 
 /// <summary>
 /// The receiver indices that we have given out (section 5.4): each names either a keypair or an initiation that waits for its
-/// response. They are random, so that nobody can guess one. Looked up without a lock by all lanes, changed by one thread.
+/// response. They are random, so that they cannot be guessed. Looked up without a lock by all lanes, changed by one thread.
 /// </summary>
 /// <typeparam name="TOwner">A peer.</typeparam>
 internal sealed class IndexTable<TOwner>
@@ -16,7 +16,7 @@ internal sealed class IndexTable<TOwner>
 {
     private readonly ConcurrentDictionary<uint, Entry> _entries = new();
 
-    // The other way round: the indices that we send to. Peers choose those, so two may have chosen the same.
+    // The reverse: the indices that we send to. Peers choose those, so two may be equal.
     private readonly ConcurrentDictionary<uint, TOwner> _receivers = new();
 
     public int Count => _entries.Count;
@@ -47,11 +47,11 @@ internal sealed class IndexTable<TOwner>
             _receivers.TryRemove(new KeyValuePair<uint, TOwner>(keypair.RemoteIndex, entry.Owner));
     }
 
-    /// <summary>Who gave us an index that we send to.</summary>
+    /// <summary>The peer that gave us an index that we send to.</summary>
     public bool TryFindReceiver(uint remoteIndex, [MaybeNullWhen(false)] out TOwner owner) =>
         _receivers.TryGetValue(remoteIndex, out owner);
 
-    /// <summary>Who an index was given to; false for one that was not.</summary>
+    /// <summary>The owner of an index; false for one that was not given out.</summary>
     public bool TryFind(uint index, [MaybeNullWhen(false)] out TOwner owner, out Keypair? keypair)
     {
         bool found = _entries.TryGetValue(index, out Entry entry);

@@ -4,14 +4,14 @@ using System.Runtime.CompilerServices;
 namespace WireGuard.Protocol.Routing;
 
 /// <summary>
-/// A table in the place of the upper levels of a large trie: a look-up begins at the slot that the address's leading bits choose,
-/// with two or three nodes to go instead of about 17 among 100,000 prefixes, each of which may be a cache miss. It never changes.
+/// A table in place of the upper levels of a large trie: a look-up begins at the slot that the address's leading bits choose and
+/// then visits two or three nodes instead of about 17 among 100,000 prefixes, each a possible cache miss. Immutable.
 /// </summary>
 /// <typeparam name="TAddress">The address as a host integer.</typeparam>
 /// <typeparam name="T">The owner.</typeparam>
 /// <remarks>
-/// The bits are those behind what nearly all prefixes have in common, say 2001:db8::/32. Addresses that do not have it in common
-/// take the way through the trie.
+/// The bits are those after the common start of nearly all prefixes, say 2001:db8::/32. Addresses without that start are looked
+/// up in the trie.
 /// </remarks>
 internal sealed class PrefixIndex<TAddress, T>
     where TAddress : unmanaged, IBinaryInteger<TAddress>
@@ -100,7 +100,7 @@ internal sealed class PrefixIndex<TAddress, T>
     {
         if (node is null || node.Length >= _base.Length + _bits)
         {
-            // What the slots' bits do not tell apart is left to the node itself.
+            // Prefixes that the slots' bits do not distinguish are left to the node itself.
             _slots.AsSpan(from, to - from).Fill(new Slot(owner, null));
             if (node is not null)
                 _slots[SlotOf(node.Prefix)] = new Slot(owner, node);

@@ -10,7 +10,7 @@ namespace WireGuard.Protocol.Routing;
 /// <typeparam name="TAddress">The address as a host integer: uint for IPv4, UInt128 for IPv6.</typeparam>
 /// <typeparam name="T">The owner.</typeparam>
 /// <remarks>
-/// A node has an owner (it stands for a prefix that somebody added) or two children (it is where two prefixes part), or both.
+/// A node has an owner (it is a prefix that was added) or two children (it is where two prefixes part), or both.
 /// Every prefix under a node continues that node's prefix: the depth is at most the address's bits plus one, fit to recurse.
 /// </remarks>
 internal sealed class PrefixNode<TAddress, T>
@@ -71,7 +71,7 @@ internal sealed class PrefixNode<TAddress, T>
         return node is not null && node._length == length && node._prefix == address ? node._owner : null;
     }
 
-    /// <summary>The trie with this prefix in it, owned by <paramref name="owner"/> whoever owned it before.</summary>
+    /// <summary>The trie with this prefix in it, owned by <paramref name="owner"/>, whatever owned it before.</summary>
     public static PrefixNode<TAddress, T> With(PrefixNode<TAddress, T>? node, TAddress address, int length, T owner)
     {
         if (node is null)
@@ -83,7 +83,7 @@ internal sealed class PrefixNode<TAddress, T>
             return node.WithChild(address, With(node.ChildTowards(address), address, length, owner));
         if (common == length)
             return new PrefixNode<TAddress, T>(address, length, owner, default).WithChild(node._prefix, node);
-        // Neither holds the other: a node without owner stands where they part.
+        // Neither contains the other: a node without owner is inserted where they part.
         return new PrefixNode<TAddress, T>(address, common, null, default)
             .WithChild(node._prefix, node)
             .WithChild(address, new PrefixNode<TAddress, T>(address, length, owner, default));
@@ -96,7 +96,7 @@ internal sealed class PrefixNode<TAddress, T>
             return node;
         if (node._length == length)
         {
-            // A node with one child says nothing that the child does not say: the child takes its place.
+            // A node with one child and no owner is redundant: the child takes its place.
             return node._children[0] is null ? node._children[1]
                 : node._children[1] is null ? node._children[0]
                 : new PrefixNode<TAddress, T>(node._prefix, length, null, node._children);
@@ -111,7 +111,7 @@ internal sealed class PrefixNode<TAddress, T>
     }
 
     /// <summary>
-    /// Which child lies towards the address. Counted, not compared: the bit is as good as random, and a branch on it would be
+    /// Which child leads to the address. Computed without a branch: the bit is as good as random, and a branch on it would be
     /// mispredicted at every other node (measured: 70 ns a lookup among 1,000 peers, 20 ns without).
     /// </summary>
     private int Side(TAddress address) => int.CreateTruncating(TAddress.PopCount(address & _branch));

@@ -17,14 +17,14 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// The running daemon: puts the rooms together, and is the control thread. <see cref="Run"/> owns every cold fact through
-/// <see cref="Device"/>; the lanes it starts own the packets.
+/// The running daemon: constructs its parts, and is the control thread. <see cref="Run"/> owns all cold state; the lanes it
+/// starts own the packets.
 /// </summary>
 internal sealed class Daemon : IDisposable
 {
     private const int TickMs = 1000;
 
-    /// <summary>How often control looks whether lanes have let go, while something waits for that.</summary>
+    /// <summary>How often control polls the grace period, while something waits for it.</summary>
     private const int GraceMs = 5;
 
     private readonly ILogger _log;
@@ -103,8 +103,8 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>
-    /// Runs until it is asked to stop, or the interface or the control socket is removed. Whatever a lane or a callback throws
-    /// comes out here.
+    /// Runs until it is asked to stop, or the interface or the control socket is removed. Exceptions of lanes
+    /// and callbacks are thrown here.
     /// </summary>
     public void Run()
     {
@@ -144,7 +144,7 @@ internal sealed class Daemon : IDisposable
         foreach (Lane lane in _lanes)
             lane.Stop();
         _device.Dispose();
-        // The lanes have ended: nobody holds anything any more.
+        // The lanes have ended, so nothing is held any more.
         _grace.Poll();
         foreach (Lane lane in _lanes)
             lane.Dispose();
@@ -160,7 +160,7 @@ internal sealed class Daemon : IDisposable
         _inbox.Dispose();
     }
 
-    /// <summary>What we say of ourselves to peers; null if nothing.</summary>
+    /// <summary>The HELLO that we send to peers; null for none.</summary>
     private static Hello? LocalHello(DaemonOptions options, TunDevice tun)
     {
         if (!options.Superpackets || !options.Network.IsStream)
@@ -195,7 +195,7 @@ internal sealed class Daemon : IDisposable
             _stopReason ??= reason;
     }
 
-    /// <summary>Takes all that lanes have to tell.</summary>
+    /// <summary>Takes all that lanes have posted.</summary>
     private void TakeNews()
     {
         _inbox.BeginTaking();
@@ -210,7 +210,7 @@ internal sealed class Daemon : IDisposable
             _hellos.WithdrawSuperpackets(_device.Peers.Values);
         }
 
-        // What is posted from now on wakes again: so a turn is bounded, however busy the lanes are.
+        // What is posted from now on wakes the loop again: so a turn is bounded, however busy the lanes are.
         for (int left = _inbox.ConnectionsWaiting; left > 0 && _inbox.TryTake(out StreamConnection? connection); left--)
             _network.OnSignals(connection);
         for (int left = _inbox.PeersWaiting; left > 0 && _inbox.TryTake(out Peer? peer); left--)
@@ -276,8 +276,8 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>
-    /// The machine was suspended: its sessions end. Or cloned, or restored: neither its keys nor its connections are its own
-    /// alone.
+    /// A suspended machine ends its sessions. A cloned or restored one also closes its connections, which another machine may
+    /// have too.
     /// </summary>
     private void StartAnewIfBroken()
     {

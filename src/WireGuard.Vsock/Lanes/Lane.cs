@@ -11,7 +11,7 @@ namespace WireGuard.Vsock.Lanes;
 /// <summary>
 /// One event loop of the data plane, on a thread of its own. It owns a queue of the TUN device, a UDP socket a family where the
 /// network is UDP, and its share of the stream connections, and runs every packet from one to the other by itself:
-/// <see cref="Outbound"/> one way, <see cref="Inbound"/> the other. It never blocks but in epoll_wait(2).
+/// <see cref="Outbound"/> and <see cref="Inbound"/>. It never blocks but in epoll_wait(2).
 /// </summary>
 internal sealed class Lane : IDisposable
 {
@@ -58,7 +58,7 @@ internal sealed class Lane : IDisposable
         _thread = new Thread(Run) { Name = $"lane {index}", IsBackground = true };
     }
 
-    /// <summary>For whoever gives it a connection to own.</summary>
+    /// <summary>For the code that gives it a connection.</summary>
     public LaneDescriptors Descriptors => new(_epoll, _wake);
 
     public LaneEpoch Epoch { get; } = new();
@@ -82,7 +82,7 @@ internal sealed class Lane : IDisposable
 
     public void Start() => _thread.Start();
 
-    /// <summary>Has the lane let go of the keys it used last: one of them may be at its end.</summary>
+    /// <summary>Has the lane wipe its copies of the keys it used last: a keypair may have ended.</summary>
     public void ForgetKeys() => Sys.EventFdSignal(_wake);
 
     /// <summary>
@@ -115,7 +115,7 @@ internal sealed class Lane : IDisposable
     }
 
     /// <summary>
-    /// The thread. What it cannot deal with is control's to end the daemon for, and no reason for the process to abort.
+    /// The thread. An exception is passed to control, which ends the daemon in order.
     /// </summary>
     private void Run()
     {
@@ -135,7 +135,7 @@ internal sealed class Lane : IDisposable
     {
         while (!_isStopping)
         {
-            // What was staged after the lane looked and before it took the wake-up that said so has no other.
+            // A peer queued after the lane last checked, and before it reset the eventfd, causes no other wake-up.
             int count = _poll.Wait(_epoll, _events, _staged.IsEmpty ? _backpressure.SleepMs : 0);
             Epoch.Enter();
             long nowMs = Sys.BootMs();
@@ -151,8 +151,8 @@ internal sealed class Lane : IDisposable
     }
 
     /// <summary>
-    /// Whether the machine was suspended or cloned since control last looked. Nothing is read then before control has ended the
-    /// sessions: the batch would only drop it.
+    /// Whether the machine was suspended or cloned since control last looked. Nothing is read before control has ended the
+    /// sessions: it would only be dropped.
     /// </summary>
     private bool MustWait()
     {
@@ -163,7 +163,7 @@ internal sealed class Lane : IDisposable
         return true;
     }
 
-    /// <summary>Before the device is read: there is little room for what is staged.</summary>
+    /// <summary>Before the device is read: staging space is limited.</summary>
     private void SendStaged(long nowMs)
     {
         for (int left = _staged.Count; left > 0 && _staged.TryDequeue(out Peer? peer); left--)
@@ -205,7 +205,7 @@ internal sealed class Lane : IDisposable
         }
     }
 
-    /// <summary>Stops reading the TUN device for a moment when nothing that it gives could leave.</summary>
+    /// <summary>Stops reading the TUN device for a moment while no packet could be sent.</summary>
     private void PaceTun(long nowMs)
     {
         if (_isTunGone)

@@ -10,7 +10,7 @@ namespace WireGuard.Vsock.SharedState;
 /// </summary>
 internal abstract class Network
 {
-    /// <summary>Who is told what has become of peers. Set once, before the network is opened.</summary>
+    /// <summary>Receives what the network reports of peers. Set once, before the network is opened.</summary>
     public INetworkEvents Events { protected get; set; } = null!;
 
     /// <summary>The port that is bound; 0 while closed.</summary>
@@ -18,7 +18,7 @@ internal abstract class Network
 
     public abstract bool IsOpen { get; }
 
-    /// <summary>Connections closed before anybody authenticated on them, since there were too many such; 0 with UDP.</summary>
+    /// <summary>Unauthenticated connections closed since there were too many; 0 with UDP.</summary>
     public virtual long RefusedConnections => 0;
 
     /// <summary>Frames to the peer that its open connections have dropped, since their queues were full; 0 with UDP.</summary>
@@ -38,7 +38,7 @@ internal abstract class Network
     /// <summary>Sets the mark (SO_MARK) of all sockets, now and later.</summary>
     public abstract void SetMark(uint mark);
 
-    /// <summary>A peer's endpoint was set, or taken away: then it is still reached where it is.</summary>
+    /// <summary>A peer's endpoint was set, or removed: then its destination stays.</summary>
     public abstract void OnEndpointSet(Peer peer, EndpointAddress? previous);
 
     /// <summary>A peer was removed.</summary>
@@ -49,14 +49,14 @@ internal abstract class Network
     /// </summary>
     public abstract bool TryReach(Peer peer);
 
-    /// <summary>The peer did not answer: the way to it may be the reason.</summary>
+    /// <summary>The peer did not answer: the path to it may be the reason.</summary>
     /// <param name="peer">The silent one.</param>
     /// <param name="isHandshake">Whether it was an initiation that was not answered, rather than data.</param>
     public abstract void OnSilence(Peer peer, bool isHandshake);
 
     /// <summary>
-    /// No handshake with the peer has come about within REKEY_ATTEMPT_TIME: nothing more is done for it until there is something
-    /// to send.
+    /// No handshake with the peer has completed within REKEY_ATTEMPT_TIME: nothing more is tried until there is something to
+    /// send.
     /// </summary>
     public virtual void OnAbandoned(Peer peer)
     {
@@ -76,7 +76,7 @@ internal abstract class Network
     {
     }
 
-    /// <summary>Routes, rules or addresses may have changed: what goes to the peer may have to go another way.</summary>
+    /// <summary>Routes, rules or addresses may have changed: messages to the peer may need another path.</summary>
     public virtual void OnRoutesChanged(Peer peer)
     {
     }
@@ -96,7 +96,7 @@ internal abstract class Network
     {
     }
 
-    /// <summary>Our private key has changed: to a peer we are someone else now.</summary>
+    /// <summary>Our private key has changed.</summary>
     /// <param name="local">Its public half; null when we have none.</param>
     /// <param name="peers">All there are.</param>
     public virtual void OnPrivateKeySet(PublicKey? local, IEnumerable<Peer> peers)

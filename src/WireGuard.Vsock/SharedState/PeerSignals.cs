@@ -17,7 +17,7 @@ internal enum PeerSignals
     /// <summary>A first message came in under a keypair that is not confirmed yet.</summary>
     Confirmed = PeerNews.SessionConfirmed,
 
-    /// <summary>It has said HELLO: it is of our kind, and may be given more connections.</summary>
+    /// <summary>It has said HELLO, and may be given more connections.</summary>
     SaidHello = PeerNews.HelloSaid,
 
     /// <summary>A packet waits for a session, or for a path to the peer.</summary>
