@@ -15,10 +15,10 @@ namespace WireGuard.Protocol.Crypto;
 public sealed class Aead : IDisposable
 {
     /// <summary>Length in bytes of a key.</summary>
-    public const int KeySize = 32;
+    internal const int KeySize = 32;
 
     /// <summary>Length in bytes of the tag that ends every ciphertext.</summary>
-    public const int TagSize = 16;
+    internal const int TagSize = 16;
 
     /// <summary>Length in bytes of a nonce.</summary>
     internal const int NonceSize = 12;
@@ -33,7 +33,7 @@ public sealed class Aead : IDisposable
 #pragma warning restore RS0030
 
     /// <summary>Copies the message and adds the constant tag; the shapes are those of the real one.</summary>
-    public void Seal(
+    internal void Seal(
         ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> plaintext, Span<byte> ciphertext)
     {
         Span<byte> nonce = stackalloc byte[NonceSize];
@@ -42,7 +42,7 @@ public sealed class Aead : IDisposable
     }
 
     /// <summary>Copies the message if the constant tag is there.</summary>
-    public bool TryOpen(
+    internal bool TryOpen(
         ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> ciphertext, Span<byte> plaintext)
     {
         Span<byte> nonce = stackalloc byte[NonceSize];

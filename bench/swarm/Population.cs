@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Swarm;
@@ -25,10 +27,8 @@ internal static class Population
 
     public static PrivateKey KeyOf(int peer)
     {
-        Span<byte> number = stackalloc byte[sizeof(int)];
         Span<byte> key = stackalloc byte[PrivateKey.Size];
-        BinaryPrimitives.WriteInt32LittleEndian(number, peer);
-        Blake2s.Hash("wireguard-vsock swarm"u8, number, key);
+        SHA256.HashData(Encoding.UTF8.GetBytes($"wireguard-vsock swarm {peer}"), key);
         return new PrivateKey(key);
     }
 

@@ -20,10 +20,10 @@ namespace WireGuard.Protocol.Crypto;
 public sealed unsafe class Aead : IDisposable
 {
     /// <summary>Length in bytes of a key.</summary>
-    public const int KeySize = 32;
+    internal const int KeySize = 32;
 
     /// <summary>Length in bytes of the tag that ends every ciphertext.</summary>
-    public const int TagSize = 16;
+    internal const int TagSize = 16;
 
     /// <summary>Length in bytes of a nonce.</summary>
     internal const int NonceSize = 12;
@@ -61,7 +61,7 @@ public sealed unsafe class Aead : IDisposable
     /// Receives plaintext.Length + 16 bytes. Begins where the plaintext begins, or does not overlap it.
     /// </param>
     /// <exception cref="ArgumentException">A length or an overlap is wrong.</exception>
-    public void Seal(
+    internal void Seal(
         ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> plaintext, Span<byte> ciphertext)
     {
         Span<byte> nonce = stackalloc byte[NonceSize];
@@ -80,7 +80,7 @@ public sealed unsafe class Aead : IDisposable
     /// </param>
     /// <returns>False when the ciphertext is shorter than a tag or its tag does not fit.</returns>
     /// <exception cref="ArgumentException">A length or an overlap is wrong.</exception>
-    public bool TryOpen(
+    internal bool TryOpen(
         ReadOnlySpan<byte> key, ulong counter, ReadOnlySpan<byte> aad, ReadOnlySpan<byte> ciphertext, Span<byte> plaintext)
     {
         Span<byte> nonce = stackalloc byte[NonceSize];

@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Crypto;
 /// HMAC, whose block is BLAKE2s's 64 bytes. Safe to call from any thread, without allocation; outputs may overlap inputs.
 /// </summary>
 /// <remarks>No key outlasts its call in libcrypto's memory.</remarks>
-public static unsafe class Blake2s
+internal static unsafe class Blake2s
 {
     /// <summary>Length in bytes of a digest.</summary>
     public const int HashSize = 32;

@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Crypto;
 public sealed class CryptoLibraryException : CryptographicException
 {
     /// <param name="call">The native function's name, for example <c>EVP_MAC_init</c>.</param>
-    public CryptoLibraryException(string call)
+    internal CryptoLibraryException(string call)
         : base($"{call} failed") => Call = call;
 
     /// <summary>The native function that failed.</summary>

@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Crypto;
 /// secrets before it returns; libcrypto, the compiler and the kernel's signal frames do not: HMAC's last output, a round of
 /// ChaCha20 or a spilled register would stay there until another call goes as deep.
 /// </summary>
-public static unsafe class DeadFrames
+internal static unsafe class DeadFrames
 {
     /// <summary>
     /// How far down is wiped. A handshake goes 8 KiB deep, and a signal frame with every register of the largest processors takes

@@ -22,10 +22,10 @@ public sealed class PresharedKey : IDisposable
     public PresharedKey(ReadOnlySpan<byte> bytes) => _secret = PinnedSecret.CopyOf(bytes);
 
     /// <summary>The 32 bytes.</summary>
-    public ReadOnlySpan<byte> Bytes => _secret.Bytes;
+    internal ReadOnlySpan<byte> Bytes => _secret.Bytes;
 
     /// <summary>Whether this is the key that means none. Takes the same time for every key.</summary>
-    public bool IsZero => CryptographicOperations.FixedTimeEquals(_secret.Bytes, Zero);
+    internal bool IsZero => CryptographicOperations.FixedTimeEquals(_secret.Bytes, Zero);
 
     /// <summary>Wipes the key.</summary>
     public void Dispose() => _secret.Dispose();

@@ -34,14 +34,14 @@ public readonly struct PublicKey : IEquatable<PublicKey>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>Whether all bytes are zero, as in the default value. No private key has that public key.</summary>
-    public bool IsZero => !Bytes.ContainsAnyExcept((byte)0);
+    internal bool IsZero => !Bytes.ContainsAnyExcept((byte)0);
 
     public static bool operator ==(PublicKey left, PublicKey right) => left.Equals(right);
 
     public static bool operator !=(PublicKey left, PublicKey right) => !left.Equals(right);
 
     /// <summary>Reads 64 hexadecimal digits of either case, the control socket's form.</summary>
-    public static bool TryParseHex(ReadOnlySpan<char> hex, out PublicKey key)
+    internal static bool TryParseHex(ReadOnlySpan<char> hex, out PublicKey key)
     {
         Span<byte> bytes = stackalloc byte[Size];
         if (hex.Length != 2 * Size || Convert.FromHexString(hex, bytes, out _, out _) != OperationStatus.Done)
@@ -56,10 +56,10 @@ public readonly struct PublicKey : IEquatable<PublicKey>
 
     /// <summary>Copies the 32 bytes to the start of <paramref name="destination"/>.</summary>
     /// <exception cref="ArgumentException">The destination is shorter.</exception>
-    public void CopyTo(Span<byte> destination) => Bytes.CopyTo(destination);
+    internal void CopyTo(Span<byte> destination) => Bytes.CopyTo(destination);
 
     /// <summary>64 lower-case hexadecimal digits.</summary>
-    public string ToHex() => Convert.ToHexStringLower(Bytes);
+    internal string ToHex() => Convert.ToHexStringLower(Bytes);
 
     public bool Equals(PublicKey other) => Bytes.SequenceEqual(other.Bytes);
 

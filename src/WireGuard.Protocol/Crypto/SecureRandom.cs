@@ -11,7 +11,7 @@ namespace WireGuard.Protocol.Crypto;
 /// share, so that both would choose the same ephemeral keys; the kernel reseeds its own when a machine was cloned. It also ends
 /// the process where libssl is not installed.
 /// </remarks>
-public static unsafe class SecureRandom
+internal static unsafe class SecureRandom
 {
     /// <summary>Fills <paramref name="destination"/>. Safe to call from any thread.</summary>
     public static void Fill(Span<byte> destination)

@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Crypto;
 /// Diffie-Hellman over Curve25519: DH() of the WireGuard paper, section 5.4. Reference: RFC 7748. Private keys, public keys and
 /// shared secrets are 32 bytes each. Safe to call from any thread.
 /// </summary>
-public static unsafe class X25519
+internal static unsafe class X25519
 {
     /// <summary>Length in bytes of a private key, a public key and a shared secret.</summary>
     public const int KeySize = 32;

@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Crypto;
 /// draft-irtf-cfrg-xchacha-03 section 2. Key 32 bytes, nonce 24 bytes, tag 16 bytes after the ciphertext. Safe to call from any
 /// thread, without allocation.
 /// </summary>
-public static class XChaCha20Poly1305
+internal static class XChaCha20Poly1305
 {
     /// <summary>Length in bytes of a key.</summary>
     public const int KeySize = Aead.KeySize;

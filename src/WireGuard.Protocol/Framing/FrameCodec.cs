@@ -33,11 +33,14 @@ public static class FrameCodec
     /// <summary>Writes the six bytes that go in front of <paramref name="message"/>.</summary>
     /// <param name="header"><see cref="HeaderSize"/> bytes or more; they may lie right in front of the message.</param>
     /// <param name="message">A WireGuard message of <see cref="MinMessageSize"/> to <see cref="MaxMessageSize"/> bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No frame carries a message of that length.</exception>
+    public static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message) => WriteHeader(header, message, isShort: false);
+
+    /// <inheritdoc cref="WriteHeader(Span{byte}, ReadOnlySpan{byte})"/>
     /// <param name="isShort">
     /// The message is a transport message for a reader that takes short checksums (<see cref="Segmentation.HelloFeatures"/>).
     /// </param>
-    /// <exception cref="ArgumentOutOfRangeException">No frame carries a message of that length.</exception>
-    public static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message, bool isShort = false)
+    internal static void WriteHeader(Span<byte> header, ReadOnlySpan<byte> message, bool isShort)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(message.Length, MinMessageSize, nameof(message));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(message.Length, MaxMessageSize, nameof(message));
@@ -54,8 +57,12 @@ public static class FrameCodec
     /// <param name="messageLength">
     /// The length that the header of a complete or an incomplete frame says; 0 for a bad one or while that is not there.
     /// </param>
+    public static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength) =>
+        TryRead(buffer, out messageLength, takesShort: false);
+
+    /// <inheritdoc cref="TryRead(ReadOnlySpan{byte}, out int)"/>
     /// <param name="takesShort">Whether a short checksum is right, too.</param>
-    public static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength, bool takesShort = false)
+    internal static FrameStatus TryRead(ReadOnlySpan<byte> buffer, out int messageLength, bool takesShort)
     {
         messageLength = 0;
         if (buffer.Length < ChecksumOffset)

@@ -14,8 +14,8 @@ public readonly ref struct HandshakeResult<TPeer>
     /// </summary>
     public TPeer? Peer { get; internal init; }
 
-    /// <summary>What goes back to where it came from; empty for silence.</summary>
-    public ReadOnlySpan<byte> Reply { get; internal init; }
+    /// <summary>What to send back to where it came from, in the caller's buffer; empty for silence.</summary>
+    public Span<byte> Reply { get; internal init; }
 
     /// <summary>Of <see cref="HandshakeOutcome.InitiatorUnknown"/>: the key that it names.</summary>
     public PublicKey Initiator { get; internal init; }

@@ -7,7 +7,7 @@ public readonly ref struct OpenedMessage
     public Span<byte> Payload { get; internal init; }
 
     /// <summary>What that is.</summary>
-    public PayloadKind Kind { get; internal init; }
+    internal PayloadKind Kind { get; init; }
 
     /// <summary>What the message leaves to be done.</summary>
     public PeerNews News { get; internal init; }

@@ -1,7 +1,7 @@
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>What an authentic transport message carried.</summary>
-public enum PayloadKind
+internal enum PayloadKind
 {
     /// <summary>Nothing.</summary>
     Keepalive,

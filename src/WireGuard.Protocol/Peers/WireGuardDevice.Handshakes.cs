@@ -34,6 +34,7 @@ public partial class WireGuardDevice<TPeer>
     {
         if (!peer.MayInitiate(isRetry, nowMs) || PrivateKey is not { } local)
             return false;
+        initiation = initiation[..InitiationMessage.Size];
         uint index = _indices.Allocate(peer);
         if (peer.TryWriteInitiation(local, index, _timestamps.Next(now), aead, nowMs, initiation))
             return true;

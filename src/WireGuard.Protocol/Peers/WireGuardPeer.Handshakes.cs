@@ -23,13 +23,13 @@ public partial class WireGuardPeer
     /// The path to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT.
     /// </summary>
     /// <returns>Whether it may be sent now; else <see cref="Poll"/> asks for it when it may.</returns>
-    internal bool AllowInitiation(long nowMs) => Timers.AllowInitiation(nowMs);
+    public bool AllowInitiation(long nowMs) => Timers.AllowInitiation(nowMs);
 
     /// <summary>A handshake was to begin, and cannot: there is no path to the peer, or no secret with it.</summary>
     /// <param name="isRetry">See <see cref="WireGuardDevice{TPeer}.TryBegin"/>.</param>
     /// <param name="arePacketsWaiting">Whether packets wait for the session. They must not wait for ever.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    internal void HandshakeImpossible(bool isRetry, bool arePacketsWaiting, long nowMs)
+    public void HandshakeImpossible(bool isRetry, bool arePacketsWaiting, long nowMs)
     {
         if (!isRetry)
             Timers.HandshakeWanted();

@@ -42,7 +42,7 @@ public partial class WireGuardPeer
     public PublicKey PublicKey => Remote.Static;
 
     /// <summary>The preshared key that is mixed into handshakes; null for none.</summary>
-    public PresharedKey? PresharedKey => Remote.PresharedKey;
+    internal PresharedKey? PresharedKey => Remote.PresharedKey;
 
     /// <summary>The persistent keepalive's interval in ms; 0 for none.</summary>
     public int PersistentKeepaliveMs => Timers.PersistentKeepaliveMs;

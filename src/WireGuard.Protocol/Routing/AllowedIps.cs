@@ -14,7 +14,7 @@ namespace WireGuard.Protocol.Routing;
 /// owner costs that for each of its own.
 /// </remarks>
 /// <typeparam name="T">The owner, compared by reference.</typeparam>
-public sealed class AllowedIps<T>
+internal sealed class AllowedIps<T>
     where T : class
 {
     private readonly PrefixNode<uint, T>? _root4;

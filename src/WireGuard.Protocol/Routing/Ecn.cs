@@ -17,7 +17,7 @@ namespace WireGuard.Protocol.Routing;
 /// CE              CE        CE        CE        CE
 /// </code>
 /// </summary>
-public static class Ecn
+internal static class Ecn
 {
     public const int NotEct = 0;
     public const int Ect1 = 1;

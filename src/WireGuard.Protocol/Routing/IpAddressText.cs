@@ -6,7 +6,7 @@ namespace WireGuard.Protocol.Routing;
 /// IP addresses as text. Reads the strict forms of inet_pton(3) and RFC 4291 section 2.2 (no octal, no leading zeros in a dotted
 /// quad, no brackets, no zone) and writes the canonical form of RFC 5952, as Go's netip and <c>wg(8)</c> do.
 /// </summary>
-public static class IpAddressText
+internal static class IpAddressText
 {
     /// <summary>The longest text either family takes: INET6_ADDRSTRLEN without its closing zero.</summary>
     public const int MaxLength = 45;

@@ -6,7 +6,7 @@ namespace WireGuard.Protocol.Routing;
 /// An IP prefix, 10.0.0.0/24 or 2001:db8::/32: what an allowed IP is. The host bits are always zero, so equal prefixes are equal
 /// values.
 /// </summary>
-public readonly record struct IpPrefix : ISpanFormattable
+internal readonly record struct IpPrefix : ISpanFormattable
 {
     /// <summary>The longest text of a prefix: an IPv6 address and "/128".</summary>
     public const int MaxTextLength = IpAddressText.MaxLength + 4;

@@ -28,7 +28,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// </remarks>
 /// <param name="maxPackets">How many packets fit between two calls of <see cref="Clear"/>.</param>
 /// <param name="allowUdp">The kernel takes UDP rows (VIRTIO_NET_HDR_GSO_UDP_L4: Linux 6.2).</param>
-public sealed class Coalescer(int maxPackets, bool allowUdp = true)
+internal sealed class Coalescer(int maxPackets, bool allowUdp = true)
 {
     /// <summary>The longest packet made, in bytes.</summary>
     public const int MaxLength = 65_535;
@@ -274,10 +274,10 @@ public sealed class Coalescer(int maxPackets, bool allowUdp = true)
 }
 
 /// <summary>Some bytes of the batch's buffer.</summary>
-public readonly record struct CoalescedPiece(int Offset, int Length);
+internal readonly record struct CoalescedPiece(int Offset, int Length);
 
 /// <summary>The pieces of one packet, in order, for a foreach.</summary>
-public ref struct CoalescedPieces
+internal ref struct CoalescedPieces
 {
     private readonly ReadOnlySpan<Coalescer.Piece> _pieces;
     private int _next;

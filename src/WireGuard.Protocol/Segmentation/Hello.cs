@@ -4,7 +4,7 @@ namespace WireGuard.Protocol.Segmentation;
 
 /// <summary>What else a peer of our kind can do, by its HELLO.</summary>
 [Flags]
-public enum HelloFeatures : uint
+internal enum HelloFeatures : uint
 {
     None = 0,
 
@@ -39,7 +39,7 @@ public enum HelloFeatures : uint
 /// </summary>
 /// <param name="LargestSuperpacket">The longest IP packet, in bytes, that may come as one superpacket; 0 for none.</param>
 /// <param name="Features">What it can do. Bits that are not known yet are kept.</param>
-public readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Features)
+internal readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Features)
 {
     public const int Size = 8;
 

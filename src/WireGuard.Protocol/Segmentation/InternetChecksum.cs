@@ -16,7 +16,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// halves: the first less 2^32 times the second. Vectors of 16 bytes are what every machine has that the daemon is built for;
 /// in native code for x86-64-v2, wider ones are not even asked for at run time.
 /// </remarks>
-public static class InternetChecksum
+internal static class InternetChecksum
 {
     private const int VectorSize = 16;
 

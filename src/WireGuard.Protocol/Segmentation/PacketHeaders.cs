@@ -5,7 +5,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// <summary>
 /// What a packet can be segmented into. The numbers are those of the SUPERPACKET header (docs/protocol.md).
 /// </summary>
-public enum SegmentationKind : byte
+internal enum SegmentationKind : byte
 {
     /// <summary>Nothing: it is no whole TCP or UDP packet.</summary>
     None = 0,
@@ -44,7 +44,7 @@ internal enum FlowKnowledge : byte
 /// destination options and routing headers, at most <see cref="MaxExtensions"/>, each whole; a TCP header is whole (RFC 9293
 /// section 3.1); a UDP header is whole and says just the length that IP leaves for it (RFC 768).</para>
 /// </remarks>
-public readonly record struct PacketHeaders
+internal readonly record struct PacketHeaders
 {
     internal const byte Tcp = 6;
     public const byte Udp = 17;

@@ -13,7 +13,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// <item>both: the whole checksum, whatever was in its place before</item>
 /// </list>
 /// </summary>
-public readonly ref struct Segmenter
+internal readonly ref struct Segmenter
 {
     private const int TotalLengthIPv4 = 2;
     private const int IdentificationIPv4 = 4;

@@ -9,7 +9,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// u8 0x02 | u8 kind | u16 LE segment size | the IP packet
 /// </code>
 /// </summary>
-public static class Superpacket
+internal static class Superpacket
 {
     /// <summary>Bytes in front of the IP packet.</summary>
     public const int HeaderSize = 4;

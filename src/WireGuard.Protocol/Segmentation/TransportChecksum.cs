@@ -7,7 +7,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// addresses, protocol and length. A <b>partial</b> checksum, as Linux calls it (CHECKSUM_PARTIAL), is the pseudo-header's sum
 /// alone, not complemented, where the checksum will be; whoever sends the packet does the rest.
 /// </summary>
-public static class TransportChecksum
+internal static class TransportChecksum
 {
     /// <summary>The sum of the pseudo-header with the packet's own length.</summary>
     public static ushort PseudoHeader(ReadOnlySpan<byte> packet, in PacketHeaders headers) =>

@@ -114,12 +114,13 @@ public sealed class CoalescerTests
     }
 
     [Theory]
-    [InlineData(SegmentationKind.TcpIPv4)]
-    [InlineData(SegmentationKind.TcpIPv6)]
-    [InlineData(SegmentationKind.Udp)]
-    public void Superpacket_keeps_its_place_and_what_it_is(SegmentationKind kind)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Superpacket_keeps_its_place_and_what_it_is(bool isIPv6, bool isUdp)
     {
-        FlowSegment flow = Tcp with { IsIPv6 = kind == SegmentationKind.TcpIPv6, IsUdp = kind == SegmentationKind.Udp };
+        SegmentationKind kind = isUdp ? SegmentationKind.Udp : isIPv6 ? SegmentationKind.TcpIPv6 : SegmentationKind.TcpIPv4;
+        FlowSegment flow = Tcp with { IsIPv6 = isIPv6, IsUdp = isUdp };
         FlowSegment[] before = [.. Row(flow, 2)];
         FlowSegment superpacket = before[1].Next(new byte[9_900]);
         FlowSegment[] after = [.. Row(superpacket.Next(flow.Payload), 2)];
