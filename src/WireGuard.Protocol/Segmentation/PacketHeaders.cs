@@ -47,7 +47,7 @@ internal enum FlowKnowledge : byte
 internal readonly record struct PacketHeaders
 {
     internal const byte Tcp = 6;
-    public const byte Udp = 17;
+    internal const byte Udp = 17;
 
     internal const byte TcpFin = 0x01;
     internal const byte TcpSyn = 0x02;
@@ -174,15 +174,13 @@ internal readonly record struct PacketHeaders
     /// <returns>False when it is no IP packet whose header and length are right.</returns>
     public static bool TryRead(ReadOnlySpan<byte> packet, out PacketHeaders headers)
     {
+        int version = packet.Length < SizeIPv4 ? 0 : packet[0] >> 4;
+        if (version == 4)
+            return TryReadIPv4(packet, out headers);
+        if (version == 6)
+            return TryReadIPv6(packet, out headers);
         headers = default;
-        if (packet.Length < SizeIPv4)
-            return false;
-        return (packet[0] >> 4) switch
-        {
-            4 => TryReadIPv4(packet, out headers),
-            6 => TryReadIPv6(packet, out headers),
-            _ => false,
-        };
+        return false;
     }
 
     private static bool TryReadIPv4(ReadOnlySpan<byte> packet, out PacketHeaders headers)

@@ -133,3 +133,49 @@ internal unsafe class TunDevice : IDisposable
 
     private int TryGetFlags(out string name, out ushort flags) => LinkQuery.TunFlags(_queues[0].Fd, out name, out flags);
 }
+
+/// <summary>
+/// One queue of a TUN device, as a lane uses it: one packet a call, behind <see cref="VirtioHeader.Size"/> bytes of header
+/// whether the device has them or not; n bytes, header included, or a negated errno.
+/// </summary>
+internal readonly unsafe struct TunQueue(TunDevice device, int index)
+{
+    private readonly TunDevice _device = device;
+    private readonly int _index = index;
+
+    public int Fd => _device.QueueFd(_index);
+
+    /// <inheritdoc cref="TunDevice.HasHeader"/>
+    public bool HasHeader => _device.HasHeader;
+
+    /// <inheritdoc cref="TunDevice.TakesUnsegmented"/>
+    public bool TakesUnsegmented => _device.TakesUnsegmented;
+
+    /// <inheritdoc cref="TunDevice.StopUnsegmented"/>
+    public bool StopUnsegmented() => _device.StopUnsegmented();
+
+    /// <inheritdoc cref="TunDevice.Offloads"/>
+    public TunOffloads Offloads => _device.Offloads;
+
+    /// <inheritdoc cref="TunDevice.Read"/>
+    public int Read(Span<byte> headerAndPacket) => _device.Read(_index, headerAndPacket);
+
+    /// <inheritdoc cref="TunDevice.Write"/>
+    public int Write(ReadOnlySpan<byte> headerAndPacket) => _device.Write(_index, headerAndPacket);
+
+    /// <inheritdoc cref="TunDevice.WriteV"/>
+    public int WriteV(iovec* pieces, int count) => _device.WriteV(_index, pieces, count);
+}
+
+/// <summary>Which packets a TUN device delivers and accepts unsegmented.</summary>
+[Flags]
+internal enum TunOffloads
+{
+    None = 0,
+
+    /// <summary>TCP segments, over IPv4 and IPv6 (TSO). Also packets whose checksum is still to be computed.</summary>
+    Tcp = 1,
+
+    /// <summary>UDP datagrams, over IPv4 and IPv6 (USO). Linux 6.2.</summary>
+    Udp = 2,
+}

@@ -7,8 +7,8 @@ namespace WireGuard.Vsock.Tun;
 
 /// <summary>
 /// The virtio header before each packet of a TUN device with IFF_VNET_HDR (Virtual I/O Device version 1.2, section 5.1.6, in its
-/// legacy form of 10 bytes). Who hands us a descriptor may put anything behind it, so what is read is checked against the
-/// packet: whatever <see cref="TryRead"/> lets pass lies within it.
+/// legacy form of 10 bytes). A descriptor that was handed to us may have anything behind it, so what is read is checked
+/// against the packet: whatever <see cref="TryRead"/> lets pass lies within it.
 /// </summary>
 internal static class VirtioHeader
 {
