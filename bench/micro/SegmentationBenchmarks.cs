@@ -9,7 +9,7 @@ public class SegmentationBenchmarks
 {
     private const int HeaderSize = 20 + 20;
     private const int SegmentSize = 1_380;
-    private const int Room = 1_536;
+    private const int SlotSize = 1_536;
 
     private readonly byte[] _packet = Packet();
     private readonly byte[] _firstHeader = new byte[HeaderSize];
@@ -21,7 +21,7 @@ public class SegmentationBenchmarks
     [GlobalSetup]
     public void Fill()
     {
-        _segments = new byte[Room * ((_packet.Length / SegmentSize) + 1)];
+        _segments = new byte[SlotSize * ((_packet.Length / SegmentSize) + 1)];
         _count = Split();
         _segments.AsSpan(0, HeaderSize).CopyTo(_firstHeader);
         if (Coalesce() != 1)
@@ -38,7 +38,7 @@ public class SegmentationBenchmarks
         }
 
         for (int i = 0; i < segmenter.Count; i++)
-            _lastLength = segmenter.Write(i, _segments.AsSpan(i * Room));
+            _lastLength = segmenter.Write(i, _segments.AsSpan(i * SlotSize));
         return segmenter.Count;
     }
 
@@ -50,8 +50,8 @@ public class SegmentationBenchmarks
         for (int i = 0; i < _count; i++)
         {
             int length = i < _count - 1 ? HeaderSize + SegmentSize : _lastLength;
-            if (PacketHeaders.TryRead(_segments.AsSpan(i * Room, length), out PacketHeaders headers))
-                _coalescer.Add(_segments, i * Room, headers);
+            if (PacketHeaders.TryRead(_segments.AsSpan(i * SlotSize, length), out PacketHeaders headers))
+                _coalescer.Add(_segments, i * SlotSize, headers);
         }
 
         _coalescer.Finish(_segments);

@@ -60,7 +60,7 @@ static int Run(int peers, bool isStream, IPEndPoint endpoint, string key, Daemon
     Console.WriteLine("ready");
     while (Console.In.Read() >= 0)
     {
-        // Until whoever started it lets go.
+        // Until the end of its input.
     }
 
     return swarm.Failed == 0 ? 0 : 1;

@@ -265,7 +265,7 @@ tunnel_to_a_network() { # NETWORK
 ping_behind() {
   local to
   for to in "$behind4" "$behind6"; do
-    wait_for 30 at host ping -q -c 1 -W 1 "$to" || fail "no way to $to"
+    wait_for 30 at host ping -q -c 1 -W 1 "$to" || fail "$to is not reached"
   done
 }
 

@@ -257,7 +257,7 @@ A_request_in_small_pieces_is_understood() {
   equal fwmark 0x4d "$(show host fwmark)"
 }
 
-Clients_that_say_nothing_keep_nobody_from_the_control_socket() {
+Silent_clients_keep_no_other_from_the_control_socket() {
   local i before
   alone
   before=$(fd_count host)

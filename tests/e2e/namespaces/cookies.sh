@@ -25,8 +25,8 @@ Under_load_a_restarted_peer_gets_through_by_a_cookie_over_udp() {
 
 # A connection has its own places for handshake messages, and an established one has a proven source: its first messages need no
 # cookie, for which the sender would wait REKEY_TIMEOUT.
-One_connection_full_of_initiations_makes_nobody_wait() { gets_through_a_storm 1; }
-Sixteen_connections_full_of_initiations_make_nobody_wait() { gets_through_a_storm 16; }
+One_connection_full_of_initiations_delays_no_peer() { gets_through_a_storm 1; }
+Sixteen_connections_full_of_initiations_delay_no_peer() { gets_through_a_storm 16; }
 
 gets_through_a_storm() { # CONNECTIONS
   local i ms slowest=0
@@ -113,8 +113,8 @@ cookie_on_the_wire() { overhear "$network" host | grep -q '^03000000'; }
 # With a mac2, the last 16 bytes.
 initiation_with_a_cookie() { overhear "$network" | grep '^01000000' | grep -qv '0\{32\}$'; }
 
-Repeated_messages_over_udp_get_silence_and_move_nobody() { repeats udp4; }
-Repeated_messages_over_tcp_get_silence_and_move_nobody() { repeats tcp4; }
+Repeated_messages_over_udp_get_silence_and_move_no_peer() { repeats udp4; }
+Repeated_messages_over_tcp_get_silence_and_move_no_peer() { repeats tcp4; }
 
 repeats() { # NETWORK
   local network=${1%4} endpoint handshake counted first second sent

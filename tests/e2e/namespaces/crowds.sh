@@ -14,7 +14,7 @@ A_thousand_connections_a_second_from_the_peers_own_address_do_not_keep_it_out() 
   comes_back_within_a_second enclave
 }
 
-Twenty_addresses_of_one_network_keep_nobody_out() {
+Twenty_addresses_of_one_network_keep_no_peer_out() {
   callers tcp6 enclave third
   local i
   for i in {20..39}; do ip -n "third-$$" address add "2001:db8:2::$i/64" dev to-host nodad; done
@@ -24,7 +24,7 @@ Twenty_addresses_of_one_network_keep_nobody_out() {
   comes_back_within_a_second third
 }
 
-A_thousand_connections_a_second_from_many_networks_keep_nobody_out() {
+A_thousand_connections_a_second_from_many_networks_keep_no_peer_out() {
   callers tcp6 enclave third
   local i
   for i in {1..300}; do echo "address add 2001:db8:1000:$i::1/64 dev to-host nodad"; done | ip -n "third-$$" -batch -

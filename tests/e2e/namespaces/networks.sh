@@ -143,7 +143,7 @@ A_third_machine_reaches_the_first_while_the_second_does() {
   if at enclave ping -q -c 2 -i 0.3 -W 1 -I "${inner[third]}" "${inner[host]}" >/dev/null 2>&1; then fail "a stolen inner address was answered"; fi
 }
 
-Packets_to_nobody_are_answered_with_an_ICMP_error_or_dropped() {
+Packets_for_no_peer_are_answered_with_an_ICMP_error_or_dropped() {
   tunnel udp4
   pings host enclave
   no_such=203.0.113.77

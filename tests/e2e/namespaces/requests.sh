@@ -86,7 +86,7 @@ idle_clients() { # NUMBER
   wait_for 20 grep -q ready "$work/idle" || fail "no $1 connections: $(cat "$work/idle")"
 }
 
-Idle_clients_take_the_control_socket_from_nobody() {
+Idle_clients_keep_no_other_from_the_control_socket() {
   local i
   new_machines host
   start host tcp
@@ -98,7 +98,7 @@ Idle_clients_take_the_control_socket_from_nobody() {
   done
 }
 
-A_client_that_does_not_read_its_answers_takes_the_control_socket_from_nobody() {
+A_client_that_does_not_read_its_answers_keeps_no_other_from_the_control_socket() {
   new_machines host
   start host tcp
   idle_clients 60
