@@ -77,9 +77,7 @@ internal sealed class Daemon : IDisposable
         _device = new Device(_published, _inbox.HandshakeRates, _grace, () => _lanes.ForEach(lane => lane.ForgetKeys()));
         _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
         _network = _kind.IsStream
-            ? new StreamNetwork(
-                _kind, _loop, _inbox, [.. _lanes.Select(lane => lane.Descriptors)], _published, _grace, _hellos, options.Streams,
-                _routes, log)
+            ? new StreamNetwork(_kind, _loop, NewConnections(), _hellos, options.Streams, _routes, log)
             : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads, _routes);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
@@ -171,6 +169,9 @@ internal sealed class Daemon : IDisposable
         return new Hello(
             Superpacket.LargestAccepted, HelloFeatures.ShortChecksums | HelloFeatures.Answers | HelloFeatures.Tcp | udp);
     }
+
+    private OpenConnections NewConnections() =>
+        new(_loop, _inbox, [.. _lanes.Select(lane => lane.Descriptors)], _published, _grace, _log);
 
     private void Watch()
     {

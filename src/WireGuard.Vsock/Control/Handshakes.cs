@@ -70,7 +70,7 @@ internal sealed class Handshakes
             for (int i = 0; i < StreamConnection.MaxHandshakes && _inbox.TryTakeHandshake(caller, message, out int length); i++)
             {
                 // Nobody is there any more, and nobody ever was.
-                if (caller is { IsFailed: true, Owner: null, IsDialed: false })
+                if (caller is { IsFailed: true, Peer: null, IsDialed: false })
                     continue;
                 Take(message[..length], caller, !isUnderLoad || caller.TryTakeFreeHandshake(_loop.NowMs));
             }

@@ -136,15 +136,6 @@ internal sealed class Peer : WireGuardPeer
     /// <summary>The configured endpoint: where a stream is dialled. With UDP, the last one that was configured.</summary>
     public EndpointAddress? Endpoint { get; set; }
 
-    /// <summary>The connections on which it has authenticated and that are still open, oldest first.</summary>
-    public List<StreamConnection> Connections { get; } = [];
-
-    /// <summary>How the dialling of its endpoint stands.</summary>
-    public DialState Dial { get; } = new();
-
-    /// <summary>How the dialling of one more connection, beside those that are there, stands.</summary>
-    public DialState ExtraDial { get; } = new();
-
     /// <summary>When the last handshake was completed, in seconds and nanoseconds since 1970; 0 for never.</summary>
     public (long Seconds, int Nanoseconds) LastHandshake { get; set; }
 

@@ -10,7 +10,7 @@ namespace WireGuard.Vsock.SharedState;
 /// One VSOCK or TCP connection that carries frames. One lane owns it and reads from it; every lane may send on it. Here: whose it
 /// is, reading from it, and its end. The other part of this class sends.
 /// </summary>
-internal sealed unsafe partial class StreamConnection : Destination, IDisposable
+internal sealed unsafe partial class StreamConnection : Destination, IConnectionView, IDisposable
 {
     private readonly ControlInbox _inbox;
     private int _epoll = -1;
@@ -37,7 +37,6 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         Address = address;
         IsDialed = isDialed;
         _inbox = inbox;
-        Standing = new StreamStanding(this, 0);
     }
 
     public int Fd { get; }
@@ -49,12 +48,13 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
     public bool IsDialed { get; }
 
     /// <summary>
-    /// The peer that last authenticated on it; null before the first authentic message. Written by its owner lane and by control.
+    /// The peer that last authenticated on it; null before the first authentic message, and after its end. Written by its owner
+    /// lane and by control.
     /// </summary>
     public Peer? Peer => _peer;
 
     /// <summary>
-    /// Whether messages to the peer go on it: what comes in on it is then no news. Set by control (PeerStreams).
+    /// Whether messages to the peer go on it: what comes in on it is then no news. Set by control.
     /// </summary>
     public bool IsInUse
     {
@@ -88,15 +88,6 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
 
     /// <summary>The lane that owns it, by its index.</summary>
     public int Lane { get; init; }
-
-    /// <summary>The peer that control has given it to. Control only.</summary>
-    public Peer? Owner { get; set; }
-
-    /// <summary>How it stands among its peer's connections. Control only.</summary>
-    public StreamStanding Standing { get; set; }
-
-    /// <summary>The peer whose endpoint was dialled for it; null if it was accepted. Control only.</summary>
-    public Peer? DialedFor { get; init; }
 
     public bool IsFailed => Volatile.Read(ref _isFailed) != 0;
 
@@ -212,6 +203,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IDisposable
         Sys.EpollDelete(_epoll, Fd);
         Sys.Shutdown(Fd, SHUT_RDWR);
         _isCongested = false;
+        _peer = null;
         WakeLanes();
     }
 

@@ -1,5 +1,3 @@
-using WireGuard.Vsock.SharedState;
-
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
@@ -14,16 +12,16 @@ internal sealed class LaneShares
     public LaneShares(int lanes) => _owned = new int[lanes];
 
     /// <summary>Chooses a lane, which owns one more from now on.</summary>
-    /// <param name="beside">The peer's others.</param>
-    public int Take(IReadOnlyCollection<StreamConnection> beside)
+    /// <param name="ofPeer">The lanes that own the peer's others.</param>
+    public int Take(IReadOnlyCollection<int> ofPeer)
     {
         int best = 0, bestOfPeer = int.MaxValue;
         for (int lane = 0; lane < _owned.Length; lane++)
         {
-            int ofPeer = beside.Count(connection => connection.Lane == lane);
-            if (ofPeer > bestOfPeer || (ofPeer == bestOfPeer && _owned[lane] >= _owned[best]))
+            int count = ofPeer.Count(other => other == lane);
+            if (count > bestOfPeer || (count == bestOfPeer && _owned[lane] >= _owned[best]))
                 continue;
-            (best, bestOfPeer) = (lane, ofPeer);
+            (best, bestOfPeer) = (lane, count);
         }
 
         _owned[best]++;

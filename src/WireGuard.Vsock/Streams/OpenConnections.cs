@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Events;
@@ -7,8 +8,9 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// Every connection that is open, whoever's it is: each gets a number, a lane that owns it, and while nobody has authenticated on
-/// it a place among those. Control only; lanes find a connection by its number.
+/// Every connection that is open: each gets a number, by which lanes find it, a lane that owns it, and while nobody has
+/// authenticated on it a place among those. One that was dialled for a peer, or on which one has authenticated, has that peer as
+/// its owner. Control only.
 /// </summary>
 internal sealed class OpenConnections
 {
@@ -22,36 +24,34 @@ internal sealed class OpenConnections
     private readonly ControlInbox _inbox;
     private readonly IReadOnlyList<LaneDescriptors> _lanes;
     private readonly Published _published;
+    private readonly GracePeriod _grace;
     private readonly ILogger _log;
     private readonly int[] _laneWakes;
     private readonly LaneShares _shares;
     private readonly UnauthenticatedConnections _unauthenticated = new();
-    private readonly Action<StreamConnection, string> _close;
-    private ulong _nextId = LaneEvents.FirstStream;
+    private readonly Dictionary<ulong, (StreamPeer Owner, PeerConnection Owned)> _owners = [];
+    private ulong _lastId = LaneEvents.FirstStream - 1;
 
     /// <param name="loop">The control loop.</param>
     /// <param name="inbox">Where news of connections goes.</param>
     /// <param name="lanes">To own them.</param>
     /// <param name="published">Where lanes find them.</param>
-    /// <param name="close">Closes a connection, for that reason.</param>
+    /// <param name="grace">Where those that were closed go.</param>
     /// <param name="log">Of the daemon.</param>
     public OpenConnections(
         EventLoop loop,
         ControlInbox inbox,
         IReadOnlyList<LaneDescriptors> lanes,
         Published published,
-        Action<StreamConnection, string> close,
+        GracePeriod grace,
         ILogger log)
     {
-        _loop = loop;
-        _inbox = inbox;
-        _lanes = lanes;
-        _published = published;
-        _close = close;
-        _log = log;
+        (_loop, _inbox, _lanes, _published, _grace, _log) = (loop, inbox, lanes, published, grace, log);
         _laneWakes = [.. lanes.Select(lane => lane.Wake)];
         _shares = new LaneShares(lanes.Count);
     }
+
+    public int Lanes => _lanes.Count;
 
     /// <summary>Some may be ended while they are gone through.</summary>
     public IEnumerable<StreamConnection> All => _published.Connections.Select(entry => entry.Value);
@@ -61,12 +61,53 @@ internal sealed class OpenConnections
 
     public bool Contains(StreamConnection connection) => _published.Connections.ContainsKey(connection.Id);
 
+    /// <summary>The connection itself, of one that is open.</summary>
+    public StreamConnection Of(PeerConnection owned) => _published.Connections[owned.View!.Id];
+
+    /// <summary>Whose it is.</summary>
+    /// <param name="connection">Which.</param>
+    /// <param name="owner">The peer.</param>
+    /// <param name="owned">What that peer's connections keep of it.</param>
+    /// <returns>False of one that was accepted and on which nobody has authenticated, and of one that has ended.</returns>
+    public bool TryGetOwner(
+        StreamConnection connection, [NotNullWhen(true)] out StreamPeer? owner, [NotNullWhen(true)] out PeerConnection? owned)
+    {
+        bool isOwned = _owners.TryGetValue(connection.Id, out (StreamPeer Owner, PeerConnection Owned) entry);
+        (owner, owned) = isOwned ? entry : default;
+        return isOwned;
+    }
+
+    /// <summary>A peer has authenticated on it that did not own it.</summary>
+    public void SetOwner(StreamConnection connection, StreamPeer owner, PeerConnection owned)
+    {
+        _unauthenticated.Remove(connection);
+        _owners[connection.Id] = (owner, owned);
+    }
+
     /// <summary>Somebody called. If there are too many of whom nobody knows who they are, another goes.</summary>
     public void Accept(int fd, EndpointAddress from)
     {
         Log.ConnectionAccepted(_log, from);
-        _unauthenticated.Add(Begin(fd, from, _shares.Take([]), dialedFor: null));
+        StreamConnection connection = New(fd, from, isDialed: false, _shares.Take([]));
+        _unauthenticated.Add(connection);
+        Publish(connection);
         CloseSurplus();
+    }
+
+    /// <summary>A socket is connected to the owner's endpoint.</summary>
+    /// <param name="owner">The peer that was dialled.</param>
+    /// <param name="owned">What its connections keep of this one.</param>
+    /// <param name="fd">The socket.</param>
+    /// <param name="joins">Whether it is to join the peer's others.</param>
+    public void Dialed(StreamPeer owner, PeerConnection owned, int fd, bool joins)
+    {
+        int lane = _shares.Take([.. owner.Connections.Used.Select(connection => connection.View!.Lane)]);
+        StreamConnection connection = New(fd, owner.Peer.Endpoint!.Value, isDialed: true, lane);
+        if (joins)
+            connection.Join();
+        owned.View = connection;
+        _owners[connection.Id] = (owner, owned);
+        Publish(connection);
     }
 
     /// <summary>Closes what is too much of connections on which nobody has authenticated.</summary>
@@ -86,30 +127,6 @@ internal sealed class OpenConnections
         return gone != 0;
     }
 
-    /// <summary>The socket is connected to the peer's endpoint.</summary>
-    public StreamConnection Dialed(Peer peer, int fd)
-    {
-        EndpointAddress endpoint = peer.Endpoint!.Value;
-        Log.ConnectionDialed(_log, peer, endpoint);
-        return Begin(fd, endpoint, _shares.Take([.. PeerStreams.Used(peer)]), peer);
-    }
-
-    /// <summary>Somebody has authenticated on it.</summary>
-    public void NoteAuthenticated(StreamConnection connection) => _unauthenticated.Remove(connection);
-
-    /// <summary>Shuts the connection down. Lanes may hold it until it has been retired.</summary>
-    /// <returns>False if it had ended before.</returns>
-    public bool TryEnd(StreamConnection connection, string reason)
-    {
-        if (!_published.Connections.TryRemove(connection.Id, out _))
-            return false;
-        Log.ConnectionClosed(_log, connection.Address, reason);
-        connection.Shutdown();
-        _unauthenticated.Remove(connection);
-        _shares.GiveBack(connection.Lane);
-        return true;
-    }
-
     /// <summary>Why a connection is not to be kept any longer; null if it may stay.</summary>
     public string? Overdue(StreamConnection connection)
     {
@@ -120,23 +137,36 @@ internal sealed class OpenConnections
             : null;
     }
 
+    /// <summary>
+    /// Shuts the connection down. Its owner does not send on it any more; a lane may still hold it, until the grace period ends.
+    /// </summary>
+    public void End(StreamConnection connection, string reason)
+    {
+        if (!_published.Connections.TryRemove(connection.Id, out _))
+            return;
+        Log.ConnectionClosed(_log, connection.Address, reason);
+        connection.Shutdown();
+        connection.IsInUse = false;
+        _unauthenticated.Remove(connection);
+        _shares.GiveBack(connection.Lane);
+        if (_owners.Remove(connection.Id, out (StreamPeer Owner, PeerConnection) entry))
+            entry.Owner.Peer.CountDropped(connection.DroppedFrames);
+        _grace.Retire(connection);
+    }
+
     private void Refuse(StreamConnection connection)
     {
         Refused++;
-        _close(connection, "newer ones need its place");
+        End(connection, "newer ones need its place");
     }
 
-    private StreamConnection Begin(int fd, EndpointAddress address, int lane, Peer? dialedFor)
+    private StreamConnection New(int fd, EndpointAddress address, bool isDialed, int lane) =>
+        new(fd, ++_lastId, address, isDialed, _inbox) { SinceMs = _loop.NowMs, LaneWakes = _laneWakes, Lane = lane };
+
+    /// <summary>From now on its lane reads it.</summary>
+    private void Publish(StreamConnection connection)
     {
-        var connection = new StreamConnection(fd, _nextId++, address, dialedFor is not null, _inbox)
-        {
-            SinceMs = _loop.NowMs,
-            LaneWakes = _laneWakes,
-            Lane = lane,
-            DialedFor = dialedFor,
-        };
         _published.Connections[connection.Id] = connection;
-        connection.AttachTo(_lanes[lane].Epoll);
-        return connection;
+        connection.AttachTo(_lanes[connection.Lane].Epoll);
     }
 }

@@ -1,6 +1,5 @@
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Link;
-using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -13,31 +12,31 @@ namespace WireGuard.Vsock.Streams;
 internal sealed class StreamSources(RouteQuery routes)
 {
     /// <summary>Says so of a socket, or that one more attempt would not make it right.</summary>
-    /// <param name="dial">Of the peer that it was connected for.</param>
+    /// <param name="peer">That it was connected for.</param>
     /// <param name="fd">The socket.</param>
     /// <param name="to">What it was connected to.</param>
     /// <param name="sinceMs">When it was.</param>
     /// <param name="mark">Its SO_MARK.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    public bool IsRight(DialState dial, int fd, EndpointAddress to, long sinceMs, uint mark, long nowMs)
+    public bool IsRight(StreamPeer peer, int fd, EndpointAddress to, long sinceMs, uint mark, long nowMs)
     {
         Span<byte> local = stackalloc byte[EndpointAddress.MaxSockaddrSize];
         if (to.IsVsock || to.ScopeId != 0 || Sys.GetSockName(fd, local) < 0)
             return true;
         UInt128 used = RouteQuery.AddressBits(to.IsIPv6 ? local.Slice(8, 16) : local.Slice(4, 4));
         int result = routes.TryAsk(to, [], IPPROTO_TCP, fromPort: 0, mark, out Route now);
-        // Without any way, or where one cannot tell, there is nothing better to use.
+        // Without any route, or where one cannot tell, there is nothing better to use.
         if (result < 0 || now.Source == 0)
             return true;
         if (now.Source == used)
         {
-            dial.Moved = default;
+            peer.Moved = default;
             return true;
         }
 
-        if ((dial.Moved.Used, dial.Moved.Chosen) != (used, now.Source))
-            dial.Moved = (used, now.Source, nowMs);
+        if ((peer.Moved.Used, peer.Moved.Chosen) != (used, now.Source))
+            peer.Moved = (used, now.Source, nowMs);
         // Else something that is not asked here, such as a BPF program, chooses for this socket: it would do so again.
-        return sinceMs > dial.Moved.AtMs;
+        return sinceMs > peer.Moved.AtMs;
     }
 }

@@ -1,0 +1,111 @@
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Streams;
+
+/// <summary>Doing what <see cref="PeerConnections"/> says.</summary>
+internal sealed partial class StreamNetwork
+{
+    /// <summary>
+    /// Tells a peer's connections of an event, and does what comes of it. A peer that there was no need to reach yet has none.
+    /// </summary>
+    private void Tell(Peer peer, Action<PeerConnections> what)
+    {
+        if (!_peers.TryGetValue(peer, out StreamPeer? known))
+            return;
+        what(known.Connections);
+        Follow(known);
+    }
+
+    /// <summary>
+    /// Publishes to lanes what has changed, and does what is to be done. That may bring about the next event, which does what was
+    /// left here first.
+    /// </summary>
+    private void Follow(StreamPeer known)
+    {
+        if (known.Connections.TakeChange())
+            Publish(known.Peer, known.Connections);
+        while (known.Connections.TryTake(out ConnectionCommand command))
+            Do(known, command);
+        Events.OnDeadlineMoved(known.Peer);
+    }
+
+    private void Publish(Peer peer, PeerConnections connections)
+    {
+        foreach (PeerConnection connection in connections.All)
+            _connections.Of(connection).IsInUse = connection.State == ConnectionState.InUse;
+        peer.Destination = connections.Destination is { } destination ? _connections.Of(destination) : null;
+        peer.StreamByLane = [.. connections.ByLane(_connections.Lanes).Select(_connections.Of)];
+    }
+
+    private void Do(StreamPeer known, ConnectionCommand command)
+    {
+        Peer peer = known.Peer;
+        PeerConnection connection = command.Connection!;
+        StreamConnection open = connection is { View: not null } ? _connections.Of(connection) : null!;
+        switch (command.Action)
+        {
+            case ConnectionAction.Connect:
+                Connect(peer, connection);
+                break;
+            case ConnectionAction.CancelConnect:
+                _dialer.Cancel(connection);
+                break;
+            case ConnectionAction.Open:
+            case ConnectionAction.OpenJoining:
+                Log.ConnectionDialed(_log, peer, peer.Endpoint);
+                _connections.Dialed(
+                    known, connection, _dialer.Take(connection), joins: command.Action == ConnectionAction.OpenJoining);
+                break;
+            case ConnectionAction.Close:
+                _connections.End(open, command.Reason);
+                break;
+            case ConnectionAction.SayJoin:
+                _hellos.TryJoin(peer, open);
+                break;
+            case ConnectionAction.Ask:
+                _hellos.TryAsk(peer, open);
+                break;
+            case ConnectionAction.BeginHandshake:
+                Events.OnReached(peer);
+                break;
+            case ConnectionAction.SendStaged:
+                Events.OnReachable(peer);
+                break;
+            case ConnectionAction.DropStaged:
+                peer.CountDropped(peer.Staged.Clear());
+                break;
+            case ConnectionAction.NoteDialFailed:
+                Log.DialFailed(_log, peer, peer.Endpoint, command.Reason, command.Value);
+                break;
+            case ConnectionAction.NoteJoined:
+                Log.ConnectionJoined(_log, peer, open.Address, command.Value);
+                break;
+            case ConnectionAction.NoteSuperseded:
+                Log.ConnectionSuperseded(_log, peer, open.Address);
+                break;
+            case ConnectionAction.NoteSilent:
+                Log.ConnectionSilent(_log, peer, open.Address);
+                break;
+        }
+    }
+
+    private void Connect(Peer peer, PeerConnection connection)
+    {
+        EndpointAddress endpoint = peer.Endpoint!.Value;
+        int error = _dialer.Connect(connection, endpoint, Ended);
+        if (error == 0)
+            Log.Dialing(_log, peer, endpoint);
+        else
+            Ended(error);
+
+        void Ended(int error) => Tell(peer, known =>
+        {
+            if (error == 0)
+                known.Connected(connection, _loop.NowMs);
+            else
+                known.ConnectFailed(connection, Errno.Text(error), _loop.NowMs);
+        });
+    }
+}

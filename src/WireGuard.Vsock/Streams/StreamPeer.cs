@@ -1,0 +1,47 @@
+using WireGuard.Protocol.Noise;
+using WireGuard.Vsock.SharedState;
+
+namespace WireGuard.Vsock.Streams;
+
+/// <summary>A peer and its connections: what the network over streams keeps of it. Control only.</summary>
+internal sealed class StreamPeer : IPeerView
+{
+    private readonly StreamNetwork _network;
+
+    /// <param name="peer">The peer.</param>
+    /// <param name="network">To which it belongs.</param>
+    /// <param name="streams">How many connections are dialled, with the first.</param>
+    public StreamPeer(Peer peer, StreamNetwork network, int streams)
+    {
+        (Peer, _network) = (peer, network);
+        Connections = new PeerConnections(this, streams, Random.Shared);
+    }
+
+    public Peer Peer { get; }
+
+    public PeerConnections Connections { get; }
+
+    /// <summary>
+    /// When a connection was given up because its route chose another source address: which it had, and which was chosen. If a
+    /// later one has it again, dialling does not help.
+    /// </summary>
+    public (UInt128 Used, UInt128 Chosen, long AtMs) Moved { get; set; }
+
+    // Nobody listens on port 0: `get` shows it for a peer that called us, and it may come back with a saved configuration.
+    public bool CanBeDialed => !Peer.IsRemoved && Peer.Endpoint is { Port: not 0 };
+
+    public bool KeepsDialed =>
+        _network.LocalKey is { } local && local.Bytes.SequenceCompareTo(Peer.PublicKey.Bytes) < 0;
+
+    public bool HasStaged => !Peer.Staged.IsEmpty;
+
+    public bool IsInUse(long nowMs) =>
+        Peer.Keypairs.Current is { } keypair && keypair.CanSend(nowMs)
+        && nowMs - Peer.Activity.LastTraversal < Limits.RejectAfterTimeMs;
+
+    public bool TakesSeveral(long nowMs) =>
+        _network.SaysHello && Peer.Keypairs.Current is { RemoteHello: not null } keypair && keypair.CanSend(nowMs);
+
+    public bool Answers(long nowMs) =>
+        Peer.Keypairs.Current is { RemoteHello.Answers: true } keypair && keypair.CanSend(nowMs);
+}
