@@ -1,6 +1,6 @@
-using System.Runtime.InteropServices;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Link;
 using WireGuard.Vsock.SharedState;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -36,7 +36,7 @@ internal sealed class RouteMonitor : IDisposable
     private readonly EventLoop _loop;
     private readonly Func<IReadOnlyList<Peer>> _peers;
     private readonly Action<Peer> _look;
-    private readonly FileDescriptor _netlink;
+    private readonly NetlinkSocket _netlink = new(NETLINK_ROUTE);
     private readonly byte[] _scratch = new byte[1];
     private readonly Deadline _next;
     private IReadOnlyList<Peer> _left = [];
@@ -53,11 +53,9 @@ internal sealed class RouteMonitor : IDisposable
     {
         (_loop, _peers, _look) = (loop, peers, look);
         _next = new Deadline(Look);
-        _netlink = new FileDescriptor(Sys.Check(Sys.Socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "socket(AF_NETLINK)"));
         Sys.SetOption(_netlink.Fd, SOL_SOCKET, SO_RCVBUF, BufferSize);
         Sys.SetOption(_netlink.Fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
-        sockaddr_nl address = new() { nl_family = AF_NETLINK, nl_groups = Groups };
-        Sys.Check(Sys.Bind(_netlink.Fd, MemoryMarshal.AsBytes(new ReadOnlySpan<sockaddr_nl>(ref address))), "bind(AF_NETLINK)");
+        _netlink.Subscribe(Groups);
         Listen();
     }
 

@@ -36,7 +36,7 @@ internal readonly record struct LinkMessage(
             nlmsghdr header = MemoryMarshal.Read<nlmsghdr>(datagram);
             if (header.nlmsg_len < HeaderSize || header.nlmsg_len > (uint)datagram.Length) break;
             ReadOnlySpan<byte> whole = datagram[..(int)header.nlmsg_len];
-            datagram = datagram[Math.Min(Align(whole.Length), datagram.Length)..];
+            datagram = datagram[Math.Min(NetlinkAttributes.Align(whole.Length), datagram.Length)..];
             if (header.nlmsg_type is not (RTM_NEWLINK or RTM_DELLINK) || whole.Length < MinSize) continue;
             ifinfomsg info = MemoryMarshal.Read<ifinfomsg>(whole[HeaderSize..]);
             // Messages of other families (bridge ports, IPv6 settings) have other contents.
@@ -52,26 +52,20 @@ internal readonly record struct LinkMessage(
     private LinkMessage WithAttributes(ReadOnlySpan<byte> attributes)
     {
         LinkMessage message = this;
-        while (attributes.Length >= 4)
+        var attribute = new NetlinkAttributes(attributes);
+        while (attribute.MoveNext())
         {
-            rtattr head = MemoryMarshal.Read<rtattr>(attributes);
-            if (head.rta_len < 4 || head.rta_len > attributes.Length) break;
-            if (head.rta_len >= 8)
+            if (attribute.Value.Length < sizeof(int)) continue;
+            int value = BinaryPrimitives.ReadInt32LittleEndian(attribute.Value);
+            message = attribute.Type switch
             {
-                int value = BinaryPrimitives.ReadInt32LittleEndian(attributes[4..]);
-                message = (head.rta_type & NLA_TYPE_MASK) switch
-                {
-                    IFLA_MTU => message with { Mtu = value },
-                    IFLA_TARGET_NETNSID => message with { Namespace = value },
-                    IFLA_NEW_NETNSID => message with { NewNamespace = value },
-                    IFLA_NEW_IFINDEX => message with { NewIndex = value },
-                    _ => message,
-                };
-            }
-            attributes = attributes[Math.Min(Align(head.rta_len), attributes.Length)..];
+                IFLA_MTU => message with { Mtu = value },
+                IFLA_TARGET_NETNSID => message with { Namespace = value },
+                IFLA_NEW_NETNSID => message with { NewNamespace = value },
+                IFLA_NEW_IFINDEX => message with { NewIndex = value },
+                _ => message,
+            };
         }
         return message;
     }
-
-    private static int Align(int length) => (length + 3) & ~3;
 }

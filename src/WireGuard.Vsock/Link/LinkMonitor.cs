@@ -47,13 +47,11 @@ internal enum LinkEvents
 /// </summary>
 internal sealed unsafe class LinkMonitor : IDisposable
 {
-    private const int OurNamespace = -1;
-
     private readonly TunDevice _tun;
-    private readonly FileDescriptor _route;
+    private readonly NetlinkSocket _route = new(NETLINK_ROUTE);
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024, pinned: true);
 
-    private int _namespace = OurNamespace;
+    private int _namespace = NetlinkSocket.OwnNamespace;
     private int _index; // 0 while the interface is out of sight
 
     /// <summary>Begins to follow the interface; its state now is in <see cref="IsUp"/> and <see cref="Mtu"/>.</summary>
@@ -61,9 +59,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
     public LinkMonitor(TunDevice tun)
     {
         _tun = tun;
-        _route = new FileDescriptor(Sys.Check(Sys.Socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "socket(AF_NETLINK)"));
-        sockaddr_nl address = new() { nl_family = AF_NETLINK, nl_groups = RTMGRP_LINK };
-        Sys.Check(Sys.Bind(_route.Fd, MemoryMarshal.AsBytes(new ReadOnlySpan<sockaddr_nl>(ref address))), "bind(AF_NETLINK)");
+        _route.Subscribe(RTMGRP_LINK);
         _ = Sys.SetOption(_route.Fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
         if (!TryFindHere()) LoseSight();
         _ = Read();
@@ -86,7 +82,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         bool lost = false;
         while (true)
         {
-            int n = Receive(out int origin);
+            int n = _route.Receive(_buffer, out int origin);
             if (n == -Errno.ENOBUFS)
             {
                 lost = true; // the kernel dropped messages
@@ -99,7 +95,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
                 if (!_tun.Exists) return events | Vanish();
                 // The buffer is empty now, so the answer fits: ask for the current state; the interface may have moved, too.
                 if (TryFindHere()) continue;
-                if (_namespace != OurNamespace) _ = RequestState();
+                if (_namespace != NetlinkSocket.OwnNamespace) _ = RequestState();
                 else if (_index != 0) events |= LoseSight();
                 continue;
             }
@@ -114,11 +110,11 @@ internal sealed unsafe class LinkMonitor : IDisposable
 
     private LinkEvents Apply(in LinkMessage message, int origin)
     {
-        if (origin == OurNamespace) origin = message.Namespace;
+        if (origin == NetlinkSocket.OwnNamespace) origin = message.Namespace;
         if (_index == 0)
         {
             // Out of sight: an interface that appears in our namespace may be ours.
-            if (message.IsDelete || origin != OurNamespace || !TryFindHere()) return LinkEvents.None;
+            if (message.IsDelete || origin != NetlinkSocket.OwnNamespace || !TryFindHere()) return LinkEvents.None;
         }
         if (origin != _namespace || message.Index != _index) return LinkEvents.None;
         if (message.IsDelete) return Leave(message);
@@ -137,7 +133,8 @@ internal sealed unsafe class LinkMonitor : IDisposable
     {
         if (!_tun.Exists) return Vanish();
         // The id is relative to the namespace it leaves, so it means something to us only if that is ours.
-        if (_namespace != OurNamespace || message.NewNamespace < 0) return TryFindHere() ? LinkEvents.None : LoseSight();
+        if (_namespace != NetlinkSocket.OwnNamespace || message.NewNamespace < 0)
+            return TryFindHere() ? LinkEvents.None : LoseSight();
         _namespace = message.NewNamespace;
         _index = message.NewIndex > 0 ? message.NewIndex : message.Index;
         LinkEvents events = SetUp(false); // a move takes it down (net/core/dev.c, __dev_change_net_namespace)
@@ -169,7 +166,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
         if (_tun.IsInNamespaceOf(_route.Fd) == false || _tun.CurrentName() is not { } name) return false;
         uint index = Sys.InterfaceIndex(name);
         if (index == 0) return false;
-        _namespace = OurNamespace;
+        _namespace = NetlinkSocket.OwnNamespace;
         _index = (int)index;
         return RequestState() >= 0;
     }
@@ -185,42 +182,9 @@ internal sealed unsafe class LinkMonitor : IDisposable
             Attribute = new rtattr { rta_len = 8, rta_type = IFLA_TARGET_NETNSID },
             Namespace = _namespace,
         };
-        int size = sizeof(GetLink) - (_namespace == OurNamespace ? 8 : 0);
+        int size = sizeof(GetLink) - (_namespace == NetlinkSocket.OwnNamespace ? 8 : 0);
         request.Header.nlmsg_len = (uint)size;
         return Sys.Send(_route.Fd, (byte*)&request, (nuint)size, 0);
-    }
-
-    /// <summary>Receives one datagram from the kernel; <paramref name="origin"/> is the namespace it is about.</summary>
-    private int Receive(out int origin)
-    {
-        byte* control = stackalloc byte[64];
-        sockaddr_nl source;
-        fixed (byte* buffer = _buffer)
-        {
-            iovec part = new() { iov_base = buffer, iov_len = (nuint)_buffer.Length };
-            msghdr message;
-            int n;
-            do
-            {
-                message = new()
-                {
-                    msg_name = &source,
-                    msg_namelen = (uint)sizeof(sockaddr_nl),
-                    msg_iov = &part,
-                    msg_iovlen = 1,
-                    msg_control = control,
-                    msg_controllen = 64,
-                };
-                n = Sys.RecvMsg(_route.Fd, &message, 0);
-            }
-            while (n >= 0 && source.nl_pid != 0);
-            origin = OurNamespace;
-            for (cmsghdr* c = n < 0 ? null : CMSG_FIRSTHDR(&message); c != null; c = CMSG_NXTHDR(&message, c))
-            {
-                if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID) origin = *(int*)CMSG_DATA(c);
-            }
-            return n;
-        }
     }
 
     [StructLayout(LayoutKind.Sequential)]

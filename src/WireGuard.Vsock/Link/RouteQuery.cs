@@ -16,8 +16,7 @@ internal sealed unsafe class RouteQuery : IDisposable
     private const int HeaderSize = 16;
     private const int RouteSize = HeaderSize + 12;
 
-    private readonly FileDescriptor _netlink =
-        new(Sys.Check(Sys.Socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), "socket(AF_NETLINK)"));
+    private readonly NetlinkSocket _netlink = new(NETLINK_ROUTE);
 
     private uint _lastSequence;
 
@@ -98,13 +97,11 @@ internal sealed unsafe class RouteQuery : IDisposable
     private static Route Read(ReadOnlySpan<byte> attributes)
     {
         var route = default(Route);
-        while (attributes.Length >= sizeof(rtattr))
+        var attribute = new NetlinkAttributes(attributes);
+        while (attribute.MoveNext())
         {
-            rtattr head = MemoryMarshal.Read<rtattr>(attributes);
-            if (head.rta_len < sizeof(rtattr) || head.rta_len > attributes.Length)
-                break;
-            ReadOnlySpan<byte> value = attributes[sizeof(rtattr)..head.rta_len];
-            route = (head.rta_type & NLA_TYPE_MASK) switch
+            ReadOnlySpan<byte> value = attribute.Value;
+            route = attribute.Type switch
             {
                 RTA_OIF when value.Length == sizeof(int) => route with { Interface = MemoryMarshal.Read<int>(value) },
                 RTA_GATEWAY => route with { Gateway = AddressBits(value) },
@@ -112,7 +109,6 @@ internal sealed unsafe class RouteQuery : IDisposable
                 RTA_PREFSRC => route with { Source = AddressBits(value) },
                 _ => route,
             };
-            attributes = attributes[Math.Min((head.rta_len + 3) & ~3, attributes.Length)..];
         }
 
         return route;
@@ -141,8 +137,8 @@ internal sealed unsafe class RouteQuery : IDisposable
             int length = sizeof(rtattr) + value.Length;
             MemoryMarshal.Write(rest, new rtattr { rta_len = (ushort)length, rta_type = type });
             value.CopyTo(rest[sizeof(rtattr)..]);
-            rest[length..((length + 3) & ~3)].Clear();
-            Length += (length + 3) & ~3;
+            rest[length..NetlinkAttributes.Align(length)].Clear();
+            Length += NetlinkAttributes.Align(length);
         }
     }
 }
