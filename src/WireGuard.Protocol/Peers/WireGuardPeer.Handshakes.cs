@@ -44,6 +44,12 @@ public partial class WireGuardPeer
             Timers.HandshakeImpossible(nowMs);
     }
 
+    /// <summary>
+    /// Whether nothing was sent yet in the session that we send with: the responder may not send before something was (section
+    /// 5.4.3).
+    /// </summary>
+    internal bool MustConfirm => Keypairs.Current is { NextCounter: 0 };
+
     /// <summary>Whether an initiation may be sent now (section 6.1).</summary>
     /// <param name="isRetry">See <see cref="WireGuardDevice{TPeer}.TryBegin"/>.</param>
     /// <param name="nowMs">Boot time in ms.</param>

@@ -18,6 +18,12 @@ public partial class WireGuardPeer
     /// <summary>The bytes of the message that carries one, padding included.</summary>
     internal const int HelloMessageSize = TransportMessage.Overhead + Limits.PaddingMultiple;
 
+    /// <summary>
+    /// What the peer accepts under the session that we send with; null if it may not send, or the peer has not said.
+    /// </summary>
+    internal Hello? RemoteHello(long nowMs) =>
+        Keypairs.Current is { } keypair && keypair.CanSend(nowMs) ? keypair.RemoteHello : null;
+
     /// <summary>Writes HELLO under the session that we send with, and notes that it is sent.</summary>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="hello">What we accept, and whether the connection joins, or asks.</param>
