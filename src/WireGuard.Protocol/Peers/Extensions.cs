@@ -1,14 +1,14 @@
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>How a HELLO that is received is treated.</summary>
+/// <summary>What becomes of a HELLO that comes in.</summary>
 internal enum Extensions
 {
-    /// <summary>As any packet, which then is no IP packet: over datagrams there is no HELLO.</summary>
+    /// <summary>It is no HELLO but a packet that is no IP packet: there are none over datagrams.</summary>
     None,
 
-    /// <summary>It is dropped: we do not say HELLO either.</summary>
+    /// <summary>It is dropped: we say none, so we heed none.</summary>
     Ignored,
 
-    /// <summary>What it says is noted.</summary>
+    /// <summary>It is heeded.</summary>
     Heeded,
 }

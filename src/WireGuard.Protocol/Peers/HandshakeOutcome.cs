@@ -4,29 +4,29 @@ namespace WireGuard.Protocol.Peers;
 public enum HandshakeOutcome
 {
     /// <summary>
-    /// No handshake message, a wrong mac1, an answer to nothing of ours, or too many from its source under load.
+    /// Nothing: it is no handshake message, its mac1 is wrong, nobody waits for it, or its source has had its share. Silence.
     /// </summary>
     Ignored,
 
-    /// <summary>Under load, without proof of its source: the reply is a cookie reply, 64 bytes.</summary>
+    /// <summary>It has to prove where it comes from: the reply is a cookie, 64 bytes.</summary>
     CookieGiven,
 
-    /// <summary>An initiation that was not made with our public key.</summary>
+    /// <summary>An initiation that is not made with our public key.</summary>
     InitiationNotForUs,
 
-    /// <summary>An initiation from a public key that is no peer's.</summary>
+    /// <summary>An initiation in the name of nobody we know.</summary>
     InitiatorUnknown,
 
-    /// <summary>An initiation that names a peer, but was not made by it.</summary>
+    /// <summary>An initiation in a peer's name that is not the peer's.</summary>
     InitiationNotAuthentic,
 
-    /// <summary>A peer's initiation with an old timestamp: a replay, or its clock was set back.</summary>
+    /// <summary>A peer's initiation that is a replay, or of a clock that was set back.</summary>
     InitiationOld,
 
     /// <summary>A peer's initiation less than 20 ms after the one before.</summary>
     InitiationTooSoon,
 
-    /// <summary>A peer's initiation that cannot be answered: its ephemeral key is a low-order point.</summary>
+    /// <summary>A peer's initiation that cannot be answered: its ephemeral key gives no secret.</summary>
     InitiationWorthless,
 
     /// <summary>

@@ -2,11 +2,11 @@ using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What became of a handshake message, which peer sent it, and what to send back.</summary>
+/// <summary>What has become of a handshake message, whose it is, and what is to be sent back.</summary>
 public readonly ref struct HandshakeResult<TPeer>
     where TPeer : WireGuardPeer
 {
-    /// <summary>What became of it.</summary>
+    /// <summary>What has become of it.</summary>
     public HandshakeOutcome Outcome { get; internal init; }
 
     /// <summary>

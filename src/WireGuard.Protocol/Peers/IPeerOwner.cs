@@ -2,12 +2,12 @@ using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What a peer needs of its device, whatever the type of the device's peers.</summary>
+/// <summary>What a peer needs of its device, whatever the device's peers are.</summary>
 internal interface IPeerOwner
 {
-    /// <summary>Frees a receiver index.</summary>
+    /// <summary>Takes back a receiver index that names nothing any more.</summary>
     void FreeIndex(uint index);
 
-    /// <summary>A keypair is no longer used: frees its index, and has its keys wiped once no thread can be using them.</summary>
+    /// <summary>A keypair has fallen out of use: its index is free, and its keys go when no thread can use them.</summary>
     void Retire(Keypair keypair);
 }

@@ -1,13 +1,13 @@
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// Where a handshake message came from, for a device under load: the sender has to prove it with a cookie (section 5.3). The
-/// default value asks for no proof.
+/// Where a handshake message says it comes from, for a device under load, which wants that proven (section 5.3). The default
+/// value wants nothing proven.
 /// </summary>
 public readonly ref struct MessageSource
 {
-    /// <param name="address">The bytes that a cookie is bound to, such as those of the address and port; at least one.</param>
-    /// <param name="sender">What the rate limit counts as one source, such as an IPv4 address or an IPv6 /64.</param>
+    /// <param name="address">What a cookie is bound to: the bytes of an address and port, say. At least one.</param>
+    /// <param name="sender">Who counts as one sender, of whom few messages are worked on: an IPv4 address, an IPv6 /64.</param>
     public MessageSource(ReadOnlySpan<byte> address, UInt128 sender)
     {
         Address = address;

@@ -1,28 +1,25 @@
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What an authentic transport message, which is no replay, contained.</summary>
+/// <summary>A transport message that is authentic and no replay.</summary>
 public readonly ref struct OpenedMessage
 {
-    /// <summary>
-    /// The opened bytes, in their place in the message: nothing for a keepalive, else an inner packet and its padding. The
-    /// packet's own header says its length; its source address is for the caller to check.
-    /// </summary>
+    /// <summary>What was sealed, in its place in the message, with its padding: a multiple of 16 bytes, mostly.</summary>
     public Span<byte> Payload { get; internal init; }
 
-    /// <summary>What the payload is.</summary>
+    /// <summary>What that is.</summary>
     internal PayloadKind Kind { get; init; }
 
-    /// <summary>What the owner thread has to do now.</summary>
+    /// <summary>What the message leaves to be done.</summary>
     public PeerNews News { get; internal init; }
 
     /// <summary>
-    /// Whether its counter is the highest of its session so far: then the peer is where it came from, as far as is known.
+    /// Whether its counter is the newest of its session: then the path it came by is where the peer is now.
     /// </summary>
     public bool IsNewest { get; internal init; }
 
-    /// <summary>It is a HELLO: the connection it came on joins the peer's others.</summary>
+    /// <summary>Of a HELLO that is heeded: the connection it came on is one more beside the peer's others.</summary>
     internal bool Joins { get; init; }
 
-    /// <summary>It is a HELLO that joins, and asks for an answer on the same connection.</summary>
+    /// <summary>Of a HELLO that joins: an answer is to go out on the same connection.</summary>
     internal bool Asks { get; init; }
 }

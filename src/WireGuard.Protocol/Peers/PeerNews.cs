@@ -1,8 +1,8 @@
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// What the thread that owns the peer has to do after a transport message was sealed or opened, on whatever thread. Passing a
-/// flag on twice does no harm.
+/// What a transport message that was sent or opened leaves for the thread that owns the peer. Whoever sealed or opened it has
+/// that thread do what each flag says, soon; a flag that is told twice does no harm.
 /// </summary>
 [Flags]
 public enum PeerNews
@@ -12,14 +12,12 @@ public enum PeerNews
     /// <summary>A timer has started: ask <see cref="WireGuardPeer.NextDeadline"/> anew.</summary>
     TimerStarted = 1,
 
-    /// <summary>
-    /// There is no session, or it must be renewed: call <see cref="WireGuardDevice{TPeer}.TryBegin"/>, not as a retry.
-    /// </summary>
+    /// <summary>The session is to be renewed, or there is none: begin a handshake, which is no retry.</summary>
     HandshakeWanted = 2,
 
-    /// <summary>The first message came in under a session that the peer began: call <see cref="WireGuardPeer.Poll"/>.</summary>
+    /// <summary>A first message came in under a session that we answered for: call <see cref="WireGuardPeer.Poll"/>.</summary>
     SessionConfirmed = 4,
 
-    /// <summary>The peer has said HELLO. Between daemons over streams only.</summary>
+    /// <summary>The peer has said HELLO, which over streams is to be answered.</summary>
     HelloSaid = 8,
 }

@@ -10,10 +10,10 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// Applies a parsed change of the configuration, and reports the current one. What can fail (binding a port, too many peers) is
-/// tried before anything is changed. Control only.
+/// Applies a parsed change of the configuration. What can fail (binding a port, too many peers) is tried before anything is
+/// changed. What it reports is in Configurator.Report.cs. Control only.
 /// </summary>
-internal sealed class Configurator
+internal sealed partial class Configurator
 {
     private readonly Device _device;
     private readonly Network _network;
@@ -85,73 +85,6 @@ internal sealed class Configurator
         _device.Published.Continuity.Declare();
         _loop.OnWake();
     }
-
-    /// <summary>The answer to `get`. Its keys belong to the device.</summary>
-    public DeviceStatus Status() => new()
-    {
-        PrivateKey = _device.PrivateKey,
-        // While the link is up: the port that is bound, 0 if it was taken.
-        ListenPort = _device.IsUp ? _network.Port : _device.ListenPort,
-        FirewallMark = _device.FirewallMark,
-        Peers = _device.Peers.Values.Select(Status),
-    };
-
-    /// <summary>Packets dropped in total, by reason.</summary>
-    public IEnumerable<Counter> Counters()
-    {
-        foreach (DropReason reason in Enum.GetValues<DropReason>())
-            yield return new Counter(NameOf(reason), _counters.Sum(counters => counters[reason]));
-        yield return new Counter("refused_connections", _network.RefusedConnections);
-        // Shows that the steady state allocates nothing.
-        yield return new Counter("garbage_collections", GC.CollectionCount(0));
-    }
-
-    /// <summary>What was dropped for each peer, and what is queued now.</summary>
-    public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
-        _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
-        [
-            new Counter("dropped_packets", peer.DroppedPackets + _network.DroppedFrames(peer)),
-            new Counter("queued_bytes", _network.QueuedBytes(peer)),
-        ]));
-
-    private PeerStatus Status(Peer peer) => new()
-    {
-        PublicKey = peer.PublicKey,
-        PresharedKey = peer.PresharedKey,
-        Endpoint = EndpointOf(peer),
-        LastHandshakeSeconds = (ulong)peer.LastHandshake.Seconds,
-        LastHandshakeNanoseconds = (uint)peer.LastHandshake.Nanoseconds,
-        TxBytes = (ulong)peer.SentBytes,
-        RxBytes = (ulong)peer.ReceivedBytes,
-        PersistentKeepalive = (ushort)(peer.PersistentKeepaliveMs / 1000),
-        AllowedIps = _device.AllowedIpsOf(peer),
-    };
-
-    /// <summary>
-    /// With UDP, where messages are sent: peers roam. With streams, where the peer is dialled; for a peer without an endpoint,
-    /// the address it connected from, without the port: a configuration that is saved and set again must not have us dial an
-    /// ephemeral port.
-    /// </summary>
-    private static EndpointAddress? EndpointOf(Peer peer) =>
-        peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint ?? peer.Destination?.Address.WithPort(0);
-
-    private static string NameOf(DropReason reason) => reason switch
-    {
-        DropReason.NotAnIpPacket => "not_an_ip_packet",
-        DropReason.NoPeerForPacket => "no_peer_for_packet",
-        DropReason.TooLong => "too_long",
-        DropReason.NotSent => "not_sent",
-        DropReason.NotAMessage => "not_a_message",
-        DropReason.UnknownReceiver => "unknown_receiver",
-        DropReason.NotAuthentic => "not_authentic",
-        DropReason.SourceNotAllowed => "source_not_allowed",
-        DropReason.BadSuperpacket => "bad_superpacket",
-        DropReason.CongestionUnheard => "congestion_unheard",
-        DropReason.RoutingLoop => "routing_loop",
-        DropReason.NotWritten => "not_written",
-        DropReason.HandshakeQueueFull => "handshake_queue_full",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason)),
-    };
 
     private int CountAfter(DeviceChange change)
     {

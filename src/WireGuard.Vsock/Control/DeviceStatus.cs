@@ -43,3 +43,6 @@ internal sealed record PeerStatus
 
     internal IEnumerable<IpPrefix> AllowedIps { get; init; } = [];
 }
+
+/// <summary>One number of the answer to <c>counters</c>.</summary>
+internal readonly record struct Counter(string Name, long Value);

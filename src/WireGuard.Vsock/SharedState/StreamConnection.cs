@@ -8,7 +8,7 @@ namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
 /// One VSOCK or TCP connection that carries frames. One lane owns it and reads from it; every lane may send on it. Here: whose it
-/// is, reading from it, and its end. Sending is in another part of this class.
+/// is, reading from it, and its end. The other part of this class sends.
 /// </summary>
 internal sealed unsafe partial class StreamConnection : Destination, IConnectionView, IDisposable
 {
@@ -153,7 +153,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
     public void NoteTakesShortChecksums() => _takesShortChecksums = true;
 
-    /// <summary>Notes that a message with a valid mac1 came in: the far end knows our public key. Owner lane only.</summary>
+    /// <summary>Notes that whoever is at the far end knows our public key. Owner lane only.</summary>
     public void NoteCalled(long nowMs) => Volatile.Write(ref _calledMs, nowMs);
 
     /// <summary>
@@ -221,7 +221,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
 
     private void BelongTo(Peer peer)
     {
-        // It was another peer's that it joined.
+        // What joined was another's.
         if (_peer is not null)
             _isJoined = false;
         _peer = peer;
@@ -240,4 +240,60 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
         _partial = [];
         _partialLength = 0;
     }
+}
+
+/// <summary>What the lanes tell control of a connection.</summary>
+[Flags]
+internal enum ConnectionSignals
+{
+    None = 0,
+
+    /// <summary>A peer authenticated on it that had not before, or whose messages go elsewhere.</summary>
+    Authenticated = 1,
+
+    /// <summary>With the newest counter of the newest keypair: messages to it are to go on this connection.</summary>
+    Newest = 4,
+
+    /// <summary>The peer asks for an answer on it.</summary>
+    Asked = 8,
+
+    /// <summary>It ended, broke, or carried what is no frame.</summary>
+    Failed = 2,
+}
+
+/// <summary>
+/// What is known of an open connection, as the state machine of its peer reads it: what it is, and what lanes note of it
+/// meanwhile.
+/// </summary>
+internal interface IConnectionView
+{
+    /// <summary>Never used twice.</summary>
+    ulong Id { get; }
+
+    /// <summary>Whether we dialled it, rather than accepted.</summary>
+    bool IsDialed { get; }
+
+    /// <summary>When it came about, in ms of boot time.</summary>
+    long SinceMs { get; }
+
+    /// <summary>The lane that owns it, by its index.</summary>
+    int Lane { get; }
+
+    /// <summary>Whether it has ended or broken, though control may not have been told yet.</summary>
+    bool IsFailed { get; }
+
+    /// <summary>Whether it is one more beside the peer's others, and takes the place of none.</summary>
+    bool IsJoined { get; }
+
+    /// <summary>Whether the socket has not taken all that it was given.</summary>
+    bool IsCongested { get; }
+
+    /// <summary>When an authentic message last came in on it, in ms of boot time.</summary>
+    long HeardMs { get; }
+
+    /// <summary>Since when all that was sent on it has not been answered by anything that came in on it; 0 if it has.</summary>
+    long UnansweredSinceMs { get; }
+
+    /// <summary>Since when nothing has moved on it, while it is congested.</summary>
+    long StillSinceMs { get; }
 }

@@ -3,7 +3,7 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// The states of a connection of a peer. An accepted one belongs to no peer before the first authentic message on it.
+/// What becomes of a connection of a peer. One that was accepted is no peer's before the first authentic message on it.
 /// <code>
 /// we dial:    Connecting --connected--> Unauthenticated --the peer authenticates--.
 /// accepted:   Unauthenticated --a peer authenticates------------------------------+--it joins those in use, or none is--> InUse
@@ -27,7 +27,7 @@ internal enum ConnectionState
     /// <summary>Its socket is connecting to the peer's endpoint.</summary>
     Connecting,
 
-    /// <summary>It was made, and the peer has not authenticated on it.</summary>
+    /// <summary>It was made, and nobody has authenticated on it.</summary>
     Unauthenticated,
 
     /// <summary>The peer's, but the messages to the peer go on others.</summary>
@@ -98,4 +98,26 @@ internal sealed class PeerConnection
 
     /// <summary>Whether an answer was asked for and has not come.</summary>
     public bool IsAsked => AskedMs != 0 && View!.HeardMs < AskedMs;
+}
+
+/// <summary>What <see cref="PeerConnections"/> asks about its peer: settings and session, which others keep.</summary>
+internal interface IPeerView
+{
+    /// <summary>Whether there is an endpoint to dial.</summary>
+    bool CanBeDialed { get; }
+
+    /// <summary>Of two connections that have crossed, whether the one stays that we dialled: our public key is smaller.</summary>
+    bool KeepsDialed { get; }
+
+    /// <summary>Whether a packet waits for a connection.</summary>
+    bool HasStaged { get; }
+
+    /// <summary>Whether a session lasts and was in use lately: the far end may have something to send.</summary>
+    bool IsInUse(long nowMs);
+
+    /// <summary>Whether the session allows several connections: both ends have said HELLO.</summary>
+    bool TakesSeveral(long nowMs);
+
+    /// <summary>Whether the peer answers when it is asked to on a connection.</summary>
+    bool Answers(long nowMs);
 }

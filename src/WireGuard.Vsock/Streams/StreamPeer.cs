@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Streams;
@@ -26,7 +27,7 @@ internal sealed class StreamPeer : IPeerView
     /// </summary>
     public (UInt128 Used, UInt128 Chosen, long AtMs) Moved { get; set; }
 
-    // Port 0 cannot be dialled: `get` shows it for a peer that connected to us, and a saved configuration may bring it back.
+    // Nobody listens on port 0: `get` shows it for a peer that called us, and it may come back with a saved configuration.
     public bool CanBeDialed => !Peer.IsRemoved && Peer.Endpoint is { Port: not 0 };
 
     public bool KeepsDialed =>
@@ -34,9 +35,13 @@ internal sealed class StreamPeer : IPeerView
 
     public bool HasStaged => !Peer.Staged.IsEmpty;
 
-    public bool IsInUse(long nowMs) => Peer.IsInUse(nowMs);
+    public bool IsInUse(long nowMs) =>
+        Peer.Keypairs.Current is { } keypair && keypair.CanSend(nowMs)
+        && nowMs - Peer.Activity.LastTraversal < Limits.RejectAfterTimeMs;
 
-    public bool TakesSeveral(long nowMs) => _network.SaysHello && Peer.RemoteHello(nowMs) is not null;
+    public bool TakesSeveral(long nowMs) =>
+        _network.SaysHello && Peer.Keypairs.Current is { RemoteHello: not null } keypair && keypair.CanSend(nowMs);
 
-    public bool Answers(long nowMs) => Peer.RemoteHello(nowMs) is { Answers: true };
+    public bool Answers(long nowMs) =>
+        Peer.Keypairs.Current is { RemoteHello.Answers: true } keypair && keypair.CanSend(nowMs);
 }

@@ -121,3 +121,12 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     private static InvalidOperationException NoAddress() => new("The default value is no address.");
 }
+
+/// <summary>The families an <see cref="EndpointAddress"/> can be of. Its default value is of none: no address.</summary>
+internal enum AddressFamilyKind : byte
+{
+    None,
+    IPv4,
+    IPv6,
+    Vsock,
+}

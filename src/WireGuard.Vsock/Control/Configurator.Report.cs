@@ -1,0 +1,68 @@
+using System.Text;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+
+namespace WireGuard.Vsock.Control;
+
+/// <summary>What the control socket tells: the configuration in force, and what was dropped.</summary>
+internal sealed partial class Configurator
+{
+    /// <summary>The answer to `get`. Its keys belong to the device.</summary>
+    public DeviceStatus Status() => new()
+    {
+        PrivateKey = _device.PrivateKey,
+        // While the link is up: the port that is bound, 0 if it was taken.
+        ListenPort = _device.IsUp ? _network.Port : _device.ListenPort,
+        FirewallMark = _device.FirewallMark,
+        Peers = _device.Peers.Values.Select(Status),
+    };
+
+    /// <summary>Packets dropped in total, by reason.</summary>
+    public IEnumerable<Counter> Counters()
+    {
+        foreach (DropReason reason in Enum.GetValues<DropReason>())
+            yield return new Counter(NameOf(reason), _counters.Sum(counters => counters[reason]));
+        yield return new Counter("refused_connections", _network.RefusedConnections);
+        // Shows that the steady state allocates nothing.
+        yield return new Counter("garbage_collections", GC.CollectionCount(0));
+    }
+
+    /// <summary>What was dropped for each peer, and what is queued now.</summary>
+    public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
+        _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
+        [
+            new Counter("dropped_packets", peer.DroppedPackets + _network.DroppedFrames(peer)),
+            new Counter("queued_bytes", _network.QueuedBytes(peer)),
+        ]));
+
+    private PeerStatus Status(Peer peer) => new()
+    {
+        PublicKey = peer.PublicKey,
+        PresharedKey = peer.PresharedKey,
+        Endpoint = EndpointOf(peer),
+        LastHandshakeSeconds = (ulong)peer.LastHandshake.Seconds,
+        LastHandshakeNanoseconds = (uint)peer.LastHandshake.Nanoseconds,
+        TxBytes = (ulong)peer.SentBytes,
+        RxBytes = (ulong)peer.ReceivedBytes,
+        PersistentKeepalive = (ushort)(peer.PersistentKeepaliveMs / 1000),
+        AllowedIps = _device.AllowedIpsOf(peer),
+    };
+
+    /// <summary>
+    /// With UDP, where messages are sent: peers roam. With streams, where the peer is dialled; for a peer without an endpoint,
+    /// the address it connected from, without the port: a configuration that is saved and set again must not have us dial an
+    /// ephemeral port.
+    /// </summary>
+    private static EndpointAddress? EndpointOf(Peer peer) =>
+        peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint ?? peer.Destination?.Address.WithPort(0);
+
+    /// <summary>The member's name in snake case: not_an_ip_packet.</summary>
+    private static string NameOf(DropReason reason)
+    {
+        var name = new StringBuilder();
+        foreach (char letter in reason.ToString())
+            name.Append(char.IsUpper(letter) && name.Length != 0 ? "_" : "").Append(char.ToLowerInvariant(letter));
+        return name.ToString();
+    }
+}
