@@ -163,9 +163,6 @@ internal sealed class Keypair : IDisposable
         return true;
     }
 
-    /// <summary>As the other, for who need not know whether the counter is the newest.</summary>
-    public bool TryOpen(Aead aead, Span<byte> message, long nowMs) => TryOpen(aead, message, nowMs, out _);
-
     /// <summary>Ends the session before its time, at once and for all lanes.</summary>
     public void Expire() => Volatile.Write(ref _isExpired, 1);
 

@@ -13,12 +13,12 @@ namespace WireGuard.Protocol.Noise;
 /// </code>
 /// <para>
 /// DEVIATION: the kernel has "current" for "last heard", and drops the previous one when it begins as responder. When handshakes
-/// have crossed, which over streams they often do, each end sends with the keypair of its own, and that is the other's previous
-/// one: the kernel's way then loses, at the next handshake, all that is under way. Test: KeypairRotationTests.
+/// have crossed, which over streams they often do, each end sends with its own keypair, which is the other's previous one: the
+/// kernel's rule then loses what is in flight at the next handshake. Test: KeypairRotationTests.
 /// </para>
 /// <para>
-/// What falls out is retired: its index must be freed, and it be disposed once no lane can use it. Written by one thread;
-/// <see cref="Current"/> may be read by all.
+/// A keypair that is dropped is retired: its index is freed, and it is disposed of once no lane can use it. Written by one
+/// thread; any thread may read <see cref="Current"/>.
 /// </para>
 /// </summary>
 internal sealed class KeypairRotation
@@ -32,12 +32,12 @@ internal sealed class KeypairRotation
     public KeypairRotation(Action<Keypair> retire) => _retire = retire;
 
     /// <summary>
-    /// The keypair to send with. The next one as soon as something has come in under it, though its rotation may still be on its
-    /// way: the answer to that first message must not leave under a session that a restarted peer no longer has.
+    /// The keypair to send with: the next one as soon as a message was received under it, even before <see cref="TryConfirm"/>.
+    /// The answer to that message must not go out under a session that a restarted peer no longer has.
     /// </summary>
     public Keypair? Current => Volatile.Read(ref _next) is { HasReceived: true } confirmed ? confirmed : _current;
 
-    /// <summary>Those that there are, oldest first. For the thread that writes them.</summary>
+    /// <summary>The keypairs that exist, oldest first. Owner thread only.</summary>
     public IEnumerable<Keypair> All => ((Keypair?[])[_previous, _current, _next]).OfType<Keypair>();
 
     public void BeginAsInitiator(Keypair keypair)

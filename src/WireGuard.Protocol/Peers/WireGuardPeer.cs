@@ -52,7 +52,7 @@ public partial class WireGuardPeer
 
     internal RemoteIdentity Remote { get; }
 
-    /// <summary>Any thread may ask for the current one.</summary>
+    /// <summary>The sessions' keys. Owner thread, but for what says otherwise.</summary>
     internal KeypairRotation Keypairs { get; }
 
     internal PeerTimers Timers { get; } = new();

@@ -227,6 +227,6 @@ public sealed class KeypairRotationTests
         using var aead = new Aead();
         byte[] message = new byte[TransportMessage.MinSize];
         Assert.True(from.TrySeal(aead, message, nowMs));
-        Assert.True(to.TryOpen(aead, message, nowMs));
+        Assert.True(to.TryOpen(aead, message, nowMs, out _));
     }
 }

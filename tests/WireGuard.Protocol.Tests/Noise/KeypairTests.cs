@@ -114,7 +114,7 @@ public sealed class KeypairTests : IDisposable
     [InlineData(16)]
     [InlineData(31)]
     public void Message_shorter_than_a_keepalive_is_rejected(int length) =>
-        Assert.False(_responder.TryOpen(_aead, new byte[length], Born));
+        Assert.False(_responder.TryOpen(_aead, new byte[length], Born, out _));
 
     // ---- sections 6.1 and 6.2: age --------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ public sealed class KeypairTests : IDisposable
         {
             for (int i = 0; i < 100; i++)
             {
-                if (!_initiator.TrySeal(_aead, message, Born) || !_responder.TryOpen(_aead, message, Born))
+                if (!_initiator.TrySeal(_aead, message, Born) || !_responder.TryOpen(_aead, message, Born, out _))
                     throw new InvalidOperationException();
                 _initiator.NeedsRekeyAfterSending(Born);
                 _responder.NeedsRekeyAfterReceiving(Born);
@@ -293,6 +293,6 @@ public sealed class KeypairTests : IDisposable
     private byte[]? Open(Keypair keypair, byte[] message, long nowMs = Born)
     {
         byte[] copy = [.. message];
-        return keypair.TryOpen(_aead, copy, nowMs) ? copy[TransportMessage.HeaderSize..^Aead.TagSize] : null;
+        return keypair.TryOpen(_aead, copy, nowMs, out _) ? copy[TransportMessage.HeaderSize..^Aead.TagSize] : null;
     }
 }
