@@ -34,7 +34,7 @@ internal sealed class Peer : WireGuardPeer
 
     // ---- read by lanes ------------------------------------------------------------------------------------------
 
-    /// <summary>Where messages go now; null when there is no way to it. Set by control.</summary>
+    /// <summary>Where messages go now; null when there is no path to it. Set by control.</summary>
     public Destination? Destination
     {
         get => _destination;

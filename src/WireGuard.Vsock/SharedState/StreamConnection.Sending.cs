@@ -10,12 +10,12 @@ namespace WireGuard.Vsock.SharedState;
 /// <summary>
 /// Sending on a connection, by any lane and by control:
 /// <code>
-/// Send: nobody sends and nothing is queued?
+/// Send: no thread is sending, and nothing is queued?
 ///   yes --> the batch goes to the socket from where it lies; what it does not take is queued
 ///   no  --> the batch is queued behind the others, frame by frame, or dropped and counted
 /// </code>
-/// Whoever sends goes on until the queue is empty or the socket is full; then the owner's epoll says when to go on. The lock
-/// guards the queue and who sends, and is never held across a system call. A full socket never blocks anyone.
+/// The thread that sends goes on until the queue is empty or the socket is full; then the owner's epoll says when to go on. The
+/// lock guards the queue and who sends, and is never held across a system call. A full socket blocks no thread.
 /// </summary>
 internal sealed unsafe partial class StreamConnection
 {
@@ -92,7 +92,7 @@ internal sealed unsafe partial class StreamConnection
         return _isCongested;
     }
 
-    /// <summary>Whether the socket has been full for so long that the way must be dead.</summary>
+    /// <summary>Whether the socket has been full for so long that the path must be dead.</summary>
     public bool IsStalled(long nowMs, long patienceMs)
     {
         lock (_gate)
@@ -243,7 +243,7 @@ internal sealed unsafe partial class StreamConnection
         Fail();
         lock (_gate)
         {
-            // Nobody sends on it any more: whoever tries finds it full, and then its queue.
+            // No thread sends on it any more: one that tries finds it full, and then its queue.
             _isSending = false;
             _isFull = true;
             _stillSinceMs = long.MaxValue;
@@ -304,7 +304,7 @@ internal sealed unsafe partial class StreamConnection
             }
         }
 
-        // Nobody empties the queue of one that has failed.
+        // No thread empties the queue of one that has failed.
         _isCongested |= !IsFailed && _queue.Count > CongestedBytes;
     }
 }

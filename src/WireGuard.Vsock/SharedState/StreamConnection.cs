@@ -8,7 +8,7 @@ namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
 /// One VSOCK or TCP connection that carries frames. One lane owns it and reads from it; every lane may send on it. Here: whose it
-/// is, reading from it, and its end. The other part of this class sends.
+/// is, reading from it, and its end. Sending is in another part of this class.
 /// </summary>
 internal sealed unsafe partial class StreamConnection : Destination, IConnectionView, IDisposable
 {
@@ -153,7 +153,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
     public void NoteTakesShortChecksums() => _takesShortChecksums = true;
 
-    /// <summary>Notes that whoever is at the far end knows our public key. Owner lane only.</summary>
+    /// <summary>Notes that a message with a valid mac1 came in: the far end knows our public key. Owner lane only.</summary>
     public void NoteCalled(long nowMs) => Volatile.Write(ref _calledMs, nowMs);
 
     /// <summary>
@@ -221,7 +221,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
 
     private void BelongTo(Peer peer)
     {
-        // What joined was another's.
+        // It was another peer's that it joined.
         if (_peer is not null)
             _isJoined = false;
         _peer = peer;

@@ -3,14 +3,16 @@ using WireGuard.Protocol.Noise;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// The attempts to dial a peer's endpoint for one purpose: when the next one is due. Its states follow from its fields:
+/// The attempts to dial a peer's endpoint, for a first connection or for an extra one: when the next is due. Its state follows
+/// from its fields:
 /// <code>
 /// idle --wanted--> due --NotBeforeMs--> an attempt (Connecting, Unauthenticated) --authenticated--> idle
 ///  ^                ^                                            |
 ///  |                `--------------------failed-----------------'
 ///  `-- not wanted for REKEY_ATTEMPT_TIME, not needed, reset --
 /// </code>
-/// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner has failed, whoever authenticated on it.
+/// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner is a failed
+/// attempt, even if the peer has authenticated on it.
 /// Control only.
 /// </summary>
 /// <param name="random">For the delays.</param>
@@ -27,7 +29,7 @@ internal sealed class Dialing(Random random)
 
     private int _backoffMs = MinBackoffMs;
 
-    /// <summary>The connection that is being made, or that was made and on which nobody has authenticated.</summary>
+    /// <summary>The connection that is being made, or that was made and is unauthenticated.</summary>
     public PeerConnection? Attempt { get; set; }
 
     /// <summary>Whether a handshake message was sent on it: an answer may come there.</summary>
@@ -36,7 +38,7 @@ internal sealed class Dialing(Random random)
     /// <summary>Before this time it is not dialled again; 0 for at once.</summary>
     public long NotBeforeMs { get; private set; }
 
-    /// <summary>When somebody last wanted a connection; 0 if nobody waits for one.</summary>
+    /// <summary>When a connection was last wanted; 0 while none is.</summary>
     public long WantedMs { get; set; }
 
     public bool IsConnecting => Attempt is { State: ConnectionState.Connecting };
@@ -67,7 +69,7 @@ internal sealed class Dialing(Random random)
         return delayMs;
     }
 
-    /// <summary>Nobody waits for a connection any more. The delay before the next attempt stays.</summary>
+    /// <summary>No connection is wanted any more. The delay before the next attempt stays.</summary>
     public void Forget()
     {
         Attempt = null;

@@ -2,8 +2,8 @@ namespace WireGuard.Vsock.Streams;
 
 /// <summary>
 /// Which lane is to own a new connection: the one that owns the fewest of the same peer's, and of those the one that owns the
-/// fewest in all. Of a connection that was accepted nobody knows the peer yet; but a peer's connections come one after the other,
-/// so the lanes with the fewest are mostly right for them too. Control only.
+/// fewest in all. The peer of an accepted connection is not known yet; but a peer's connections come one after the other, so the
+/// lanes with the fewest are mostly right for them too. Control only.
 /// </summary>
 internal sealed class LaneShares
 {

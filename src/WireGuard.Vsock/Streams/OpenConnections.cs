@@ -8,16 +8,15 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// Every connection that is open: each gets a number, by which lanes find it, a lane that owns it, and while nobody has
-/// authenticated on it a place among those. One that was dialled for a peer, or on which one has authenticated, has that peer as
-/// its owner. Control only.
+/// The open connections. Each has an id, by which lanes find it, and a lane that reads it. Its owner is the peer that it was
+/// dialled for or, from then on, the one that has last authenticated on it; an accepted one has none before. Control only.
 /// </summary>
 internal sealed class OpenConnections
 {
-    /// <summary>How long a connection whose socket takes nothing is believed in.</summary>
+    /// <summary>How long a connection whose socket takes nothing is kept.</summary>
     private const int StallMs = 10_000;
 
-    /// <summary>How many go at once when descriptors have run out.</summary>
+    /// <summary>How many are closed at once when descriptors have run out.</summary>
     private const int RoomToMake = 16;
 
     private readonly EventLoop _loop;
@@ -56,7 +55,7 @@ internal sealed class OpenConnections
     /// <summary>Some may be ended while they are gone through.</summary>
     public IEnumerable<StreamConnection> All => _published.Connections.Select(entry => entry.Value);
 
-    /// <summary>Connections that were closed before anybody authenticated on them, since there were too many such.</summary>
+    /// <summary>Connections that were closed while unauthenticated, since there were too many.</summary>
     public long Refused { get; private set; }
 
     public bool Contains(StreamConnection connection) => _published.Connections.ContainsKey(connection.Id);
@@ -68,7 +67,7 @@ internal sealed class OpenConnections
     /// <param name="connection">Which.</param>
     /// <param name="owner">The peer.</param>
     /// <param name="owned">What that peer's connections keep of it.</param>
-    /// <returns>False of one that was accepted and on which nobody has authenticated, and of one that has ended.</returns>
+    /// <returns>False of an accepted one that is unauthenticated, and of one that has ended.</returns>
     public bool TryGetOwner(
         StreamConnection connection, [NotNullWhen(true)] out StreamPeer? owner, [NotNullWhen(true)] out PeerConnection? owned)
     {
@@ -84,7 +83,7 @@ internal sealed class OpenConnections
         _owners[connection.Id] = (owner, owned);
     }
 
-    /// <summary>Somebody called. If there are too many of whom nobody knows who they are, another goes.</summary>
+    /// <summary>A connection was accepted. If too many are unauthenticated, another is closed.</summary>
     public void Accept(int fd, EndpointAddress from)
     {
         Log.ConnectionAccepted(_log, from);
@@ -110,15 +109,15 @@ internal sealed class OpenConnections
         Publish(connection);
     }
 
-    /// <summary>Closes what is too much of connections on which nobody has authenticated.</summary>
+    /// <summary>Closes unauthenticated connections beyond their limits.</summary>
     public void CloseSurplus()
     {
         while (_unauthenticated.Surplus(_loop.NowMs) is { } surplus)
             Refuse(surplus);
     }
 
-    /// <summary>Descriptors have run out: some go on which nobody has authenticated, so that others can come in.</summary>
-    /// <returns>Whether any did.</returns>
+    /// <summary>Descriptors have run out: closes some unauthenticated connections, so that others can be accepted.</summary>
+    /// <returns>Whether there were any.</returns>
     public bool MakeRoom()
     {
         int gone = 0;

@@ -3,7 +3,7 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// What becomes of a connection of a peer. One that was accepted is no peer's before the first authentic message on it.
+/// The states of a connection of a peer. An accepted one belongs to no peer before the first authentic message on it.
 /// <code>
 /// we dial:    Connecting --connected--> Unauthenticated --the peer authenticates--.
 /// accepted:   Unauthenticated --a peer authenticates------------------------------+--it joins those in use, or none is--> InUse
@@ -27,7 +27,7 @@ internal enum ConnectionState
     /// <summary>Its socket is connecting to the peer's endpoint.</summary>
     Connecting,
 
-    /// <summary>It was made, and nobody has authenticated on it.</summary>
+    /// <summary>It was made, and the peer has not authenticated on it.</summary>
     Unauthenticated,
 
     /// <summary>The peer's, but the messages to the peer go on others.</summary>

@@ -4,8 +4,8 @@ namespace WireGuard.Vsock.Streams;
 
 /// <summary>
 /// Which connections are used. The one on which the newest counter of the newest keypair came in is the one that the peer sends
-/// on, and takes the place of all others but those that it joined: so what was kept back and is delivered on another connection
-/// takes a peer over until the next message only.
+/// on, and takes the place of all others but those that it joined: so whoever delivers on another connection what he has
+/// kept back takes a peer over until its next message only.
 /// </summary>
 internal sealed partial class PeerConnections
 {
@@ -146,7 +146,7 @@ internal sealed partial class PeerConnections
         if (Destination is not { State: ConnectionState.Closed })
             return;
         Destination = Used.FirstOrDefault();
-        // One on which a handshake is under way comes before what another had taken the place of.
+        // One on which a handshake is under way comes before one that was superseded.
         if (Destination is null && _connections.Where(other => other is { IsAlive: true, State: not ConnectionState.Silent })
             .MaxBy(other => (!other.WasSuperseded, other.KeptUntilMs)) is { } unused)
             UseAll(unused);

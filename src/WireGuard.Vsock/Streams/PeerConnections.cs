@@ -48,7 +48,7 @@ internal sealed partial class PeerConnections
     /// <summary>Where a handshake message can be sent now: the destination, or a connection that was dialled for it.</summary>
     public PeerConnection? HandshakePath => Current ?? (_first.Attempt is { IsAlive: true } dialed ? dialed : null);
 
-    /// <summary>All that were dialled, also those on which nobody has authenticated.</summary>
+    /// <summary>All that were dialled, unauthenticated ones too.</summary>
     public IEnumerable<PeerConnection> Dialed =>
         new[] { _first.Attempt, _extra.Attempt }.OfType<PeerConnection>().Concat(_connections.Where(other => other.IsDialed));
 
@@ -110,7 +110,7 @@ internal sealed partial class PeerConnections
         Do(isExtra ? ConnectionAction.SayJoin : ConnectionAction.BeginHandshake, connection);
     }
 
-    /// <summary>And if it could not be had.</summary>
+    /// <summary>The socket that <see cref="ConnectionAction.Connect"/> asked for could not be connected.</summary>
     public void ConnectFailed(PeerConnection connection, string reason, long nowMs)
     {
         if (DialingOf(connection) is not { IsConnecting: true } dialing)
@@ -121,7 +121,7 @@ internal sealed partial class PeerConnections
 
     // ---- what comes in ----------------------------------------------------------------------------------------------
 
-    /// <summary>The peer has authenticated on a connection, for the first time or where that is news.</summary>
+    /// <summary>The peer has authenticated on a connection, for the first time or while it is not used.</summary>
     /// <param name="connection">One of its own, or one that was accepted.</param>
     /// <param name="isNewest">Whether it was with the newest counter of the newest keypair.</param>
     /// <param name="nowMs">Boot time in ms.</param>

@@ -174,8 +174,8 @@ internal sealed partial class StreamNetwork : Network
     }
 
     /// <summary>
-    /// Closes connections on which nobody has authenticated in time, and those whose far end has stopped reading. Looks for those
-    /// that are to prove themselves.
+    /// Closes connections that have been unauthenticated for too long, and those whose far end has stopped reading. Looks for
+    /// those that are to prove themselves.
     /// </summary>
     public override void Sweep()
     {

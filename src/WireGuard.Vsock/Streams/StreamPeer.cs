@@ -27,7 +27,7 @@ internal sealed class StreamPeer : IPeerView
     /// </summary>
     public (UInt128 Used, UInt128 Chosen, long AtMs) Moved { get; set; }
 
-    // Nobody listens on port 0: `get` shows it for a peer that called us, and it may come back with a saved configuration.
+    // Port 0 cannot be dialled: `get` shows it for a peer that connected to us, and a saved configuration may bring it back.
     public bool CanBeDialed => !Peer.IsRemoved && Peer.Endpoint is { Port: not 0 };
 
     public bool KeepsDialed =>

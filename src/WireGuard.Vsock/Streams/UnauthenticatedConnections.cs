@@ -4,10 +4,10 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// The accepted connections on which nobody has authenticated yet, and which of them goes when there are too many. The newest
-/// is always admitted: who is honest needs its place for a moment only, so a crowd that wants to keep others out would have to
-/// be newer than they are, all the time. Limits hold for a source (<see cref="EndpointAddress.Source"/>) and in all. Control
-/// only.
+/// The accepted connections on which no peer has authenticated yet, and which of them is closed when there are too many. The
+/// newest is always admitted: an authentic caller needs its place for a moment only, so a flood that is to keep others out would
+/// have to be newer than they are, all the time. Limits hold for a source (<see cref="EndpointAddress.Source"/>) and in all.
+/// Control only.
 /// <code>
 /// accepted --> waits --it would have to go, but a message with a valid mac1 has come on it--> called
 ///                ^                                                                              |
@@ -24,8 +24,8 @@ internal sealed class UnauthenticatedConnections
     public const int MaxPerSource = 16;
 
     /// <summary>
-    /// Younger ones count in all, but not against their source: what is to come first on a connection may still be on its way,
-    /// whoever else calls from there.
+    /// Younger ones count in all, but not against their source: the first message on a connection may still be under way,
+    /// whatever else connects from there.
     /// </summary>
     public const int YoungMs = 250;
 
@@ -37,7 +37,7 @@ internal sealed class UnauthenticatedConnections
     /// <summary>How long one that has called keeps its place.</summary>
     public const int CalledMs = 1_000;
 
-    /// <summary>How long a connection may stay without anybody authenticated.</summary>
+    /// <summary>How long a connection may stay unauthenticated.</summary>
     public const int PatienceMs = 10_000;
 
     private readonly Dictionary<UInt128, Source> _sources = [];
@@ -55,7 +55,7 @@ internal sealed class UnauthenticatedConnections
         _places[connection] = source.Waiting.AddLast(new Place(connection, source, ++_lastNumber));
     }
 
-    /// <summary>Somebody has authenticated on it, or it is closed.</summary>
+    /// <summary>A peer has authenticated on it, or it is closed.</summary>
     public void Remove(StreamConnection connection)
     {
         if (!_places.Remove(connection, out LinkedListNode<Place>? node))
@@ -82,7 +82,7 @@ internal sealed class UnauthenticatedConnections
         return null;
     }
 
-    /// <summary>The one that can best be done without; null if none waits.</summary>
+    /// <summary>The one that is to be closed first; null if none waits.</summary>
     public StreamConnection? Least() => Largest(waiting: true)?.Waiting.First!.Value.Connection;
 
     private LinkedListNode<Place>? FindSurplus(long nowMs)
@@ -112,11 +112,11 @@ internal sealed class UnauthenticatedConnections
         return largest?.First!.Value.Source;
     }
 
-    /// <summary>Whether it has earned to stay, since control last looked.</summary>
+    /// <summary>Whether it may stay after all, by what has come in since control last looked.</summary>
     private bool TrySpare(LinkedListNode<Place> node, long nowMs)
     {
         Place place = node.Value;
-        // Its lane knows already whose it is; control hears of it this turn or the next.
+        // A peer has authenticated on it: control is about to be told.
         if (place.Connection.Peer is not null)
         {
             Remove(place.Connection);
@@ -148,7 +148,7 @@ internal sealed class UnauthenticatedConnections
         }
     }
 
-    /// <summary>It has had its time: it is the first to go.</summary>
+    /// <summary>Its time is over: it is the first to be closed.</summary>
     private void EndCall(LinkedListNode<Place> node)
     {
         Source source = node.Value.Source;
@@ -174,7 +174,7 @@ internal sealed class UnauthenticatedConnections
         /// <summary>A later connection has a larger one.</summary>
         public long Number { get; } = number;
 
-        /// <summary>When it called, as far as it was given credit for that; 0 for never.</summary>
+        /// <summary>When it called, as far as that has given it a place; 0 for never.</summary>
         public long CalledMs { get; set; }
 
         public bool IsOld(long nowMs) => CalledMs != 0 || nowMs - Connection.SinceMs >= YoungMs;
