@@ -11,9 +11,8 @@ namespace WireGuard.Vsock.Streams;
 ///  |                `--------------------failed-----------------'
 ///  `-- not wanted for REKEY_ATTEMPT_TIME, not needed, reset --
 /// </code>
-/// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner is a failed
-/// attempt, even if the peer has authenticated on it.
-/// Control only.
+/// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner is a failed attempt, even if the peer has
+/// authenticated on it. Control only.
 /// </summary>
 /// <param name="random">For the delays.</param>
 internal sealed class Dialing(Random random)

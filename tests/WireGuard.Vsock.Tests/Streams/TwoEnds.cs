@@ -161,6 +161,14 @@ internal sealed class TwoEnds
         {
             if (!end.Dialing.ContainsKey(connection))
                 return;
+            if (wire.IsClosed)
+            {
+                // The far end has closed it already.
+                end.Dialing.Remove(connection);
+                Tell(end, state => state.ConnectFailed(connection, "reset", NowMs));
+                return;
+            }
+
             wire[end.Other] ??= Accept(end.Other, wire);
             Tell(end, state => state.Connected(connection, NowMs));
         });

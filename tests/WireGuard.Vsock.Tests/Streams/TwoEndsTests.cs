@@ -9,7 +9,7 @@ public sealed class TwoEndsTests
 {
     [Fact]
     public void Ends_that_dial_each_other_at_once_settle_on_the_same_one_connection() =>
-        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 1, trouble: 0), iter: 2_000);
+        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 1, trouble: 0), iter: 1_000);
 
     [Fact]
     public void Ends_settle_on_one_connection_whatever_was_refused_or_broke_before() =>
@@ -17,11 +17,11 @@ public sealed class TwoEndsTests
 
     [Fact]
     public void Ends_that_take_several_settle_on_the_same_ones() =>
-        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 4, trouble: 0), iter: 500);
+        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 4, trouble: 0), iter: 300);
 
     [Fact]
     public void Ends_that_take_several_settle_on_the_same_ones_whatever_broke_before() =>
-        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 4, trouble: 20), iter: 500);
+        Gen.Int[0, 1_000_000].Sample(seed => Settle(seed, limit: 4, trouble: 20), iter: 300);
 
     private static void Settle(int seed, int limit, int trouble)
     {
@@ -44,8 +44,8 @@ public sealed class TwoEndsTests
         HashSet<TwoEnds.Wire> here = [.. TwoEnds.Used(ends.Ends[0])], there = [.. TwoEnds.Used(ends.Ends[1])];
         Assert.True(here.SetEquals(there), "both ends use the same");
         // After trouble each end may have dialled its own destination, of those that both use: then each dials more.
-        int least = trouble == 0 ? limit : 1, most = trouble == 0 || limit == 1 ? limit : DaemonOptions.MaxStreams;
-        Assert.InRange(here.Count, least, most);
+        int most = trouble == 0 || limit == 1 ? limit : DaemonOptions.MaxStreams;
+        Assert.InRange(here.Count, limit, most);
         Assert.All(ends.Ends, end => Assert.Equal(here.Count, end.Connections.State.All.Count));
     }
 
