@@ -47,8 +47,8 @@ internal static class Limits
     public const long HandshakeInitiationRateMs = 20;
 
     /// <summary>
-    /// So long two initiations to one peer are kept apart, whatever happens: the above as the responder sees it, though the first
-    /// had a slower way than the second.
+    /// The least time between two initiations to one peer: the above as the responder sees it, even if the first took a slower
+    /// path than the second.
     /// </summary>
     public const long InitiationSpacingMs = 50;
 

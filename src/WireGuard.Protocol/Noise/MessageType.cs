@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 internal enum MessageType : uint
 {
-    /// <summary>It is none of these, or not as long as its type is.</summary>
+    /// <summary>Not a message: no such type, or not the length of its type.</summary>
     None = 0,
     Initiation = 1,
     Response = 2,
@@ -16,7 +16,7 @@ internal enum MessageType : uint
     Transport = 4,
 }
 
-/// <summary>What is told of a message by its first four bytes and its length.</summary>
+/// <summary>Tells messages by their first four bytes and their length.</summary>
 internal static class MessageTypes
 {
     /// <summary>The type of a message of any length and content.</summary>

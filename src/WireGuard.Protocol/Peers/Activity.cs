@@ -1,12 +1,12 @@
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// What the data path notes for the timers, a few words a peer: since when something that was sent, or received, waits for an
-/// answer. Lanes write it, the control thread reads it; each word is one atomic store, and a race between two lanes moves a
-/// timer by no more than the race took.
+/// What the data path notes for the timers: since when something that was sent, or received, waits for an answer. Any thread
+/// writes it, the owner thread reads it. Each field is one atomic store; a race between two threads moves a timer by no more than
+/// the race lasted.
 /// <para>
-/// The control thread sleeps while no timer runs. A lane that starts one learns from the return value that it must tell
-/// the control thread; while that thread watches, nothing needs to be told.
+/// The owner thread sleeps while no timer runs. A thread that starts one learns from the return value that it must tell the
+/// owner; while the owner watches, it need not be told.
 /// </para>
 /// </summary>
 internal sealed class Activity
@@ -22,11 +22,11 @@ internal sealed class Activity
     /// <summary>When the oldest data message that we have not answered with anything was received; 0 for none.</summary>
     public long ReceivedUnansweredSince => Volatile.Read(ref _receivedUnansweredSince);
 
-    /// <summary>When the last authenticated message went either way.</summary>
+    /// <summary>When an authenticated message was last sent or received.</summary>
     public long LastTraversal => Volatile.Read(ref _lastTraversal);
 
     /// <summary>Notes a data message with an inner packet that was sent.</summary>
-    /// <returns>Whether the control thread must be told.</returns>
+    /// <returns>Whether the owner thread must be told.</returns>
     public bool DataSent(long nowMs)
     {
         Sent(nowMs);
@@ -45,7 +45,7 @@ internal sealed class Activity
     }
 
     /// <summary>Notes a data message with an inner packet that was received and authenticated.</summary>
-    /// <returns>Whether the control thread must be told.</returns>
+    /// <returns>Whether the owner thread must be told.</returns>
     public bool DataReceived(long nowMs)
     {
         Received(nowMs);
@@ -63,10 +63,10 @@ internal sealed class Activity
         Volatile.Write(ref _lastTraversal, nowMs);
     }
 
-    /// <summary>The control thread will look again by itself when the next timer is due.</summary>
+    /// <summary>The owner thread polls by itself when the next timer is due.</summary>
     internal void Watch() => Volatile.Write(ref _isWatched, 1);
 
-    /// <summary>The control thread stops looking, unless a timer has started meanwhile.</summary>
+    /// <summary>The owner thread stops watching, unless a timer has started meanwhile.</summary>
     internal bool TryStopWatching()
     {
         // The full fence pairs with the one in AskToBeWatched: one of the two sides sees the other's store.

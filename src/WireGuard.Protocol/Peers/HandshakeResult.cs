@@ -2,11 +2,11 @@ using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What has become of a handshake message, whose it is, and what is to be sent back.</summary>
+/// <summary>What became of a handshake message, which peer sent it, and what to send back.</summary>
 public readonly ref struct HandshakeResult<TPeer>
     where TPeer : WireGuardPeer
 {
-    /// <summary>What has become of it.</summary>
+    /// <summary>What became of it.</summary>
     public HandshakeOutcome Outcome { get; internal init; }
 
     /// <summary>
@@ -31,29 +31,29 @@ public readonly ref struct HandshakeResult<TPeer>
 public enum HandshakeOutcome
 {
     /// <summary>
-    /// Nothing: it is no handshake message, its mac1 is wrong, nobody waits for it, or its source has had its share. Silence.
+    /// No handshake message, a wrong mac1, an answer to nothing of ours, or too many from its source under load.
     /// </summary>
     Ignored,
 
-    /// <summary>It has to prove where it comes from: the reply is a cookie, 64 bytes.</summary>
+    /// <summary>Under load, without proof of its source: the reply is a cookie reply, 64 bytes.</summary>
     CookieGiven,
 
-    /// <summary>An initiation that is not made with our public key.</summary>
+    /// <summary>An initiation that was not made with our public key.</summary>
     InitiationNotForUs,
 
-    /// <summary>An initiation in the name of nobody we know.</summary>
+    /// <summary>An initiation from a public key that is no peer's.</summary>
     InitiatorUnknown,
 
-    /// <summary>An initiation in a peer's name that is not the peer's.</summary>
+    /// <summary>An initiation that names a peer, but was not made by it.</summary>
     InitiationNotAuthentic,
 
-    /// <summary>A peer's initiation that is a replay, or of a clock that was set back.</summary>
+    /// <summary>A peer's initiation with an old timestamp: a replay, or its clock was set back.</summary>
     InitiationOld,
 
     /// <summary>A peer's initiation less than 20 ms after the one before.</summary>
     InitiationTooSoon,
 
-    /// <summary>A peer's initiation that cannot be answered: its ephemeral key gives no secret.</summary>
+    /// <summary>A peer's initiation that cannot be answered: its ephemeral key is a low-order point.</summary>
     InitiationWorthless,
 
     /// <summary>
@@ -72,13 +72,13 @@ public enum HandshakeOutcome
 }
 
 /// <summary>
-/// Where a handshake message says it comes from, for a device under load, which wants that proven (section 5.3). The default
-/// value wants nothing proven.
+/// Where a handshake message came from, for a device under load: the sender has to prove it with a cookie (section 5.3). The
+/// default value asks for no proof.
 /// </summary>
 public readonly ref struct MessageSource
 {
-    /// <param name="address">What a cookie is bound to: the bytes of an address and port, say. At least one.</param>
-    /// <param name="sender">Who counts as one sender, of whom few messages are worked on: an IPv4 address, an IPv6 /64.</param>
+    /// <param name="address">The bytes that a cookie is bound to, such as those of the address and port; at least one.</param>
+    /// <param name="sender">What the rate limit counts as one source, such as an IPv4 address or an IPv6 /64.</param>
     public MessageSource(ReadOnlySpan<byte> address, UInt128 sender)
     {
         Address = address;

@@ -1,26 +1,29 @@
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>A transport message that is authentic and no replay.</summary>
+/// <summary>What an authentic transport message, which is no replay, contained.</summary>
 public readonly ref struct OpenedMessage
 {
-    /// <summary>What was sealed, in its place in the message, with its padding: a multiple of 16 bytes, mostly.</summary>
+    /// <summary>
+    /// The opened bytes, in their place in the message: nothing for a keepalive, else an inner packet and its padding. The
+    /// packet's own header says its length; its source address is for the caller to check.
+    /// </summary>
     public Span<byte> Payload { get; internal init; }
 
-    /// <summary>What that is.</summary>
+    /// <summary>What the payload is.</summary>
     internal PayloadKind Kind { get; init; }
 
-    /// <summary>What the message leaves to be done.</summary>
+    /// <summary>What the owner thread has to do now.</summary>
     public PeerNews News { get; internal init; }
 
     /// <summary>
-    /// Whether its counter is the newest of its session: then the path it came by is where the peer is now.
+    /// Whether its counter is the highest of its session so far: then the peer is where it came from, as far as is known.
     /// </summary>
     public bool IsNewest { get; internal init; }
 
-    /// <summary>Of a HELLO that is heeded: the connection it came on is one more beside the peer's others.</summary>
+    /// <summary>It is a HELLO: the connection it came on joins the peer's others.</summary>
     internal bool Joins { get; init; }
 
-    /// <summary>Of a HELLO that joins: an answer is to go out on the same connection.</summary>
+    /// <summary>It is a HELLO that joins, and asks for an answer on the same connection.</summary>
     internal bool Asks { get; init; }
 }
 
@@ -30,22 +33,19 @@ internal enum PayloadKind
     /// <summary>Nothing.</summary>
     Keepalive,
 
-    /// <summary>
-    /// An inner packet, its padding behind it: bytes that the peer chose. The length of the packet is in its IP header, and its
-    /// source address is still to be checked.
-    /// </summary>
+    /// <summary>An inner packet with its padding, unchecked.</summary>
     Packet,
 
-    /// <summary>What a peer of our kind says of itself, between daemons over streams alone.</summary>
+    /// <summary>HELLO, between daemons over streams only.</summary>
     Hello,
 
-    /// <summary>A packet that was left unsegmented, between daemons over streams alone.</summary>
+    /// <summary>A superpacket, between daemons over streams only.</summary>
     Superpacket,
 }
 
 /// <summary>
-/// What a transport message that was sent or opened leaves for the thread that owns the peer. Whoever sealed or opened it has
-/// that thread do what each flag says, soon; a flag that is told twice does no harm.
+/// What the thread that owns the peer has to do after a transport message was sealed or opened, on whatever thread. Passing a
+/// flag on twice does no harm.
 /// </summary>
 [Flags]
 public enum PeerNews
@@ -55,25 +55,27 @@ public enum PeerNews
     /// <summary>A timer has started: ask <see cref="WireGuardPeer.NextDeadline"/> anew.</summary>
     TimerStarted = 1,
 
-    /// <summary>The session is to be renewed, or there is none: begin a handshake, which is no retry.</summary>
+    /// <summary>
+    /// There is no session, or it must be renewed: call <see cref="WireGuardDevice{TPeer}.TryBegin"/>, not as a retry.
+    /// </summary>
     HandshakeWanted = 2,
 
-    /// <summary>A first message came in under a session that we answered for: call <see cref="WireGuardPeer.Poll"/>.</summary>
+    /// <summary>The first message came in under a session that the peer began: call <see cref="WireGuardPeer.Poll"/>.</summary>
     SessionConfirmed = 4,
 
-    /// <summary>The peer has said HELLO, which over streams is to be answered.</summary>
+    /// <summary>The peer has said HELLO. Between daemons over streams only.</summary>
     HelloSaid = 8,
 }
 
-/// <summary>What becomes of a HELLO that comes in.</summary>
+/// <summary>How a HELLO that is received is treated.</summary>
 internal enum Extensions
 {
-    /// <summary>It is no HELLO but a packet that is no IP packet: there are none over datagrams.</summary>
+    /// <summary>As any packet, which then is no IP packet: over datagrams there is no HELLO.</summary>
     None,
 
-    /// <summary>It is dropped: we say none, so we heed none.</summary>
+    /// <summary>It is dropped: we do not say HELLO either.</summary>
     Ignored,
 
-    /// <summary>It is heeded.</summary>
+    /// <summary>What it says is noted.</summary>
     Heeded,
 }

@@ -1,33 +1,33 @@
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What a peer asks its owner to do (<see cref="WireGuardPeer.Poll"/>), or tells it of.</summary>
+/// <summary>What the owner of a peer has to do, or to know (<see cref="WireGuardPeer.Poll"/>).</summary>
 public enum PeerAction
 {
     None,
 
     /// <summary>
-    /// Send what waits for a session: the peer has confirmed the one that we answered for, and the handshake is complete.
+    /// Send the packets that wait for a session: the handshake that the peer began is complete.
     /// </summary>
     SessionConfirmed,
 
     /// <summary>Send an initiation, as a retry: the peer was connected a moment ago, and now one may be sent.</summary>
     Initiate,
 
-    /// <summary>Begin a handshake: what we sent was not answered for too long.</summary>
+    /// <summary>Begin a handshake: what we sent was not answered for 15 s.</summary>
     BeginHandshake,
 
     /// <summary>Send another initiation, as a retry: the last one was not answered.</summary>
     RetryHandshake,
 
-    /// <summary>Drop what waits for a session: the handshake was given up.</summary>
+    /// <summary>Drop the packets that wait for a session: the handshake was given up.</summary>
     AbandonHandshake,
 
-    /// <summary>Drop what waits for a session: there has been no path to begin a handshake on for too long.</summary>
+    /// <summary>Drop the packets that wait for a session: no handshake could begin for 90 s.</summary>
     DropStaged,
 
-    /// <summary>Send a keepalive, or what waits; begin a handshake if there is no session to send it in.</summary>
+    /// <summary>Send the packets that wait, or else a keepalive; begin a handshake if there is no session.</summary>
     SendKeepalive,
 
-    /// <summary>Nothing: every key was wiped, as nothing has renewed the session for a long time.</summary>
+    /// <summary>Nothing: all keys were wiped, as no session was made for 540 s.</summary>
     KeysWiped,
 }

@@ -3,7 +3,7 @@ using WireGuard.Protocol.Noise;
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// The timers of one peer (section 6 of the paper), as deadlines that somebody asks about:
+/// The timers of one peer (section 6 of the paper), as deadlines that its owner polls:
 /// <code>
 /// timer                started by                    stopped by                due after                      asks for
 /// initiate             a connection made, too soon   initiation sent, complete what is left of 50 ms          Initiate
@@ -12,14 +12,14 @@ namespace WireGuard.Protocol.Peers;
 /// new handshake        data sent (first unanswered)  anything received         KEEPALIVE + REKEY_TIMEOUT + j. BeginHandshake
 /// passive keepalive    data received (unanswered)    anything sent            KEEPALIVE_TIMEOUT              SendKeepalive
 /// persistent keepalive its setting; sent, received   its setting, 0            the setting                    SendKeepalive
-/// zero keys            keypair derived; given up     a newer one (starts anew) 3 * REJECT_AFTER_TIME          WipeKeys
+/// zero keys            keypair derived; given up     a newer one (starts anew) 3 * REJECT_AFTER_TIME          KeysWiped
 /// * at last AbandonHandshake
 /// </code>
 /// "New handshake" and "passive keepalive" are started and stopped by lanes through <see cref="Activity"/>. Owned by one thread.
 /// </summary>
 internal sealed class PeerTimers
 {
-    /// <summary>The deadline of what is not to happen.</summary>
+    /// <summary>The deadline of a timer that does not run.</summary>
     public const long Never = long.MaxValue;
 
     private long _initiateAt = Never;
@@ -48,7 +48,7 @@ internal sealed class PeerTimers
     public long HandshakeSentMs => _handshakeSentAt;
 
     /// <summary>
-    /// Whether nothing has come back for the last initiation that speaks for the peer: see <see cref="CookieReceived"/>.
+    /// Whether the last initiation has had no answer. A cookie counts as one, within the limits of <see cref="CookieReceived"/>.
     /// </summary>
     public bool IsInitiationUnanswered { get; private set; }
 
@@ -96,9 +96,9 @@ internal sealed class PeerTimers
     public void ResponseSent(long nowMs) => HandshakeSent(nowMs);
 
     /// <summary>
-    /// The peer is under load and gave us a cookie: the retransmission will carry it, and is to find the way still there. This
-    /// holds for the first cookie of an attempt alone. Whoever sees our initiations and knows the peer's public key can make
-    /// cookies too, and must not have us keep to a dead connection for ever.
+    /// The peer is under load and gave us a cookie: the retransmission will carry it, so the connection is kept for it. This
+    /// holds for the first cookie of an attempt only: whoever sees our initiations and knows the peer's public key can make
+    /// cookies too, and must not keep us on a dead connection for ever.
     /// </summary>
     public void CookieReceived()
     {
@@ -122,8 +122,8 @@ internal sealed class PeerTimers
     }
 
     /// <summary>
-    /// The way to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, but only until
-    /// the responder no longer takes it for a flood.
+    /// The path to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT, only for
+    /// <see cref="Limits.InitiationSpacingMs"/>, so that the responder does not take it for a flood.
     /// </summary>
     /// <returns>Whether it may be sent now; else it is asked for when it may.</returns>
     public bool AllowInitiation(long nowMs)
@@ -137,7 +137,7 @@ internal sealed class PeerTimers
         return _initiateAt == Never;
     }
 
-    /// <summary>Stops every timer but the persistent keepalive: the interface went down or the peer's keys are gone.</summary>
+    /// <summary>Stops every timer but the persistent keepalive: the peer's sessions have ended.</summary>
     public void Stop()
     {
         _initiateAt = Never;
@@ -239,7 +239,7 @@ internal sealed class PeerTimers
         }
 
         _attempts++;
-        // In case the initiation cannot be sent now: there is no way to the peer, or a response went too short a while ago.
+        // In case the initiation cannot be sent now: there is no path to the peer, or a response was sent too recently.
         _retransmitAt = nowMs + Limits.RekeyTimeoutMs + NewJitter();
         return PeerAction.RetryHandshake;
     }

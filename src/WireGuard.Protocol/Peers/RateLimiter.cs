@@ -1,8 +1,8 @@
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// How many handshake messages a second one source may have us compute while we are under load (section 5.3): a token
-/// bucket a source, 20 a second with a burst of 5, in a table of bounded size. A source is any 128 bits: an IPv4 address, an
+/// How many handshake messages a second are worked on for one source while the device is under load (section 5.3): a token bucket
+/// for each source, 20 a second with a burst of 5, in a table of bounded size. A source is any 128 bits: an IPv4 address, an
 /// IPv6 /64, a VSOCK CID. Any thread may take.
 /// </summary>
 internal sealed class RateLimiter

@@ -7,25 +7,25 @@ namespace WireGuard.Protocol.Peers;
 /// <summary>
 /// The handshake messages (sections 5.3 and 5.4 of the paper), in the order in which a message meets the checks:
 /// <code>
-/// 1. mac1: its sender knows our public key                             (Receive; or a lane, before ReceiveChecked)
-/// 2. under load: mac2 proves where it comes from, or a cookie goes back; of a source that is proven, so many a second
-/// 3. an initiation: our static key, whose it is, authentic, newer than all before, not too soon   -> the response
-///    a response: the initiation that waits for it, authentic                                      -> a session
-///    a cookie reply: the message that waits for it, authentic
+/// 1. mac1: the sender knows our public key                                 (Receive; or a lane, before ReceiveChecked)
+/// 2. under load, mac2: the sender is where it says, else it gets a cookie; then the rate limit of its source
+/// 3. initiation: made with our key, of a known peer, authentic, newer than all before, not too soon   -> response
+///    response: to an initiation of ours, authentic                                                    -> session
+///    cookie reply: to a message of ours, authentic
 /// </code>
-/// A message that fails changes nothing. Owner thread only.
+/// A message that fails a check changes nothing. Owner thread only.
 /// </summary>
 public partial class WireGuardDevice<TPeer>
 {
     private readonly TimestampSource _timestamps = new();
 
-    /// <summary>Begins a handshake, if one may begin now (section 6): writes the initiation that is to be sent.</summary>
+    /// <summary>Begins a handshake, if it may begin now (section 6): writes the initiation to send.</summary>
     /// <param name="peer">One of the device's.</param>
     /// <param name="isRetry">
     /// Whether it replaces one that was lost, as <see cref="PeerAction.RetryHandshake"/> and <see cref="PeerAction.Initiate"/>
     /// ask for. Otherwise traffic asks for it, and one that is in flight is left alone.
     /// </param>
-    /// <param name="now">Real time, of which the initiation's timestamp is made.</param>
+    /// <param name="now">Real time, for the initiation's timestamp.</param>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="initiation">Receives <see cref="WireGuardPeer.MaxHandshakeSize"/> bytes.</param>
@@ -42,12 +42,12 @@ public partial class WireGuardDevice<TPeer>
         return false;
     }
 
-    /// <summary>Takes a message that may be of a handshake, whoever sent it.</summary>
+    /// <summary>Takes a message that may be a handshake message, from anyone.</summary>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="message">Of any length and content.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="reply">Has room for <see cref="WireGuardPeer.MaxHandshakeSize"/> bytes.</param>
-    /// <param name="source">While there are too many to work on all: where it comes from. Else the default.</param>
+    /// <param name="source">Under load, where it came from; otherwise the default.</param>
     public HandshakeResult<TPeer> Receive(
         Aead aead, Span<byte> message, long nowMs, Span<byte> reply, MessageSource source = default)
     {
@@ -60,7 +60,7 @@ public partial class WireGuardDevice<TPeer>
         return isChecked ? ReceiveChecked(aead, message, nowMs, reply, source) : default;
     }
 
-    /// <summary>As <see cref="Receive"/>, of a handshake message whose length and mac1 were found right.</summary>
+    /// <summary>As <see cref="Receive"/>, for a handshake message whose length and mac1 are known to be right.</summary>
     internal HandshakeResult<TPeer> ReceiveChecked(
         Aead aead, Span<byte> message, long nowMs, Span<byte> reply, MessageSource source)
     {

@@ -6,11 +6,11 @@ using WireGuard.Protocol.Routing;
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// What one private key speaks for: its peers, the receiver indices that they were given, and the handshakes with them
-/// (WireGuardDevice.Handshakes.cs). Without a socket or a clock.
+/// A private key, its peers, the receiver indices that it has given out, and the handshakes (WireGuardDevice.Handshakes.cs).
+/// Without a socket or a clock.
 /// <para>
-/// Owned by one thread, but for <see cref="TryOpen"/>, which any thread may call at any time. Who calls it on several threads
-/// overrides <see cref="Retire"/>, since one of them may still be using the keys that another has ended.
+/// Owned by one thread, except for <see cref="TryOpen"/>, which any thread may call at any time. If several threads seal or open,
+/// override <see cref="Retire"/>: one may still be using keys when a session ends.
 /// </para>
 /// </summary>
 /// <typeparam name="TPeer">The caller's type of a peer; <see cref="WireGuardPeer"/> itself will do.</typeparam>
@@ -22,31 +22,31 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     private readonly RateLimiter _rates;
 
     /// <summary>A device without peers.</summary>
-    /// <param name="privateKey">Its own from now on, to be wiped; null for none yet.</param>
+    /// <param name="privateKey">The device owns it from now on, and wipes it; null for none yet.</param>
     public WireGuardDevice(PrivateKey? privateKey = null)
         : this(new IndexTable<TPeer>(), new RateLimiter()) => SetPrivateKey(privateKey);
 
-    /// <summary>With what other threads than the owner use too.</summary>
+    /// <summary>With an index table and a rate limit that other threads use, too.</summary>
     internal WireGuardDevice(IndexTable<TPeer> indices, RateLimiter rates)
     {
         _indices = indices;
         _rates = rates;
     }
 
-    /// <summary>Our static private key; null while there is none. It stays the device's.</summary>
+    /// <summary>Our static private key, which the device owns; null while there is none.</summary>
     public PrivateKey? PrivateKey { get; private set; }
 
     /// <summary>The peers, by their public keys.</summary>
     public IReadOnlyDictionary<PublicKey, TPeer> Peers => _peers;
 
-    /// <summary>To check mac1 of what is sent to us; null while there is no private key.</summary>
+    /// <summary>For the mac1 of messages to us; null while there is no private key.</summary>
     internal MacKeys? MacKeys { get; private set; }
 
     /// <summary>Checks and gives out cookies for our key; null while there is none.</summary>
     internal CookieChecker? Cookies { get; private set; }
 
-    /// <summary>Takes a new private key, or none. Every session ends: it was with someone else.</summary>
-    /// <param name="key">The device's from now on, to be wiped.</param>
+    /// <summary>Sets the private key, or none. Every session ends: it was made with the old one.</summary>
+    /// <param name="key">The device owns it from now on, and wipes it.</param>
     public void SetPrivateKey(PrivateKey? key)
     {
         PrivateKey?.Dispose();
@@ -66,7 +66,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
         peer.Join(this, PrivateKey);
     }
 
-    /// <summary>Takes out a peer and wipes its secrets; it is of no more use.</summary>
+    /// <summary>Removes a peer and wipes its secrets. It cannot be added again.</summary>
     public void Remove(TPeer peer)
     {
         _peers.Remove(peer.PublicKey);
@@ -74,8 +74,8 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     }
 
     /// <summary>
-    /// Ends all sessions before anything more is sent: the machine was suspended, or it was cloned and another may be using the
-    /// same counters. The peers stay.
+    /// Ends all sessions; the peers stay. For a machine that was suspended, or cloned: a copy of it may use the same counters, so
+    /// nothing more may be sent with these keys.
     /// </summary>
     public void EndSessions()
     {
@@ -89,7 +89,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     /// <param name="aead">The calling thread's.</param>
     /// <param name="message">Of any length and content.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    /// <param name="peer">Whose it is.</param>
+    /// <param name="peer">The peer that sent it.</param>
     /// <param name="opened">What was in it.</param>
     /// <returns>False when it is none of ours, forged, a replay, or of a session that has ended: nothing has changed.</returns>
     public bool TryOpen(
@@ -118,15 +118,15 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
         Retire(keypair);
     }
 
-    /// <summary>Takes out a peer whose sessions live on until it is given to <see cref="PutBack"/> or has to leave.</summary>
+    /// <summary>Takes out a peer that keeps its sessions, until it is put back or leaves.</summary>
     internal void TakeOut(TPeer peer) => _peers.Remove(peer.PublicKey);
 
     /// <summary>Takes in a peer that was taken out.</summary>
     internal void PutBack(TPeer peer) => _peers.Add(peer.PublicKey, peer);
 
     /// <summary>
-    /// Keys of a session have come to their end: they are disposed of at once, since the calling thread alone uses them. Who uses
-    /// several disposes of them when none can be using them any more.
+    /// The keys of a session that has ended are to be wiped, by disposing of them: at once, or, if other threads seal or open,
+    /// once none of them can still be using them.
     /// </summary>
     protected virtual void Retire(IDisposable keys) => keys.Dispose();
 
@@ -140,12 +140,12 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     }
 }
 
-/// <summary>What a peer needs of its device, whatever the device's peers are.</summary>
+/// <summary>What a peer needs of its device, whatever the type of the device's peers.</summary>
 internal interface IPeerOwner
 {
-    /// <summary>Takes back a receiver index that names nothing any more.</summary>
+    /// <summary>Frees a receiver index.</summary>
     void FreeIndex(uint index);
 
-    /// <summary>A keypair has fallen out of use: its index is free, and its keys go when no thread can use them.</summary>
+    /// <summary>A keypair is no longer used: frees its index, and has its keys wiped once no thread can be using them.</summary>
     void Retire(Keypair keypair);
 }

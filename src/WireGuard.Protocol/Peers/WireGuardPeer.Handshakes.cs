@@ -22,12 +22,19 @@ public partial class WireGuardPeer
     /// <summary>
     /// The path to the peer is new (a connection was made): the next initiation need not wait for REKEY_TIMEOUT.
     /// </summary>
-    /// <returns>Whether it may be sent now; else <see cref="Poll"/> asks for it when it may.</returns>
+    /// <param name="nowMs">Boot time in ms.</param>
+    /// <returns>
+    /// Whether it may be sent now; if not, <see cref="Poll"/> says <see cref="PeerAction.Initiate"/> when it may.
+    /// </returns>
     public bool AllowInitiation(long nowMs) => Timers.AllowInitiation(nowMs);
 
-    /// <summary>A handshake was to begin, and cannot: there is no path to the peer, or no secret with it.</summary>
+    /// <summary>
+    /// A handshake is wanted, and cannot begin: there is no path to the peer, or <see cref="CanHandshake"/> is false.
+    /// </summary>
     /// <param name="isRetry">See <see cref="WireGuardDevice{TPeer}.TryBegin"/>.</param>
-    /// <param name="arePacketsWaiting">Whether packets wait for the session. They must not wait for ever.</param>
+    /// <param name="arePacketsWaiting">
+    /// Whether packets wait for a session: then <see cref="PeerAction.DropStaged"/> follows after 90 s.
+    /// </param>
     /// <param name="nowMs">Boot time in ms.</param>
     public void HandshakeImpossible(bool isRetry, bool arePacketsWaiting, long nowMs)
     {
@@ -36,6 +43,12 @@ public partial class WireGuardPeer
         if (arePacketsWaiting)
             Timers.HandshakeImpossible(nowMs);
     }
+
+    /// <summary>
+    /// Whether nothing was sent yet in the session that we send with: the responder may not send before something was (section
+    /// 5.4.3).
+    /// </summary>
+    internal bool MustConfirm => Keypairs.Current is { NextCounter: 0 };
 
     /// <summary>Whether an initiation may be sent now (section 6.1).</summary>
     /// <param name="isRetry">See <see cref="WireGuardDevice{TPeer}.TryBegin"/>.</param>

@@ -5,23 +5,28 @@ using WireGuard.Protocol.Segmentation;
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// HELLO, between peers of our kind over streams: under which session it is owed, and what it says. It goes out once under each
-/// new session, by the initiator as soon as it has the response, by the responder once the session is confirmed; and it is owed
-/// under a session
+/// HELLO, between two daemons over streams. It is said once under each new session: by the initiator as soon as it has the
+/// response, by the responder once the session is confirmed. It is then owed under a session
 /// <code>
-/// under which the peer has said it and we have not    when handshakes have crossed, each end sends with a keypair of its own
-/// under which we have said what is so no longer       superpackets were taken back
+/// under which the peer has said it, and we have not    handshakes have crossed: each end sends with its own keypair
+/// under which we have said something else              superpackets were withdrawn
 /// </code>
-/// It asks for no answer, so it starts no timer but the ones that a keepalive starts. Owner thread only.
+/// For the timers it is a keepalive. Owner thread only.
 /// </summary>
 public partial class WireGuardPeer
 {
-    /// <summary>The size of the message that carries one, padded as everything is.</summary>
+    /// <summary>The bytes of the message that carries one, padding included.</summary>
     internal const int HelloMessageSize = TransportMessage.Overhead + Limits.PaddingMultiple;
+
+    /// <summary>
+    /// What the peer accepts under the session that we send with; null if it may not send, or the peer has not said.
+    /// </summary>
+    internal Hello? RemoteHello(long nowMs) =>
+        Keypairs.Current is { } keypair && keypair.CanSend(nowMs) ? keypair.RemoteHello : null;
 
     /// <summary>Writes HELLO under the session that we send with, and notes that it is sent.</summary>
     /// <param name="aead">The calling thread's.</param>
-    /// <param name="hello">What we take; and of a connection, whether it joins, or asks.</param>
+    /// <param name="hello">What we accept, and whether the connection joins, or asks.</param>
     /// <param name="message">Receives <see cref="HelloMessageSize"/> bytes.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <returns>False when no session may send, or the peer that is asked gives no answers.</returns>

@@ -5,8 +5,8 @@ using WireGuard.Protocol.Segmentation;
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>
-/// The part that any thread may use at any time: transport messages, out and in. Nothing here blocks or allocates. What is left
-/// to be done for a message comes back as <see cref="PeerNews"/>, for the thread that owns the peer.
+/// Transport messages, out and in. Any thread may call this part at any time; nothing in it blocks or allocates. What the owner
+/// thread has to do for a message is returned as <see cref="PeerNews"/>.
 /// </summary>
 public partial class WireGuardPeer
 {
@@ -30,8 +30,8 @@ public partial class WireGuardPeer
     /// <param name="packet">The inner packet; empty for a keepalive.</param>
     /// <param name="message">Receives the message: <see cref="SealedLength"/> bytes. It must not overlap the packet.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    /// <param name="news">What is left to be done, also when this fails.</param>
-    /// <returns>False when no session may send: the packet has to wait for the handshake that is wanted then.</returns>
+    /// <param name="news">What the owner thread has to do now, also when this fails.</param>
+    /// <returns>False when no session may send: the packet has to wait for a handshake.</returns>
     /// <exception cref="ArgumentException">There is no room for the message.</exception>
     public bool TrySeal(Aead aead, ReadOnlySpan<byte> packet, Span<byte> message, long nowMs, out PeerNews news)
     {
@@ -50,11 +50,11 @@ public partial class WireGuardPeer
     }
 
     /// <summary>
-    /// Messages were sealed for the peer. To be called before they leave: the answer may reach another thread at once, which must
-    /// find that something waits for it. Once for several that leave together.
+    /// Messages were sealed and are about to be sent. Called before they are sent: the answer may reach another thread at once,
+    /// which must find that a message waits for it. Once for messages that are sent together.
     /// </summary>
-    /// <param name="keypair">With which they were sealed, or the first of them.</param>
-    /// <param name="hasPacket">Whether any carries a packet, and so waits for an answer.</param>
+    /// <param name="keypair">The one that the first was sealed with.</param>
+    /// <param name="hasPacket">Whether any of them carries a packet, and so waits for an answer.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     internal PeerNews Sent(Keypair keypair, bool hasPacket, long nowMs)
     {
@@ -67,13 +67,13 @@ public partial class WireGuardPeer
     }
 
     /// <summary>
-    /// Authenticates a transport message, opens it in place, rejects replays, and notes what it proves: that the peer is there,
-    /// that it has confirmed its session, and what it says of itself.
+    /// Authenticates a transport message, opens it in place, rejects replays, and notes what follows: the peer answers, it has
+    /// confirmed the session, it has said HELLO.
     /// </summary>
-    /// <param name="keypair">The peer's, that the receiver index names.</param>
+    /// <param name="keypair">The peer's keypair that the receiver index names.</param>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="message">At least <see cref="TransportMessage.MinSize"/> bytes.</param>
-    /// <param name="extensions">What becomes of a HELLO.</param>
+    /// <param name="extensions">How a HELLO is treated.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="opened">What was in it.</param>
     /// <returns>False when it is forged, a replay, or of a session that has ended: nothing has changed.</returns>

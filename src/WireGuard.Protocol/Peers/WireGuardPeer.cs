@@ -5,7 +5,7 @@ namespace WireGuard.Protocol.Peers;
 
 /// <summary>
 /// One peer's whole protocol (sections 5 and 6 of the WireGuard paper), without a socket or a clock: bytes and the time go in,
-/// bytes and what is to be done come out. It belongs to a <see cref="WireGuardDevice{TPeer}"/>, which speaks for our key.
+/// bytes and what to do next come out. It belongs to a <see cref="WireGuardDevice{TPeer}"/>, which has our key.
 /// <code>
 /// any thread:    TrySeal       a packet in, a message to send           WireGuardPeer.Messages.cs
 ///                TryOpen       a message in, a packet                   (the device's, which finds the peer)
@@ -13,12 +13,12 @@ namespace WireGuard.Protocol.Peers;
 ///                NextDeadline  when to poll next
 ///                              HELLO, handshakes                        WireGuardPeer.Hello.cs, .Handshakes.cs
 /// </code>
-/// The owner thread is the one that calls the device: one at a time. Times are milliseconds of a clock that never goes back and
-/// counts while the machine sleeps; it may begin anywhere, but not below 1.
+/// The owner thread is the one that owns the device. Times are milliseconds of a clock that never goes back, counts while the
+/// machine sleeps (CLOCK_BOOTTIME), and is above 0.
 /// </summary>
 public partial class WireGuardPeer
 {
-    /// <summary>The deadline of what is not to happen.</summary>
+    /// <summary>What <see cref="NextDeadline"/> says when no timer runs.</summary>
     public const long Never = PeerTimers.Never;
 
     /// <summary>The longest handshake message, an initiation, in bytes.</summary>
@@ -57,18 +57,18 @@ public partial class WireGuardPeer
 
     internal PeerTimers Timers { get; } = new();
 
-    /// <summary>Takes a preshared key, which is the peer's to wipe from now on; one that is all zero means none.</summary>
+    /// <summary>Sets the preshared key, which the peer owns from now on and wipes; all zero means none.</summary>
     public void SetPresharedKey(PresharedKey key) => Remote.SetPresharedKey(key);
 
     /// <summary>Sets the persistent keepalive (none at first).</summary>
     /// <param name="intervalMs">The interval in ms; 0 for none.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    /// <returns>Whether a keepalive is due at once: it was switched on.</returns>
+    /// <returns>Whether it was off: then a keepalive is to be sent now.</returns>
     public bool SetPersistentKeepalive(int intervalMs, long nowMs) => Timers.SetPersistentKeepalive(intervalMs, nowMs);
 
     /// <summary>
-    /// What is to be done now. To be called until it says <see cref="PeerAction.None"/>: when the last
-    /// <see cref="NextDeadline"/> has come, and after <see cref="PeerNews.SessionConfirmed"/>.
+    /// What to do now. Call it until it returns <see cref="PeerAction.None"/>: when <see cref="NextDeadline"/> has come, and
+    /// after <see cref="PeerNews.SessionConfirmed"/>.
     /// </summary>
     /// <param name="nowMs">Boot time in ms.</param>
     public PeerAction Poll(long nowMs)
@@ -82,30 +82,30 @@ public partial class WireGuardPeer
     }
 
     /// <summary>
-    /// When <see cref="Poll"/> is next to be called, in ms of boot time; <see cref="Never"/> when only traffic can start a timer.
-    /// To be asked anew after whatever the owner thread does with the peer, and after <see cref="PeerNews.TimerStarted"/>.
+    /// When to call <see cref="Poll"/> next, in ms of boot time; <see cref="Never"/> when only traffic can start a timer. Ask
+    /// again after each call that the owner thread makes, and after <see cref="PeerNews.TimerStarted"/>.
     /// </summary>
     /// <param name="nowMs">Boot time in ms.</param>
     public long NextDeadline(long nowMs) => Timers.NextDeadline(nowMs);
 
-    /// <summary>As a log calls it.</summary>
+    /// <summary>As it is named in a log: four digits of its key, an ellipsis, and four more.</summary>
     public override string ToString() => PublicKey.ToString();
 
-    /// <summary>The peer is one of this device from now on.</summary>
+    /// <summary>The peer was added to a device.</summary>
     internal void Join(IPeerOwner owner, PrivateKey? local)
     {
         _owner = owner;
         Remote.SetLocal(local);
     }
 
-    /// <summary>Takes a new private key of ours, or none: what there was was between the peer and someone else.</summary>
+    /// <summary>Takes a new private key of ours, or none. Sessions end: they were made with the old one.</summary>
     internal void SetLocal(PrivateKey? local)
     {
         Remote.SetLocal(local);
         EndSessions();
     }
 
-    /// <summary>Forgets every session, the handshake in flight and what was to become of them.</summary>
+    /// <summary>Ends every session and the handshake in flight, and stops their timers.</summary>
     internal void EndSessions()
     {
         WipeKeys();
@@ -121,7 +121,7 @@ public partial class WireGuardPeer
         Keypairs.Clear();
     }
 
-    /// <summary>The peer is no longer its device's: forgets every secret. No handshake succeeds any more.</summary>
+    /// <summary>The peer was removed from its device: wipes every secret. No handshake succeeds any more.</summary>
     internal void Leave()
     {
         WipeKeys();

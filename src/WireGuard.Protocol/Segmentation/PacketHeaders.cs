@@ -43,8 +43,10 @@ internal enum FlowKnowledge : byte
 /// <para>What it asks of one with a <see cref="Kind"/>: it is no fragment; its IPv6 extension headers are hop-by-hop options,
 /// destination options and routing headers, at most <see cref="MaxExtensions"/>, each whole; a TCP header is whole (RFC 9293
 /// section 3.1); a UDP header is whole and says just the length that IP leaves for it (RFC 768).</para>
+/// <para>Its fields are written where the value lies, which is faster than to make it elsewhere and copy it. Who is handed it by
+/// <c>in</c> cannot change it.</para>
 /// </remarks>
-internal readonly record struct PacketHeaders
+internal record struct PacketHeaders
 {
     internal const byte Tcp = 6;
     internal const byte Udp = 17;
@@ -77,85 +79,85 @@ internal readonly record struct PacketHeaders
     private const byte DestinationOptions = 60;
 
     // Where a routing header holds the destination that the checksum is made with; 0 without one.
-    private readonly ushort _routedDestination;
+    private ushort _routedDestination;
 
     /// <summary>The packet's own length in bytes, headers included: what is left without WireGuard's padding.</summary>
-    public int Length { get; init; }
+    public int Length { get; set; }
 
-    public bool IsIPv6 { get; private init; }
+    public bool IsIPv6 { get; private set; }
 
     /// <summary>The two bits of explicit congestion notification (RFC 3168 section 5), as they were when it was read.</summary>
-    public byte Ecn { get; private init; }
+    public byte Ecn { get; private set; }
 
     /// <summary>
     /// The protocol number of what begins at <see cref="TransportOffset"/>, also in a first fragment; 0 where no header of a
     /// known kind begins: in later fragments, and behind extension headers that cannot be followed.
     /// </summary>
-    public byte Protocol { get; private init; }
+    public byte Protocol { get; private set; }
 
     /// <summary>Where that lies: the bytes of IP header, options and extension headers.</summary>
-    public ushort TransportOffset { get; private init; }
+    public ushort TransportOffset { get; private set; }
 
     /// <summary>Where what TCP or UDP carries begins: the bytes of all headers. 0 when that is not known.</summary>
-    public ushort PayloadOffset { get; init; }
+    public ushort PayloadOffset { get; set; }
 
     /// <summary>The flags of a TCP header, 0 of others.</summary>
-    public byte TcpFlags { get; init; }
+    public byte TcpFlags { get; set; }
 
     /// <summary>What it can be segmented into; none if it can be neither segmented nor coalesced.</summary>
-    public SegmentationKind Kind { get; init; }
+    public SegmentationKind Kind { get; set; }
 
-    internal FlowKnowledge Flow { get; private init; }
+    internal FlowKnowledge Flow { get; private set; }
 
     /// <summary>
     /// Offload: the bytes of payload that each of its segments but the last is to have (the kernel's gso_size). 0 for one packet
     /// that is to stay one.
     /// </summary>
-    public ushort SegmentSize { get; init; }
+    public ushort SegmentSize { get; set; }
 
     /// <summary>
     /// Offload: where summing begins, if the checksum is partial (csum_start): what lies from there to the end is still to be
     /// added to it. 0 if it is whole.
     /// </summary>
-    public ushort PartialStart { get; init; }
+    public ushort PartialStart { get; set; }
 
     /// <summary>Offload: where a partial checksum lies, counted from <see cref="PartialStart"/> (csum_offset).</summary>
-    public ushort PartialOffset { get; init; }
+    public ushort PartialOffset { get; set; }
 
-    public bool IsUdp => Protocol == Udp;
+    public readonly bool IsUdp => Protocol == Udp;
 
-    public int PayloadLength => Length - PayloadOffset;
+    public readonly int PayloadLength => Length - PayloadOffset;
 
     /// <summary>The bytes of TCP or UDP header and payload, as pseudo-headers have it.</summary>
-    public int TransportLength => Length - TransportOffset;
+    public readonly int TransportLength => Length - TransportOffset;
 
     /// <summary>Where the TCP or UDP checksum lies.</summary>
-    public int ChecksumOffset => TransportOffset + (IsUdp ? 6 : 16);
+    public readonly int ChecksumOffset => TransportOffset + (IsUdp ? 6 : 16);
 
     /// <summary>Whether a checksum is partial. Always so with a packet that is to be segmented.</summary>
-    public bool NeedsChecksum => PartialStart != 0;
+    public readonly bool NeedsChecksum => PartialStart != 0;
 
     /// <summary>
     /// Whether its own TCP or UDP checksum is partial. Of a packet around another (VXLAN, say) it may be that of the inner one.
     /// </summary>
-    public bool NeedsOwnChecksum =>
+    public readonly bool NeedsOwnChecksum =>
         Kind != SegmentationKind.None && PartialStart == TransportOffset && PartialStart + PartialOffset == ChecksumOffset;
 
     /// <summary>The bytes of the IPv4 header with its options, or of the IPv6 header alone.</summary>
-    public int IpHeaderSize => IsIPv6 ? SizeIPv6 : TransportOffset;
+    public readonly int IpHeaderSize => IsIPv6 ? SizeIPv6 : TransportOffset;
 
-    internal int AddressSize => IsIPv6 ? 16 : 4;
+    internal readonly int AddressSize => IsIPv6 ? 16 : 4;
 
-    internal int SourceOffset => IsIPv6 ? 8 : 12;
+    internal readonly int SourceOffset => IsIPv6 ? 8 : 12;
 
-    internal int DestinationOffset => IsIPv6 ? 24 : 16;
+    internal readonly int DestinationOffset => IsIPv6 ? 24 : 16;
 
     /// <summary>A routing header holds another destination than the IP header (RFC 8200 section 8.1).</summary>
-    internal int FinalDestinationOffset => _routedDestination != 0 ? _routedDestination : DestinationOffset;
+    internal readonly int FinalDestinationOffset => _routedDestination != 0 ? _routedDestination : DestinationOffset;
 
     /// <summary>The same packet, left to be segmented, its own checksum partial.</summary>
     /// <param name="segmentSize">The payload bytes of each segment but the last; what it carries or more for one segment.</param>
-    public PacketHeaders LeftUnsegmented(int segmentSize) => this with
+    public readonly PacketHeaders LeftUnsegmented(int segmentSize) => this with
     {
         SegmentSize = segmentSize < PayloadLength ? (ushort)segmentSize : (ushort)0,
         PartialStart = TransportOffset,
@@ -163,10 +165,10 @@ internal readonly record struct PacketHeaders
     };
 
     /// <summary>The source or destination address, 4 or 16 bytes.</summary>
-    public ReadOnlySpan<byte> Source(ReadOnlySpan<byte> packet) => packet.Slice(SourceOffset, AddressSize);
+    public readonly ReadOnlySpan<byte> Source(ReadOnlySpan<byte> packet) => packet.Slice(SourceOffset, AddressSize);
 
     /// <inheritdoc cref="Source"/>
-    public ReadOnlySpan<byte> Destination(ReadOnlySpan<byte> packet) => packet.Slice(DestinationOffset, AddressSize);
+    public readonly ReadOnlySpan<byte> Destination(ReadOnlySpan<byte> packet) => packet.Slice(DestinationOffset, AddressSize);
 
     /// <summary>Reads the headers of an IP packet and nothing of its offload.</summary>
     /// <param name="packet">The packet, with or without padding behind it.</param>
@@ -197,18 +199,15 @@ internal readonly record struct PacketHeaders
         byte tcpFlags = 0;
         bool isWhole = false;
         int size = isFragment ? 0 : ReadTransport(packet[headerSize..length], protocol, out tcpFlags, out isWhole);
-        headers = new PacketHeaders
-        {
-            Length = length,
-            Ecn = (byte)(packet[1] & 3),
-            Protocol = (fragment & FragmentOffset) == 0 ? protocol : (byte)0,
-            TransportOffset = (ushort)headerSize,
-            PayloadOffset = size == 0 ? (ushort)0 : (ushort)(headerSize + size),
-            TcpFlags = tcpFlags,
-            Kind = !isWhole ? SegmentationKind.None : protocol == Udp ? SegmentationKind.Udp : SegmentationKind.TcpIPv4,
-            Flow = protocol is not (Tcp or Udp) ? FlowKnowledge.None
-                : isPlain && size != 0 ? FlowKnowledge.Ports : FlowKnowledge.Addresses,
-        };
+        headers.Length = length;
+        headers.Ecn = (byte)(packet[1] & 3);
+        headers.Protocol = (fragment & FragmentOffset) == 0 ? protocol : (byte)0;
+        headers.TransportOffset = (ushort)headerSize;
+        headers.PayloadOffset = size == 0 ? (ushort)0 : (ushort)(headerSize + size);
+        headers.TcpFlags = tcpFlags;
+        headers.Kind = !isWhole ? SegmentationKind.None : protocol == Udp ? SegmentationKind.Udp : SegmentationKind.TcpIPv4;
+        headers.Flow = protocol is not (Tcp or Udp) ? FlowKnowledge.None
+            : isPlain && size != 0 ? FlowKnowledge.Ports : FlowKnowledge.Addresses;
         return true;
     }
 
@@ -231,22 +230,18 @@ internal readonly record struct PacketHeaders
         int size = 0;
         if (isPlain || TryFollow(packet, ref transport, ref protocol, ref routedDestination))
             size = ReadTransport(packet[transport..], protocol, out tcpFlags, out isWhole);
-        headers = new PacketHeaders(isWhole ? routedDestination : 0)
-        {
-            Length = length,
-            IsIPv6 = true,
-            Ecn = (byte)((packet[1] >> 4) & 3), // the traffic class lies across two bytes
-            Protocol = protocol,
-            TransportOffset = (ushort)transport,
-            PayloadOffset = size == 0 ? (ushort)0 : (ushort)(transport + size),
-            TcpFlags = tcpFlags,
-            Kind = !isWhole ? SegmentationKind.None : protocol == Udp ? SegmentationKind.Udp : SegmentationKind.TcpIPv6,
-            Flow = isPlain && size != 0 ? FlowKnowledge.Ports : flow,
-        };
+        headers.Length = length;
+        headers.IsIPv6 = true;
+        headers.Ecn = (byte)((packet[1] >> 4) & 3); // the traffic class lies across two bytes
+        headers.Protocol = protocol;
+        headers.TransportOffset = (ushort)transport;
+        headers.PayloadOffset = size == 0 ? (ushort)0 : (ushort)(transport + size);
+        headers.TcpFlags = tcpFlags;
+        headers.Kind = !isWhole ? SegmentationKind.None : protocol == Udp ? SegmentationKind.Udp : SegmentationKind.TcpIPv6;
+        headers.Flow = isPlain && size != 0 ? FlowKnowledge.Ports : flow;
+        headers._routedDestination = isWhole ? (ushort)routedDestination : (ushort)0;
         return true;
     }
-
-    private PacketHeaders(int routedDestination) => _routedDestination = (ushort)routedDestination;
 
     /// <summary>RFC 7045 section 4: the extension headers behind which TCP or UDP may come.</summary>
     private static bool IsExtension(byte nextHeader) =>

@@ -153,7 +153,7 @@ internal sealed class SessionDriver : INetworkEvents
     public void OnComplete(Peer peer)
     {
         // A lane that had nothing staged may have sent already, and confirmed the session: another's packets still wait.
-        if (!_hellos.TrySay(peer) && peer.Keypairs.Current is { NextCounter: 0 })
+        if (!_hellos.TrySay(peer) && peer.MustConfirm)
             SendKeepalive(peer);
         else
             SendStaged(peer);

@@ -1,4 +1,3 @@
-using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Streams;
@@ -35,13 +34,9 @@ internal sealed class StreamPeer : IPeerView
 
     public bool HasStaged => !Peer.Staged.IsEmpty;
 
-    public bool IsInUse(long nowMs) =>
-        Peer.Keypairs.Current is { } keypair && keypair.CanSend(nowMs)
-        && nowMs - Peer.Activity.LastTraversal < Limits.RejectAfterTimeMs;
+    public bool IsInUse(long nowMs) => Peer.IsInUse(nowMs);
 
-    public bool TakesSeveral(long nowMs) =>
-        _network.SaysHello && Peer.Keypairs.Current is { RemoteHello: not null } keypair && keypair.CanSend(nowMs);
+    public bool TakesSeveral(long nowMs) => _network.SaysHello && Peer.RemoteHello(nowMs) is not null;
 
-    public bool Answers(long nowMs) =>
-        Peer.Keypairs.Current is { RemoteHello.Answers: true } keypair && keypair.CanSend(nowMs);
+    public bool Answers(long nowMs) => Peer.RemoteHello(nowMs) is { Answers: true };
 }

@@ -25,28 +25,15 @@ internal static class VirtioHeader
     /// <returns>False when it is nothing the kernel says, or no IP packet: it is to be dropped.</returns>
     public static bool TryRead(ReadOnlySpan<byte> header, ReadOnlySpan<byte> packet, out PacketHeaders headers)
     {
+        if (header.Length >= Size
+            && PacketHeaders.TryRead(packet, out headers)
+            && TryReadOffload(MemoryMarshal.Read<virtio_net_hdr>(header), packet.Length, ref headers))
+        {
+            return true;
+        }
+
         headers = default;
-        if (header.Length < Size || !PacketHeaders.TryRead(packet, out PacketHeaders read))
-            return false;
-        virtio_net_hdr h = MemoryMarshal.Read<virtio_net_hdr>(header);
-        if ((h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
-        {
-            if (h.csum_start < read.IpHeaderSize || h.csum_start + h.csum_offset + sizeof(ushort) > packet.Length)
-                return false;
-            read = read with { PartialStart = h.csum_start, PartialOffset = h.csum_offset };
-        }
-
-        if (h.gso_type != VIRTIO_NET_HDR_GSO_NONE)
-        {
-            if (h.gso_size == 0 || KindOf(h.gso_type) != read.Kind || !read.NeedsOwnChecksum)
-                return false;
-            if (read.Length != packet.Length || read.PayloadLength == 0)
-                return false;
-            read = read with { SegmentSize = h.gso_size };
-        }
-
-        headers = read;
-        return true;
+        return false;
     }
 
     /// <summary>Writes a header.</summary>
@@ -82,6 +69,26 @@ internal static class VirtioHeader
             csum_offset = headers.PartialOffset,
         };
         MemoryMarshal.Write(header, in h);
+    }
+
+    private static bool TryReadOffload(in virtio_net_hdr h, int length, ref PacketHeaders headers)
+    {
+        if ((h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
+        {
+            if (h.csum_start < headers.IpHeaderSize || h.csum_start + h.csum_offset + sizeof(ushort) > length)
+                return false;
+            headers.PartialStart = h.csum_start;
+            headers.PartialOffset = h.csum_offset;
+        }
+
+        if (h.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+            return true;
+        if (h.gso_size == 0 || KindOf(h.gso_type) != headers.Kind || !headers.NeedsOwnChecksum)
+            return false;
+        if (headers.Length != length || headers.PayloadLength == 0)
+            return false;
+        headers.SegmentSize = h.gso_size;
+        return true;
     }
 
     private static SegmentationKind KindOf(byte gsoType) => gsoType switch
