@@ -7,11 +7,18 @@ internal sealed class LinesLogger : ILogger
 {
     public List<string> Lines { get; } = [];
 
+    /// <summary>Called with each line.</summary>
+    public Action<string> OnLine { get; set; } = _ => { };
+
     public bool IsEnabled(LogLevel logLevel) => true;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
     public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        Lines.Add(formatter(state, exception));
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        string line = formatter(state, exception);
+        Lines.Add(line);
+        OnLine(line);
+    }
 }

@@ -69,8 +69,8 @@ internal sealed class Handshakes
             bool isUnderLoad = _inbox.IsUnderLoad(_loop.NowMs);
             for (int i = 0; i < StreamConnection.MaxHandshakes && _inbox.TryTakeHandshake(caller, message, out int length); i++)
             {
-                // Nobody is there any more, and nobody ever was.
-                if (caller is { IsFailed: true, Peer: null, IsDialed: false })
+                // It can neither be answered nor complete a handshake of ours, which went on connections of peers.
+                if (caller is { IsFailed: true, WasOwned: false })
                     continue;
                 Take(message[..length], caller, !isUnderLoad || caller.TryTakeFreeHandshake(_loop.NowMs));
             }

@@ -48,10 +48,14 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     public bool IsDialed { get; }
 
     /// <summary>
-    /// The peer that last authenticated on it; null before the first authentic message, and after its end. Written by its owner
-    /// lane and by control.
+    /// The peer that last authenticated on it; null before the first authentic message. Written by its owner lane and by control.
     /// </summary>
     public Peer? Peer => _peer;
+
+    /// <summary>
+    /// Whether it is or was some peer's, as control knows: it was dialled, or a peer has authenticated on it. Control only.
+    /// </summary>
+    public bool WasOwned { get; set; }
 
     /// <summary>
     /// Whether messages to the peer go on it: what comes in on it is then no news. Set by control.
@@ -203,7 +207,6 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
         Sys.EpollDelete(_epoll, Fd);
         Sys.Shutdown(Fd, SHUT_RDWR);
         _isCongested = false;
-        _peer = null;
         WakeLanes();
     }
 

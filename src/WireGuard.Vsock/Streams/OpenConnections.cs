@@ -80,6 +80,9 @@ internal sealed class OpenConnections
     public void SetOwner(StreamConnection connection, StreamPeer owner, PeerConnection owned)
     {
         _unauthenticated.Remove(connection);
+        connection.WasOwned = true;
+        // What it was to the peer before, it is not to this one.
+        connection.IsInUse = false;
         _owners[connection.Id] = (owner, owned);
     }
 
@@ -105,6 +108,7 @@ internal sealed class OpenConnections
         if (joins)
             connection.Join();
         owned.View = connection;
+        connection.WasOwned = true;
         _owners[connection.Id] = (owner, owned);
         Publish(connection);
     }

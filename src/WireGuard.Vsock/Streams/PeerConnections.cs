@@ -158,7 +158,7 @@ internal sealed partial class PeerConnections
     }
 
     /// <summary>Another peer has authenticated on the connection: it is that one's from now on.</summary>
-    public void Release(PeerConnection connection, long nowMs)
+    public void Release(PeerConnection connection)
     {
         DialingOf(connection)?.Forget();
         connection.State = ConnectionState.Closed;

@@ -24,15 +24,22 @@ internal sealed partial class StreamNetwork
     /// </summary>
     private void Follow(StreamPeer known)
     {
-        if (known.Connections.TakeChange())
-            Publish(known.Peer, known.Connections);
         while (known.Connections.TryTake(out ConnectionCommand command))
+        {
+            // The answer to the HELLO that joins must be the first message on its connection: lanes send on it from then on.
+            if (command.Action != ConnectionAction.SayJoin)
+                Publish(known.Peer, known.Connections);
             Do(known, command);
+        }
+
+        Publish(known.Peer, known.Connections);
         Events.OnDeadlineMoved(known.Peer);
     }
 
     private void Publish(Peer peer, PeerConnections connections)
     {
+        if (!connections.TakeChange())
+            return;
         foreach (PeerConnection connection in connections.All)
             _connections.Of(connection).IsInUse = connection.State == ConnectionState.InUse;
         peer.Destination = connections.Destination is { } destination ? _connections.Of(destination) : null;

@@ -148,7 +148,13 @@ internal sealed partial class StreamNetwork : Network
     public override long NextDeadline(Peer peer) =>
         _peers.TryGetValue(peer, out StreamPeer? known) ? known.Connections.NextDeadline(_loop.NowMs) : PeerConnections.Never;
 
-    public override void OnDeadline(Peer peer) => Tell(peer, known => known.Poll(_loop.NowMs));
+    public override void OnDeadline(Peer peer)
+    {
+        if (!_peers.TryGetValue(peer, out StreamPeer? known))
+            return;
+        known.Connections.Poll(_loop.NowMs);
+        Follow(known);
+    }
 
     // ---- what comes of connections ------------------------------------------------------------------------------------
 
@@ -194,30 +200,32 @@ internal sealed partial class StreamNetwork : Network
     {
         if (connection.IsFailed || !_connections.Contains(connection))
             return;
+        bool isOwned = _connections.TryGetOwner(connection, out StreamPeer? owner, out PeerConnection? owned);
+        bool isAnothers = isOwned && owner!.Peer != peer;
+        if (isAnothers)
+            Tell(owner!.Peer, other => other.Release(owned!));
         if (peer.IsRemoved)
         {
-            Broken(connection, "its peer was removed");
+            _connections.End(connection, "its peer was removed");
             return;
         }
 
-        StreamPeer known = Of(peer);
-        if (!_connections.TryGetOwner(connection, out StreamPeer? owner, out PeerConnection? owned) || owner != known)
+        if (!isOwned || isAnothers)
         {
-            if (owned is not null)
-                Tell(owner!.Peer, other => other.Release(owned, _loop.NowMs));
+            StreamPeer known = Of(peer);
             owned = new PeerConnection(connection);
             _connections.SetOwner(connection, known, owned);
         }
 
-        Tell(peer, state => state.Authenticated(owned, isNewest, _loop.NowMs));
+        Tell(peer, state => state.Authenticated(owned!, isNewest, _loop.NowMs));
     }
 
     private void Broken(StreamConnection connection, string reason)
     {
         if (_connections.TryGetOwner(connection, out StreamPeer? owner, out PeerConnection? owned))
             Tell(owner.Peer, known => known.Broken(owned, reason, _loop.NowMs));
-        else
-            _connections.End(connection, reason);
+        // One that nobody owns; or whose peer was removed, or was never told of it, since it failed just then.
+        _connections.End(connection, reason);
     }
 
     private StreamPeer Of(Peer peer)

@@ -142,6 +142,20 @@ public sealed class HandshakesTests : IDisposable
     }
 
     [Fact]
+    public void Message_on_a_dead_connection_that_was_never_a_peers_is_not_worked_on()
+    {
+        using var tunnel = new Tunnel(_loop.NowMs);
+        var connection = new StreamConnection(-1, 1, s_from, isDialed: false, _inbox);
+        Assert.True(_inbox.TryPostHandshake(Initiate(100), connection));
+        connection.Shutdown();
+        // A lane is not through yet with what it had received.
+        connection.Received(tunnel.Peer, tunnel.Keypair, isNewest: true, _loop.NowMs);
+        _handshakes.TakeAll();
+        Assert.Empty(_log.Lines);
+        Assert.Equal(0, _inbox.HandshakesWaiting);
+    }
+
+    [Fact]
     public void Under_load_a_datagram_without_a_cookie_gets_one_and_one_with_it_is_worked_on_before_all_others()
     {
         LoadUp();

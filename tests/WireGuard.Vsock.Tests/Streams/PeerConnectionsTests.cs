@@ -232,7 +232,7 @@ public sealed class PeerConnectionsTests
     public void Connection_on_which_another_peer_authenticates_is_lost_without_being_closed()
     {
         PeerConnection first = _c.Use(_c.New()), second = _c.Use(_c.New(joins: true));
-        Assert.Empty(_c.On(state => state.Release(first, _c.NowMs)));
+        Assert.Empty(_c.On(state => state.Release(first)));
         Assert.Same(second, _c.Destination);
         Assert.Equal([second], _c.State.All);
     }

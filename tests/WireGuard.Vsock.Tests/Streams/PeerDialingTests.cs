@@ -114,7 +114,7 @@ public sealed class PeerDialingTests
     public void Dialled_connection_on_which_another_peer_authenticates_ends_the_attempt()
     {
         PeerConnection dialed = _c.Connect();
-        Assert.Empty(_c.On(state => state.Release(dialed, _c.NowMs)));
+        Assert.Empty(_c.On(state => state.Release(dialed)));
         Assert.Equal(long.MaxValue, _c.Deadline);
         Assert.Null(_c.State.HandshakePath);
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
+using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Link;
@@ -34,13 +35,14 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     private long _nowMs = 1_000_000;
     private int _reached;
     private int _reachable;
+    private Action _onDeadlineMoved = () => { };
 
     public StreamNetworkTests()
     {
         _loop = new EventLoop(() => _nowMs);
         _far.Start();
         var connections = new OpenConnections(_loop, _inbox, [new LaneDescriptors(_epoll, _wake)], _published, _grace, _log);
-        var hellos = new Hellos(_loop, _aead, null, _log);
+        var hellos = new Hellos(_loop, _aead, new Hello(0, HelloFeatures.None), _log);
         _network = new StreamNetwork(NetworkKind.Tcp4, _loop, connections, hellos, streams: 1, _routes, _log) { Events = this };
     }
 
@@ -70,7 +72,7 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
 
     void INetworkEvents.OnMoved(Peer peer) { }
 
-    void INetworkEvents.OnDeadlineMoved(Peer peer) { }
+    void INetworkEvents.OnDeadlineMoved(Peer peer) => _onDeadlineMoved();
 
     // ---- listening --------------------------------------------------------------------------------------------------
 
@@ -246,7 +248,6 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
         Assert.Equal((0, 1), (_network.DroppedFrames(Peer), Peer.DroppedPackets));
         Assert.Empty(Open);
         Assert.Null(Peer.Destination);
-        Assert.Null(broken.Peer);
         // What lanes had still to say of it is nothing now.
         broken.Received(Peer, _tunnel.Keypair, isNewest: true, _nowMs);
         Follow(broken);
@@ -266,6 +267,51 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
         Hear(late, _tunnel);
         Assert.Empty(Open);
         Assert.Null(Peer.Destination);
+    }
+
+    [Fact]
+    public void Connection_that_joins_is_answered_before_lanes_use_it()
+    {
+        _network.Open(0);
+        StreamConnection first = Accept()[0], joining = Accept()[1];
+        Hear(first, _tunnel);
+        bool? wasUsed = null;
+        _log.OnLine = line =>
+        {
+            if (line.Contains("HELLO", StringComparison.Ordinal))
+                wasUsed ??= joining.IsInUse || Peer.StreamByLane.Contains(joining);
+        };
+        Join(joining, _tunnel);
+        Assert.False(wasUsed);
+        Assert.True(joining.IsInUse);
+    }
+
+    [Fact]
+    public void Connection_that_fails_while_it_becomes_a_peers_is_closed_though_that_peer_is_removed()
+    {
+        _network.Open(0);
+        StreamConnection shared = Accept()[0];
+        Hear(shared, _tunnel);
+        // As a lane does, just when the peer before is told that it has lost the connection.
+        _onDeadlineMoved = shared.Fail;
+        shared.Received(_other.Peer, _other.Keypair, isNewest: true, _nowMs);
+        Follow(shared);
+        Assert.False(shared.IsInUse);
+        _network.OnRemoved(_other.Peer);
+        Follow(shared);
+        Assert.Empty(Open);
+    }
+
+    [Fact]
+    public void Message_of_a_removed_peer_closes_a_connection_that_was_dialled_for_another_without_a_failure()
+    {
+        _network.Open(0);
+        StreamConnection dialed = Dial();
+        _other.Peer.IsRemoved = true;
+        Hear(dialed, _other);
+        Assert.Empty(Open);
+        Assert.Equal(long.MaxValue, _network.NextDeadline(Peer));
+        Assert.DoesNotContain(_log.Lines, line => line.Contains("not again for", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -322,6 +368,13 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     {
         connection.Received(tunnel.Peer, tunnel.Keypair, isNewest: true, _nowMs);
         Follow(connection);
+    }
+
+    /// <summary>The first message on it says that it joins the peer's others.</summary>
+    private void Join(StreamConnection connection, Tunnel tunnel)
+    {
+        connection.Join();
+        Hear(connection, tunnel);
     }
 
     private void Follow(StreamConnection connection)
