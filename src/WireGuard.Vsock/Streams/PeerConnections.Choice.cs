@@ -26,6 +26,9 @@ internal sealed partial class PeerConnections
     /// <summary>Connections of a peer that are not used.</summary>
     private const int MaxUnused = DaemonOptions.MaxStreams;
 
+    /// <summary>Connections that are remembered while they are another peer's.</summary>
+    private const int MaxReleased = DaemonOptions.MaxStreams;
+
     /// <summary>
     /// Which connection each lane sends on: one that it owns, so that what comes back on it comes to the same lane; a lane that
     /// owns none shares. Both ends choose the oldest of several, so a flow whose ends are steered by each other settles on one.
@@ -48,11 +51,14 @@ internal sealed partial class PeerConnections
     {
         DialingOf(connection)?.Forget();
         connection.State = ConnectionState.Standby;
-        connection.Number = ++_lastNumber;
         connection.KeptUntilMs = nowMs + SettleMs;
         if (connection.View!.IsJoined)
             connection.Joined = Current?.Base;
-        _connections.Add(connection);
+        if (connection.Number == 0)
+            connection.Number = ++_lastNumber;
+        // One that another peer had meanwhile is as old as before, so that both ends have them in the same order.
+        int older = _connections.FindLastIndex(other => other.Number < connection.Number);
+        _connections.Insert(older + 1, connection);
         _hasChanged = true;
         // Its dialler sends nothing more on it before it has an answer; which is to be the first that comes.
         if (connection is { IsDialed: false, View.IsJoined: true })

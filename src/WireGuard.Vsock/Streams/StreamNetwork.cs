@@ -213,7 +213,7 @@ internal sealed partial class StreamNetwork : Network
         if (!isOwned || isAnothers)
         {
             StreamPeer known = Of(peer);
-            owned = new PeerConnection(connection);
+            owned = known.Connections.Meet(connection);
             _connections.SetOwner(connection, known, owned);
         }
 

@@ -237,6 +237,47 @@ public sealed class PeerConnectionsTests
         Assert.Equal([second], _c.State.All);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Connection_that_another_peer_had_meanwhile_has_the_same_place_again(int index)
+    {
+        PeerConnection[] used = [_c.Use(_c.New()), _c.Use(_c.New(joins: true)), _c.Use(_c.New(joins: true))];
+        PeerConnection lent = used[index];
+        Lend(lent);
+        Assert.Equal(used.Where(connection => connection != lent), _c.Used);
+        _c.Use(_c.State.Meet(lent.View!));
+        Assert.Equal(used.Select(connection => connection.View), _c.Used.Select(connection => connection.View));
+        Assert.All(_c.Used.ToArray(), connection => Assert.False(_c.Hear(connection)));
+        Assert.Equal(3, _c.Used.Count());
+    }
+
+    [Fact]
+    public void Connection_that_took_a_peer_over_has_not_joined_others_once_another_peer_had_it()
+    {
+        PeerConnection honest = _c.Use(_c.New()), thief = _c.Use(_c.New());
+        Lend(thief);
+        Assert.Same(honest, _c.Destination);
+        thief = _c.Use(_c.State.Meet(thief.View!), isNewest: false);
+        Assert.Equal(Standby, thief.State);
+        Assert.Equal([honest], _c.Used);
+    }
+
+    [Fact]
+    public void Connections_that_other_peers_have_are_remembered_up_to_a_limit_while_they_last()
+    {
+        PeerConnection first = _c.Use(_c.New());
+        PeerConnection[] lent = [.. Enumerable.Range(0, 10).Select(_ => _c.Use(_c.New(joins: true)))];
+        PeerConnection[] kept = [.. lent.Where(connection => connection.State == InUse)];
+        Array.ForEach(kept, Lend);
+        Assert.Same(kept[0], _c.State.Meet(kept[0].View!));
+        Connections.ViewOf(kept[1]).IsFailed = true;
+        Lend(first);
+        Assert.NotSame(kept[1], _c.State.Meet(kept[1].View!));
+        Assert.Same(first, _c.State.Meet(first.View!));
+    }
+
     [Fact]
     public void Connection_that_has_failed_is_not_used_though_control_has_not_been_told()
     {
@@ -473,6 +514,13 @@ public sealed class PeerConnectionsTests
         Assert.True(_c.State.MayBeSilent(first, _c.NowMs + 1_500));
         _c.Break(second);
         Assert.False(_c.State.MayBeSilent(first, _c.NowMs + 1_500));
+    }
+
+    /// <summary>Another peer authenticates on it: lanes forget that it has joined.</summary>
+    private void Lend(PeerConnection connection)
+    {
+        _c.On(state => state.Release(connection));
+        Connections.ViewOf(connection).IsJoined = false;
     }
 
     private void LeaveSilent(PeerConnection other)

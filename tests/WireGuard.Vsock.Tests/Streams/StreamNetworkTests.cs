@@ -270,6 +270,27 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     }
 
     [Fact]
+    public void Connection_that_another_peer_had_meanwhile_is_again_used_beside_those_it_was_used_with()
+    {
+        _network.Open(0);
+        StreamConnection first = Accept()[0], second = Accept()[1], third = Accept()[2];
+        Hear(first, _tunnel);
+        Join(second, _tunnel);
+        Join(third, _tunnel);
+        foreach (StreamConnection lent in (StreamConnection[])[first, second, third])
+        {
+            Hear(lent, _other);
+            Assert.Same(lent, _other.Peer.Destination);
+            Assert.DoesNotContain(lent, Peer.StreamByLane);
+            Hear(lent, _tunnel);
+            Assert.All(Open, connection => Assert.True(connection.IsInUse));
+            Assert.Null(_other.Peer.Destination);
+        }
+
+        Assert.DoesNotContain(_log.Lines, line => line.Contains("taken its place", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Connection_that_joins_is_answered_before_lanes_use_it()
     {
         _network.Open(0);
