@@ -16,17 +16,18 @@ internal static class ReadmeExample
         using var aead = new Aead(); // one for each thread
         byte[] message = new byte[WireGuardPeer.SealedLength(1420)], reply = new byte[WireGuardPeer.MaxHandshakeSize];
 
-        a.TryBegin(toB, isRetry: false, DateTimeOffset.UtcNow, aead, nowMs, message); // to B: an initiation
+        if (!a.TryBegin(toB, isRetry: false, DateTimeOffset.UtcNow, aead, nowMs, message)) // to B: an initiation
+            return;
         Span<byte> response = b.Receive(aead, message.AsSpan(0, reply.Length), nowMs, reply).Reply; // to A
-        if (a.Receive(aead, response, nowMs, message).Outcome == HandshakeOutcome.Completed)
-            toB.TrySeal(aead, "from A to B"u8, message, nowMs, out _); // to B, at once: it confirms the session
-
+        if (a.Receive(aead, response, nowMs, message).Outcome != HandshakeOutcome.Completed
+            || !toB.TrySeal(aead, "from A to B"u8, message, nowMs, out _)) // to B, at once: it confirms the session
+            return;
         if (b.TryOpen(aead, message.AsSpan(0, WireGuardPeer.SealedLength(11)), nowMs, out _, out OpenedMessage atB))
-            show("B reads", atB.Payload[..11].ToArray()); // of an IP packet, its header says the length
+            show("B reads", atB.Payload[..11].ToArray()); // without its padding
         for (PeerAction due; (due = toA.Poll(nowMs)) != PeerAction.None;) // at NextDeadline, and when News says so
             show($"B: {due}", []);
-        toA.TrySeal(aead, "from B to A"u8, message, nowMs, out _); // to A
-        if (a.TryOpen(aead, message.AsSpan(0, WireGuardPeer.SealedLength(11)), nowMs, out _, out OpenedMessage atA))
+        if (toA.TrySeal(aead, "from B to A"u8, message, nowMs, out _) // to A
+            && a.TryOpen(aead, message.AsSpan(0, WireGuardPeer.SealedLength(11)), nowMs, out _, out OpenedMessage atA))
             show($"A reads, B's next deadline is {toA.NextDeadline(nowMs) - nowMs} ms away", atA.Payload[..11].ToArray());
         // README ends
     }

@@ -47,6 +47,20 @@ internal sealed class Keypair : IDisposable
     /// </summary>
     public bool HasReceived => HeardMs != 0;
 
+    /// <summary>
+    /// Whether it was expired. To be asked after each call by whoever lets no grace period pass between <see cref="Expire"/> and
+    /// <see cref="Dispose"/>: the keys may have been wiped during the call, which then used a key of zeros, as anybody can.
+    /// </summary>
+    public bool HasExpired
+    {
+        get
+        {
+            // Pairs with the fence in Expire: whoever has read a wiped key sees that it was expired.
+            Interlocked.MemoryBarrier();
+            return Volatile.Read(ref _isExpired) != 0;
+        }
+    }
+
     /// <summary>When an authentic message last came in under it, in ms of boot time; 0 if none has.</summary>
     public long HeardMs => Volatile.Read(ref _heardMs);
 
@@ -164,7 +178,7 @@ internal sealed class Keypair : IDisposable
     }
 
     /// <summary>Ends the session before its time, at once and for all lanes.</summary>
-    public void Expire() => Volatile.Write(ref _isExpired, 1);
+    public void Expire() => Interlocked.Exchange(ref _isExpired, 1);
 
     public void Dispose()
     {

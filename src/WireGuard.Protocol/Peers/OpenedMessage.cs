@@ -4,8 +4,9 @@ namespace WireGuard.Protocol.Peers;
 public readonly ref struct OpenedMessage
 {
     /// <summary>
-    /// The opened bytes, in their place in the message: nothing for a keepalive, else an inner packet and its padding. The
-    /// packet's own header says its length; its source address is for the caller to check.
+    /// What was sealed, in its place in the message: nothing in a keepalive, else an inner packet and its padding, mostly a multiple
+    /// of 16 bytes. The peer chose these bytes, and they may be no IP packet. Cut them at the length in the IP header, and check
+    /// the packet's source address against what the peer may send from.
     /// </summary>
     public Span<byte> Payload { get; internal init; }
 

@@ -9,8 +9,8 @@ namespace WireGuard.Protocol.Peers;
 /// A private key, its peers, the receiver indices that it has given out, and the handshakes (WireGuardDevice.Handshakes.cs).
 /// Without a socket or a clock.
 /// <para>
-/// Owned by one thread, except for <see cref="TryOpen"/>, which any thread may call at any time. If several threads seal or open,
-/// override <see cref="Retire"/>: one may still be using keys when a session ends.
+/// Owned by one thread, except for <see cref="TryOpen"/>, which any thread may call at any time. When the owner ends a session, its
+/// keys are wiped at once, and a call of another thread that is using them returns false; <see cref="Retire"/> can put that off.
 /// </para>
 /// </summary>
 /// <typeparam name="TPeer">The caller's type of a peer; <see cref="WireGuardPeer"/> itself will do.</typeparam>
@@ -85,13 +85,20 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
 
     /// <summary>
     /// Finds the peer of a transport message, authenticates it, opens it in place and rejects replays. Any thread.
+    /// <para>
+    /// What comes out are bytes that the peer chose, perhaps no IP packet. The caller checks the IP header, cuts the payload at the
+    /// length in it, and drops the packet unless the peer may send from its source address.
+    /// </para>
     /// </summary>
     /// <param name="aead">The calling thread's.</param>
-    /// <param name="message">Of any length and content.</param>
+    /// <param name="message">Of any length and content. When the answer is false, of no use any more.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="peer">The peer that sent it.</param>
     /// <param name="opened">What was in it.</param>
-    /// <returns>False when it is none of ours, forged, a replay, or of a session that has ended: nothing has changed.</returns>
+    /// <returns>
+    /// False when it is none of ours, forged, a replay, or of a session that has ended, perhaps during the call: nothing has
+    /// changed.
+    /// </returns>
     public bool TryOpen(
         Aead aead, Span<byte> message, long nowMs, [NotNullWhen(true)] out TPeer? peer, out OpenedMessage opened)
     {
@@ -100,7 +107,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
         return MessageTypes.Of(message) == MessageType.Transport
             && _indices.TryFind(TransportMessage.ReceiverIndex(message), out peer, out Keypair? keypair)
             && keypair is not null
-            && peer.TryOpen(keypair, aead, message, Extensions.None, nowMs, out opened);
+            && peer.TryOpen(keypair, aead, message, nowMs, out opened);
     }
 
     /// <summary>Wipes every secret.</summary>
@@ -125,8 +132,12 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     internal void PutBack(TPeer peer) => _peers.Add(peer.PublicKey, peer);
 
     /// <summary>
-    /// The keys of a session that has ended are to be wiped, by disposing of them: at once, or, if other threads seal or open,
-    /// once none of them can still be using them.
+    /// A session has ended: nothing is sealed or opened with its keys any more. They are disposed of, that is wiped, at once; the
+    /// messages that other threads are sealing or opening with them at that moment are lost, as those calls return false. An
+    /// override may put the disposal off until no thread can be using the keys. Owner thread.
+    /// <para>
+    /// Copies remain with each thread that used the keys until it calls <see cref="Aead.Forget"/>.
+    /// </para>
     /// </summary>
     protected virtual void Retire(IDisposable keys) => keys.Dispose();
 

@@ -28,10 +28,15 @@ public partial class WireGuardPeer
     /// <summary>Seals a packet, or a keepalive, into a transport message that is sent at once. Any thread.</summary>
     /// <param name="aead">The calling thread's.</param>
     /// <param name="packet">The inner packet; empty for a keepalive.</param>
-    /// <param name="message">Receives the message: <see cref="SealedLength"/> bytes. It must not overlap the packet.</param>
+    /// <param name="message">
+    /// Receives the message: <see cref="SealedLength"/> bytes, zeros when the answer is false. It must not overlap the packet.
+    /// </param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <param name="news">What the owner thread has to do now, also when this fails.</param>
-    /// <returns>False when no session may send: the packet has to wait for a handshake.</returns>
+    /// <returns>
+    /// False when no session may send, or when the session was ended by the owner thread during the call: the packet has to wait
+    /// for the handshake that is wanted then, and nothing may be sent.
+    /// </returns>
     /// <exception cref="ArgumentException">There is no room for the message.</exception>
     public bool TrySeal(Aead aead, ReadOnlySpan<byte> packet, Span<byte> message, long nowMs, out PeerNews news)
     {
@@ -39,8 +44,9 @@ public partial class WireGuardPeer
         Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
         packet.CopyTo(payload);
         payload[packet.Length..].Clear();
-        if (Keypairs.Current is not { } keypair || !keypair.TrySeal(aead, message, nowMs))
+        if (Keypairs.Current is not { } keypair || !keypair.TrySeal(aead, message, nowMs) || keypair.HasExpired)
         {
+            message.Clear();
             news = PeerNews.HandshakeWanted;
             return false;
         }
@@ -68,7 +74,7 @@ public partial class WireGuardPeer
 
     /// <summary>
     /// Authenticates a transport message, opens it in place, rejects replays, and notes what follows: the peer answers, it has
-    /// confirmed the session, it has said HELLO.
+    /// confirmed the session, it has said HELLO. The caller sees to it that the keys are not wiped meanwhile.
     /// </summary>
     /// <param name="keypair">The peer's keypair that the receiver index names.</param>
     /// <param name="aead">The calling thread's.</param>
@@ -86,6 +92,30 @@ public partial class WireGuardPeer
             return false;
         }
 
+        opened = Note(keypair, message, isNewest, extensions, nowMs);
+        return true;
+    }
+
+    /// <summary>As the other, over datagrams, also when the keys are wiped as soon as the session ends.</summary>
+    /// <returns>False also when the session was ended during the call: the payload is then zeros.</returns>
+    internal bool TryOpen(Keypair keypair, Aead aead, Span<byte> message, long nowMs, out OpenedMessage opened)
+    {
+        opened = default;
+        if (!keypair.TryOpen(aead, message, nowMs, out bool isNewest))
+            return false;
+        if (keypair.HasExpired)
+        {
+            message[TransportMessage.HeaderSize..].Clear();
+            return false;
+        }
+
+        opened = Note(keypair, message, isNewest, Extensions.None, nowMs);
+        return true;
+    }
+
+    /// <summary>Notes what an authentic message proves.</summary>
+    private OpenedMessage Note(Keypair keypair, Span<byte> message, bool isNewest, Extensions extensions, long nowMs)
+    {
         Span<byte> payload = message[TransportMessage.HeaderSize..^Aead.TagSize];
         PayloadKind kind = KindOf(payload, extensions, out Hello hello);
         PeerNews news = PeerNews.None;
@@ -106,7 +136,7 @@ public partial class WireGuardPeer
             news |= PeerNews.SessionConfirmed;
         if (keypair.NeedsRekeyAfterReceiving(nowMs))
             news |= PeerNews.HandshakeWanted;
-        opened = new OpenedMessage
+        return new OpenedMessage
         {
             Payload = payload,
             Kind = kind,
@@ -115,7 +145,6 @@ public partial class WireGuardPeer
             Joins = isHeeded && (hello.Features & HelloFeatures.Joins) != 0,
             Asks = isHeeded && (hello.Features & HelloFeatures.Asks) != 0,
         };
-        return true;
     }
 
     private static PayloadKind KindOf(ReadOnlySpan<byte> payload, Extensions extensions, out Hello hello)

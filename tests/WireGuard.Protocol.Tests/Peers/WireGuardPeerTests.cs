@@ -95,6 +95,14 @@ public sealed class WireGuardPeerTests : IDisposable
     }
 
     [Fact]
+    public void Packet_that_no_session_seals_is_not_left_in_the_message()
+    {
+        byte[] message = [.. Enumerable.Repeat((byte)9, WireGuardPeer.SealedLength(s_packet.Length) + 1)];
+        Assert.False(A.Peer.TrySeal(_ends.Aead, s_packet, message, _ends.NowMs, out _));
+        Assert.Equal((-1, 9), (message.AsSpan()[..^1].IndexOfAnyExcept((byte)0), message[^1]));
+    }
+
+    [Fact]
     public void Traffic_renews_no_initiation_that_is_in_flight()
     {
         Assert.NotNull(_ends.Begin(A));
