@@ -43,15 +43,20 @@ internal sealed class RemoteIdentity : IDisposable
     /// <summary>Takes a new static private key of ours, or none.</summary>
     public void SetLocal(PrivateKey? local)
     {
+        // First: what is computed may throw.
+        CanHandshake = false;
         CryptographicOperations.ZeroMemory(_staticStatic);
         CanHandshake = local is not null && X25519.TrySharedSecret(local.Bytes, Static.Bytes, _staticStatic);
     }
 
     /// <summary>Takes a preshared key, which is disposed of with this object; one that is all zero means none.</summary>
+    /// <exception cref="ObjectDisposedException">The key was disposed of: nothing has changed.</exception>
     public void SetPresharedKey(PresharedKey key)
     {
-        PresharedKey?.Dispose();
+        PresharedKey? old = PresharedKey;
         PresharedKey = key.IsZero ? null : key;
+        if (!ReferenceEquals(old, key))
+            old?.Dispose();
     }
 
     public void Dispose()

@@ -56,6 +56,7 @@ internal sealed class PeerTimers
     /// <returns>Whether a keepalive is due at once: it was switched on.</returns>
     public bool SetPersistentKeepalive(int intervalMs, long nowMs)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(intervalMs);
         bool switchedOn = _persistentKeepaliveMs == 0 && intervalMs > 0;
         _persistentKeepaliveMs = intervalMs;
         // Set again, it goes on: a configuration that is applied over and over must not put the keepalive off for ever.

@@ -46,29 +46,44 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     internal CookieChecker? Cookies { get; private set; }
 
     /// <summary>Sets the private key, or none. Every session ends: it was made with the old one.</summary>
-    /// <param name="key">The device owns it from now on, and wipes it.</param>
+    /// <param name="key">
+    /// The device owns it from now on, and wipes it when it is replaced. Setting the same object again changes nothing.
+    /// </param>
+    /// <exception cref="ObjectDisposedException">The key was disposed of: nothing has changed.</exception>
     public void SetPrivateKey(PrivateKey? key)
     {
-        PrivateKey?.Dispose();
-        Cookies?.Dispose();
+        if (key is not null && ReferenceEquals(key, PrivateKey))
+            return;
+        _ = key is null ? default : key.Bytes; // or throws
+        (PrivateKey? old, CookieChecker? oldCookies) = (PrivateKey, Cookies);
         PrivateKey = key;
         MacKeys = key is null ? null : new MacKeys(key.PublicKey);
         Cookies = MacKeys is null ? null : new CookieChecker(MacKeys);
         foreach (TPeer peer in _peers.Values)
             peer.SetLocal(key);
+        oldCookies?.Dispose();
+        old?.Dispose();
     }
 
     /// <summary>Adds a peer.</summary>
-    /// <exception cref="ArgumentException">There is one with that public key.</exception>
+    /// <exception cref="ArgumentException">There is another with that public key.</exception>
+    /// <exception cref="InvalidOperationException">The peer is, or was, one of this device or of another.</exception>
     public void Add(TPeer peer)
     {
+        if (peer.HasJoined)
+            throw new InvalidOperationException("The peer is, or was, a device's.");
         _peers.Add(peer.PublicKey, peer);
         peer.Join(this, PrivateKey);
     }
 
-    /// <summary>Removes a peer and wipes its secrets. It cannot be added again.</summary>
+    /// <summary>
+    /// Removes a peer and wipes its secrets. It cannot be added again. Does nothing if this object is not a peer of the device,
+    /// even if another with the same public key is.
+    /// </summary>
     public void Remove(TPeer peer)
     {
+        if (!_peers.TryGetValue(peer.PublicKey, out TPeer? ours) || !ReferenceEquals(ours, peer))
+            return;
         _peers.Remove(peer.PublicKey);
         peer.Leave();
     }
@@ -110,7 +125,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
             && peer.TryOpen(keypair, aead, message, nowMs, out opened);
     }
 
-    /// <summary>Wipes every secret.</summary>
+    /// <summary>Wipes every secret. From then on the device answers nothing, and begins nothing.</summary>
     public void Dispose()
     {
         Dispose(disposing: true);
@@ -148,6 +163,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
         _peers.Clear();
         PrivateKey?.Dispose();
         Cookies?.Dispose();
+        (PrivateKey, MacKeys, Cookies) = (null, null, null);
     }
 }
 

@@ -58,12 +58,14 @@ public partial class WireGuardPeer
     internal PeerTimers Timers { get; } = new();
 
     /// <summary>Sets the preshared key, which the peer owns from now on and wipes; all zero means none.</summary>
+    /// <exception cref="ObjectDisposedException">The key was disposed of: nothing has changed.</exception>
     public void SetPresharedKey(PresharedKey key) => Remote.SetPresharedKey(key);
 
     /// <summary>Sets the persistent keepalive (none at first).</summary>
     /// <param name="intervalMs">The interval in ms; 0 for none.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <returns>Whether it was off: then a keepalive is to be sent now.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The interval is negative.</exception>
     public bool SetPersistentKeepalive(int intervalMs, long nowMs) => Timers.SetPersistentKeepalive(intervalMs, nowMs);
 
     /// <summary>
@@ -90,6 +92,9 @@ public partial class WireGuardPeer
 
     /// <summary>As it is named in a log: four digits of its key, an ellipsis, and four more.</summary>
     public override string ToString() => PublicKey.ToString();
+
+    /// <summary>Whether the peer is or was added to a device: then it cannot be added to any.</summary>
+    internal bool HasJoined => _owner is not null;
 
     /// <summary>The peer was added to a device.</summary>
     internal void Join(IPeerOwner owner, PrivateKey? local)

@@ -91,6 +91,10 @@ public sealed class KeepaliveTimersTests
     }
 
     [Fact]
+    public void Interval_below_0_is_refused() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => _timers.SetPersistentKeepalive(-1, Now));
+
+    [Fact]
     public void Persistent_keepalive_is_due_at_once_only_when_switched_on()
     {
         Assert.False(_timers.SetPersistentKeepalive(0, Now));
