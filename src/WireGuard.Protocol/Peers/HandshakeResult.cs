@@ -10,7 +10,10 @@ public readonly ref struct HandshakeResult<TPeer>
     public HandshakeOutcome Outcome { get; internal init; }
 
     /// <summary>
-    /// The peer that sent it, or that it names (<see cref="HandshakeOutcome.InitiationNotAuthentic"/>); null if there is none.
+    /// The peer that it is about; null if there is none. Only with <see cref="HandshakeOutcome.Responded"/> and
+    /// <see cref="HandshakeOutcome.Completed"/> does the message come from where the peer is: only these may move its endpoint.
+    /// Anyone can send the peer's old initiations again, or a forged one that names the peer; and whoever sees our initiations
+    /// and knows the peer's public key can make cookies.
     /// </summary>
     public TPeer? Peer { get; internal init; }
 
@@ -61,13 +64,16 @@ public enum HandshakeOutcome
     /// </summary>
     Responded,
 
-    /// <summary>A response that is not authentic.</summary>
+    /// <summary>A response that is not authentic. The index in it names an initiation of ours; that says nothing of its sender.</summary>
     ResponseRejected,
 
     /// <summary>Our handshake is complete: something must be sent at once, a keepalive if there is nothing else.</summary>
     Completed,
 
-    /// <summary>A peer under load gave us a cookie: the next initiation, when its time comes, carries it.</summary>
+    /// <summary>
+    /// A cookie came for the message that we sent last, as from a peer under load: the next initiation, when its time comes, carries
+    /// it. That proves nothing of its sender.
+    /// </summary>
     CookieTaken,
 }
 
@@ -79,8 +85,11 @@ public readonly ref struct MessageSource
 {
     /// <param name="address">The bytes that a cookie is bound to, such as those of the address and port; at least one.</param>
     /// <param name="sender">What the rate limit counts as one source, such as an IPv4 address or an IPv6 /64.</param>
+    /// <exception cref="ArgumentException">The address is empty.</exception>
     public MessageSource(ReadOnlySpan<byte> address, UInt128 sender)
     {
+        if (address.IsEmpty)
+            throw new ArgumentException("A source has an address.", nameof(address));
         Address = address;
         Sender = sender;
     }

@@ -61,7 +61,11 @@ public enum PeerNews
     /// </summary>
     HandshakeWanted = 2,
 
-    /// <summary>The first message came in under a session that the peer began: call <see cref="WireGuardPeer.Poll"/>.</summary>
+    /// <summary>
+    /// The first message came in under a session that the peer began: call <see cref="WireGuardPeer.Poll"/>, before the next
+    /// <see cref="WireGuardDevice{TPeer}.Receive"/>. If an initiation is accepted first, its session replaces this one, and what is
+    /// in flight under this one is lost.
+    /// </summary>
     SessionConfirmed = 4,
 
     /// <summary>The peer has said HELLO. Between daemons over streams only.</summary>

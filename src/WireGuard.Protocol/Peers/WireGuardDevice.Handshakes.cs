@@ -137,7 +137,7 @@ public partial class WireGuardDevice<TPeer>
             return default;
         Keypair? keypair = peer.TryConsumeResponse(local, aead, message, nowMs);
         if (keypair is null)
-            return new HandshakeResult<TPeer> { Outcome = HandshakeOutcome.ResponseRejected, Peer = peer };
+            return new HandshakeResult<TPeer> { Outcome = HandshakeOutcome.ResponseRejected };
         _indices.Bind(peer, keypair);
         return new HandshakeResult<TPeer> { Outcome = HandshakeOutcome.Completed, Peer = peer };
     }
