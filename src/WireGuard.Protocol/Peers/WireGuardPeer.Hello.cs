@@ -41,7 +41,7 @@ public partial class WireGuardPeer
     {
         foreach (Keypair keypair in Keypairs.All)
         {
-            bool isOwed = keypair.SaidHello is { } said ? said != hello : keypair.RemoteHello is not null;
+            bool isOwed = keypair.SaidHello is { } said ? said != hello.OfPeer : keypair.RemoteHello is not null;
             if (isOwed && TryWriteHello(keypair, aead, hello, message, nowMs))
                 return true;
         }

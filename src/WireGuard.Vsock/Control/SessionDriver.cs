@@ -67,8 +67,9 @@ internal sealed class SessionDriver : INetworkEvents
             _network.OnRoamed(peer, destination);
         if ((signals & PeerSignals.Loops) != 0 && peer.Destination is { } loops)
             Log.RoutingLoop(_log, peer, loops.Address);
-        if ((signals & PeerSignals.Confirmed) != 0)
-            DoWhatIsDue(peer);
+        // Timers are the deadline's, which a peer has only while the interface is up.
+        if ((signals & PeerSignals.Confirmed) != 0 && peer.TryConfirm())
+            OnConfirmed(peer);
         if ((signals & PeerSignals.SaidHello) != 0)
         {
             _hellos.Answer(peer);
@@ -185,16 +186,11 @@ internal sealed class SessionDriver : INetworkEvents
 
     private void OnDeadline(Peer peer)
     {
-        DoWhatIsDue(peer);
-        _network.OnDeadline(peer);
-        Schedule(peer);
-    }
-
-    private void DoWhatIsDue(Peer peer)
-    {
         PeerAction action;
         while ((action = peer.Poll(_loop.NowMs)) != PeerAction.None)
             Do(peer, action);
+        _network.OnDeadline(peer);
+        Schedule(peer);
     }
 
     private void Do(Peer peer, PeerAction action)

@@ -107,6 +107,16 @@ public sealed class PeerHelloTests : IDisposable
     }
 
     [Fact]
+    public void What_is_owed_of_the_peer_is_said_once_though_it_joins()
+    {
+        _ends.Connect();
+        Take(A, Say(B, s_ofB));
+        Hello joins = s_ofA with { Features = s_ofA.Features | HelloFeatures.Joins };
+        Assert.NotNull(Owed(A, joins));
+        Assert.Null(Owed(A, joins));
+    }
+
+    [Fact]
     public void It_starts_no_timer_but_those_of_a_keepalive()
     {
         _ends.Connect();

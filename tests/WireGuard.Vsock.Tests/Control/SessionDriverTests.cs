@@ -99,6 +99,19 @@ public sealed class SessionDriverTests : IDisposable
     }
 
     [Fact]
+    public void Confirmed_session_of_an_interface_that_is_down_has_no_timers_run()
+    {
+        Peer peer = _tunnel.Peer;
+        peer.SetPersistentKeepalive(1_000, _nowMs);
+        _nowMs += 2_000;
+        _loop.RunOnce(0);
+        _inbox.Post(peer, PeerSignals.Confirmed);
+        _driver.OnSignals(peer);
+        Assert.Empty(Received());
+        Assert.Equal(0, _loop.DeadlineCount);
+    }
+
+    [Fact]
     public void Packets_wait_no_longer_than_REKEY_ATTEMPT_TIME_for_a_peer_that_cannot_be_reached()
     {
         Peer peer = Tunnel.NewPeer();
