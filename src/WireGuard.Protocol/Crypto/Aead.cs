@@ -89,15 +89,15 @@ public sealed unsafe class Aead : IDisposable
     }
 
     /// <summary>
-    /// Overwrites what the contexts and the processor's registers still hold of the last keys and messages, so that the keys of a
-    /// keypair end with it, even if there is no next call for long. Does nothing if nothing was used since the last time. The
-    /// stack is wiped by <see cref="DeadFrames"/>.
+    /// Overwrites what the calling thread still holds of the last keys and messages: in the contexts, in the processor's registers,
+    /// and on the stack below the caller, where calls that have returned leave their frames. Each thread calls it on its own
+    /// instance once keys have ended, from the function that called what used them, or from one further up: else the last keys
+    /// stay in memory until others take their place. Takes a few microseconds.
     /// </summary>
     public void Forget()
     {
-        ReadOnlySpan<byte> zero = stackalloc byte[KeySize];
-        if (IsSame(zero, _sealingKey) && IsSame(zero, _openingKey)) return;
-        Overwrite(stackalloc byte[WideMessage + TagSize]);
+        OverwriteContexts();
+        DeadFrames.Wipe();
     }
 
     /// <summary>As <see cref="Forget"/>, after messages that were too short for wide registers.</summary>
@@ -174,6 +174,15 @@ public sealed unsafe class Aead : IDisposable
         GC.KeepAlive(this);
         if (!authentic) CryptographicOperations.ZeroMemory(plaintext);
         return authentic;
+    }
+
+    // In a frame of its own below Forget's, so that it is wiped with the others.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void OverwriteContexts()
+    {
+        ReadOnlySpan<byte> zero = stackalloc byte[KeySize];
+        if (!IsSame(zero, _sealingKey) || !IsSame(zero, _openingKey))
+            Overwrite(stackalloc byte[WideMessage + TagSize]);
     }
 
     private void Overwrite(Span<byte> message)

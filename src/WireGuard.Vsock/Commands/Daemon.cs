@@ -119,7 +119,6 @@ internal sealed class Daemon : IDisposable
             _device.EndTurn();
             _grace.Poll();
             _aead.Forget();
-            DeadFrames.Wipe();
         }
 
         Log.ShuttingDown(_log, _stopReason);

@@ -200,7 +200,6 @@ internal sealed class Lane : IDisposable
             case LaneEvents.Wake:
                 Sys.EventFdReset(_wake);
                 _aead.Forget();
-                DeadFrames.Wipe();
                 break;
         }
     }

@@ -20,6 +20,15 @@ public unsafe class DeadFramesTests
         Assert.Equal(0, MarksBelow());
     }
 
+    [Fact]
+    public void Aead_that_forgets_wipes_them_too()
+    {
+        using var aead = new Aead();
+        LeaveMarks();
+        aead.Forget();
+        Assert.Equal(0, MarksBelow());
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
     private static void LeaveMarks() =>
