@@ -89,9 +89,9 @@ public sealed unsafe class Aead : IDisposable
     }
 
     /// <summary>
-    /// Overwrites what the calling thread still holds of the last keys and messages: in the contexts, in the processor's registers,
-    /// and on the stack below the caller, where calls that have returned leave their frames. Each thread calls it on its own
-    /// instance once keys have ended, from the function that called what used them, or from one further up: else the last keys
+    /// Overwrites what the calling thread still holds of the last keys and messages: in the contexts, in the processor's
+    /// registers, and on the stack below the caller, where calls that have returned leave their frames. Each thread must call it
+    /// on its own instance once keys have ended, no deeper in its stack than the calls that used them; otherwise copies of them
     /// stay in memory until others take their place. Takes a few microseconds.
     /// </summary>
     public void Forget()

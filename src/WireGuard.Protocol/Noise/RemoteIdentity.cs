@@ -43,7 +43,7 @@ internal sealed class RemoteIdentity : IDisposable
     /// <summary>Takes a new static private key of ours, or none.</summary>
     public void SetLocal(PrivateKey? local)
     {
-        // First: what is computed may throw.
+        // If what follows throws, no handshake is possible.
         CanHandshake = false;
         CryptographicOperations.ZeroMemory(_staticStatic);
         CanHandshake = local is not null && X25519.TrySharedSecret(local.Bytes, Static.Bytes, _staticStatic);

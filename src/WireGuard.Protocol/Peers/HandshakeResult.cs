@@ -2,7 +2,7 @@ using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Protocol.Peers;
 
-/// <summary>What became of a handshake message, which peer sent it, and what to send back.</summary>
+/// <summary>What became of a handshake message, which peer it is about, and what to send back.</summary>
 public readonly ref struct HandshakeResult<TPeer>
     where TPeer : WireGuardPeer
 {
@@ -64,15 +64,16 @@ public enum HandshakeOutcome
     /// </summary>
     Responded,
 
-    /// <summary>A response that is not authentic. The index in it names an initiation of ours; that says nothing of its sender.</summary>
+    /// <summary>
+    /// A response that is not authentic. Its receiver index names a peer, which proves nothing: <c>Peer</c> is null.
+    /// </summary>
     ResponseRejected,
 
     /// <summary>Our handshake is complete: something must be sent at once, a keepalive if there is nothing else.</summary>
     Completed,
 
     /// <summary>
-    /// A cookie came for the message that we sent last, as from a peer under load: the next initiation, when its time comes, carries
-    /// it. That proves nothing of its sender.
+    /// A peer under load, or who poses as one, sent us a cookie: the next initiation, when its time comes, carries it.
     /// </summary>
     CookieTaken,
 }

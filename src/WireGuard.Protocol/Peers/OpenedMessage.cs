@@ -4,9 +4,9 @@ namespace WireGuard.Protocol.Peers;
 public readonly ref struct OpenedMessage
 {
     /// <summary>
-    /// What was sealed, in its place in the message: nothing in a keepalive, else an inner packet and its padding, mostly a multiple
-    /// of 16 bytes. The peer chose these bytes, and they may be no IP packet. Cut them at the length in the IP header, and check
-    /// the packet's source address against what the peer may send from.
+    /// The opened bytes, in their place in the message: nothing for a keepalive, else an inner packet and its padding. The peer
+    /// chose them, and they may be no IP packet: the caller checks the IP header, cuts them at the length that it says, and
+    /// checks the packet's source address against what the peer may send from.
     /// </summary>
     public Span<byte> Payload { get; internal init; }
 
@@ -63,8 +63,8 @@ public enum PeerNews
 
     /// <summary>
     /// The first message came in under a session that the peer began: call <see cref="WireGuardPeer.Poll"/>, before the next
-    /// <see cref="WireGuardDevice{TPeer}.Receive"/>. If an initiation is accepted first, its session replaces this one, and what is
-    /// in flight under this one is lost.
+    /// <see cref="WireGuardDevice{TPeer}.Receive"/>. If an initiation is accepted first, its session replaces this one, and what
+    /// is in flight under this one may be lost.
     /// </summary>
     SessionConfirmed = 4,
 

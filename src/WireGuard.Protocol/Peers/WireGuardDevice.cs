@@ -9,8 +9,8 @@ namespace WireGuard.Protocol.Peers;
 /// A private key, its peers, the receiver indices that it has given out, and the handshakes (WireGuardDevice.Handshakes.cs).
 /// Without a socket or a clock.
 /// <para>
-/// Owned by one thread, except for <see cref="TryOpen"/>, which any thread may call at any time. When the owner ends a session, its
-/// keys are wiped at once, and a call of another thread that is using them returns false; <see cref="Retire"/> can put that off.
+/// Owned by one thread, except for <see cref="TryOpen"/>, which any thread may call at any time. When the owner ends a session,
+/// its keys are wiped at once, and calls of other threads that are using them return false (see <see cref="Retire"/>).
 /// </para>
 /// </summary>
 /// <typeparam name="TPeer">The caller's type of a peer; <see cref="WireGuardPeer"/> itself will do.</typeparam>
@@ -54,7 +54,8 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     {
         if (key is not null && ReferenceEquals(key, PrivateKey))
             return;
-        _ = key is null ? default : key.Bytes; // or throws
+        // Throws before anything has changed.
+        _ = key is null ? default : key.Bytes;
         (PrivateKey? old, CookieChecker? oldCookies) = (PrivateKey, Cookies);
         PrivateKey = key;
         MacKeys = key is null ? null : new MacKeys(key.PublicKey);
@@ -101,8 +102,8 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     /// <summary>
     /// Finds the peer of a transport message, authenticates it, opens it in place and rejects replays. Any thread.
     /// <para>
-    /// What comes out are bytes that the peer chose, perhaps no IP packet. The caller checks the IP header, cuts the payload at the
-    /// length in it, and drops the packet unless the peer may send from its source address.
+    /// The peer chose what was in it, which may be no IP packet: the caller checks the IP header, cuts the payload at the length
+    /// that it says, and drops the packet unless the peer may send from its source address.
     /// </para>
     /// </summary>
     /// <param name="aead">The calling thread's.</param>
@@ -147,12 +148,10 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     internal void PutBack(TPeer peer) => _peers.Add(peer.PublicKey, peer);
 
     /// <summary>
-    /// A session has ended: nothing is sealed or opened with its keys any more. They are disposed of, that is wiped, at once; the
-    /// messages that other threads are sealing or opening with them at that moment are lost, as those calls return false. An
-    /// override may put the disposal off until no thread can be using the keys. Owner thread.
-    /// <para>
-    /// Copies remain with each thread that used the keys until it calls <see cref="Aead.Forget"/>.
-    /// </para>
+    /// The keys of a session that has ended are to be wiped, by disposing of them. Here that happens at once: calls of other
+    /// threads that are using them return false, so that what they were sealing or opening is lost. An override may wait until no
+    /// thread can be using them. Each thread that used them has copies left until it calls <see cref="Aead.Forget"/>. Owner
+    /// thread.
     /// </summary>
     protected virtual void Retire(IDisposable keys) => keys.Dispose();
 

@@ -41,7 +41,7 @@ public sealed class EndingSessionTests
         Assert.Equal(-1, message.AsSpan()[TransportMessage.HeaderSize..^16].IndexOfAnyExcept((byte)0));
     }
 
-    /// <summary>What a call on another thread says, of which the session of A has ended after it began and before it was over.</summary>
+    /// <summary>What a call on another thread returns if the session of A has ended while it ran.</summary>
     private static bool WhileSessionEnds(Action<Ends> prepare, Func<Ends, bool> call, Func<Ends, bool> hasBegun)
     {
         for (int i = 0; i < Tries; i++)
