@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using WireGuard.Protocol.Crypto;
-using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 
 namespace WireGuard.Protocol.Tests.Peers;

@@ -1,7 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
-using WireGuard.Protocol.Routing;
 using WireGuard.Protocol.Peers;
+using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;

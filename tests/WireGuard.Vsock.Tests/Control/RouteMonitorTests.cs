@@ -1,7 +1,6 @@
+using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Control;
-using WireGuard.Vsock.Link;
 using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Tests.Control;
