@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Tests;
 
@@ -67,6 +68,17 @@ public sealed partial class DocumentsTests
         }
 
         Assert.InRange(constants, 50, int.MaxValue);
+    }
+
+    [Fact]
+    public void Every_reason_to_drop_is_in_the_table_of_counters()
+    {
+        string text = File.ReadAllText(Path.Combine(Repository.Root, "docs/protocol.md"));
+        foreach (DropReason reason in Enum.GetValues<DropReason>())
+        {
+            string name = Regex.Replace(reason.ToString(), "(?<!^)([A-Z])", "_$1").ToLowerInvariant();
+            Assert.Contains($"| `{name}` |", text, StringComparison.Ordinal);
+        }
     }
 
     private static bool TryFind(string name, out string path)
