@@ -6,10 +6,12 @@ namespace WireGuard.Vsock.Streams;
 /// The attempts to dial a peer's endpoint, for a first connection or for an extra one: when the next is due. Its state follows
 /// from its fields:
 /// <code>
-/// idle --wanted--> due --NotBeforeMs--> an attempt (Connecting, Unauthenticated) --authenticated--> idle
-///  ^                ^                                            |
-///  |                `--------------------failed-----------------'
-///  `-- not wanted for REKEY_ATTEMPT_TIME, not needed, reset --
+/// idle         --wanted------------------------------------------------------> due
+/// due          --NotBeforeMs-------------------------------------------------> an attempt (Connecting, Unauthenticated)
+///              --not wanted for REKEY_ATTEMPT_TIME, not needed, reset--------> idle
+/// an attempt   --failed: NotBeforeMs is later--------------------------------> due
+///              --connected, but an extra one is not needed any more----------> due
+///              --the peer authenticates on it, or another one does, reset----> idle
 /// </code>
 /// The backoff begins anew after a connection that lasted 10 s: one that breaks sooner is a failed attempt, even if the peer has
 /// authenticated on it. Control only.

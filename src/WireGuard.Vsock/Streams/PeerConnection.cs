@@ -3,23 +3,34 @@ using WireGuard.Vsock.SharedState;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// The states of a connection of a peer. An accepted one belongs to no peer before the first authentic message on it.
+/// The states of a connection, as one peer has it. News of it is the peer's first authentic message there, a handshake message,
+/// a HELLO that joins, or the newest counter of the newest keypair. Its base is the connection that it has joined, or itself.
 /// <code>
-/// we dial:    Connecting --connected--> Unauthenticated --the peer authenticates--.
-/// accepted:   Unauthenticated --a peer authenticates------------------------------+--it joins those in use, or none is--> InUse
-///                                                                                 `--else--> Standby
-/// Standby     --newest counter on it, or no other lives-----------------------> InUse
-///             --it has crossed with the one in use, which stays---------------> Superseded
-/// InUse       --newest counter on another, which it has not joined------------> Superseded
-///             --asked for an answer, and none came for 1.5 s------------------> Silent
-/// Superseded  --newest counter on it, or on one that it joined; no other lives> InUse
-/// Silent      --anything authentic on it--------------------------------------> InUse
+/// dialled:   Connecting --connected--> Unauthenticated
+/// accepted:  Unauthenticated
 ///
-/// Connecting      --refused, 10 s, not wanted any more-------------------------------.
-/// Unauthenticated --broken, 10 s, not wanted any more, another peer authenticates----+
-/// Standby, Superseded --10 s without a newer counter---------------------------------+--> Closed
-/// Silent          --2.5 s without an answer------------------------------------------+
-/// each            --broken, too many; its endpoint, route or our key has changed-----'
+/// Unauthenticated, Standby, Superseded, Silent, on news:
+///     none is in use; its base is that of those in use-----------------> InUse
+///     newest counter, and it has joined a base younger than theirs-----> InUse, beside them
+///     newest counter---------------------------------------------------> InUse, and those in use are Superseded
+///     the same, but it has crossed with the base in use, which stays---> Superseded, and does not win back for 1 s
+///     else: Unauthenticated--------------------------------------------> Standby; the others stay what they are
+/// Standby, Superseded, without news:
+///     another with the same base takes the place of those in use-------> InUse
+///     none is in use any more, and it is the best of those left--------> InUse
+/// InUse:
+///     newest counter on another with another base----------------------> Superseded
+///     asked for an answer, and none came for 1.5 s---------------------> Silent
+///
+/// Connecting             --refused, 10 s, not wanted any more------------------------------.
+/// Unauthenticated        --10 s, not wanted any more, another peer authenticates-----------+
+/// Standby, Superseded    --10 s without a newer counter------------------------------------+
+/// Silent                 --2.5 s more without an answer------------------------------------+--> Closed
+/// Standby ... Silent     --too many, another peer authenticates, initiations unanswered----+
+/// each                   --broken; its endpoint, its route or our key has changed;         |
+///                          the peer is removed, the interface goes down--------------------'
+///
+/// Closed, as another peer has authenticated on it --the peer does again--> Unauthenticated
 /// </code>
 /// </summary>
 internal enum ConnectionState

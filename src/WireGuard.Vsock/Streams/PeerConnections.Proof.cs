@@ -21,9 +21,19 @@ internal sealed partial class PeerConnections
     /// Whether a connection may come to need a proof soon, though no deadline says so yet: lanes do not tell control what they
     /// send.
     /// </summary>
-    public bool MayBeSilent(PeerConnection connection, long nowMs) =>
-        connection is { State: ConnectionState.InUse, View.UnansweredSinceMs: not 0 and var sinceMs }
-        && nowMs - sinceMs >= AskMs / 2 && Used.Count() > 1;
+    public bool MayBeSilent(PeerConnection connection, long nowMs)
+    {
+        if (connection is not { State: ConnectionState.InUse, View.UnansweredSinceMs: not 0 and var sinceMs }
+            || nowMs - sinceMs < AskMs / 2)
+            return false;
+        foreach (PeerConnection other in _connections)
+        {
+            if (other != connection && other.IsUsed)
+                return true;
+        }
+
+        return false;
+    }
 
     /// <summary>
     /// When an answer is to be asked for, or to have come; <see cref="Never"/> while there is no need.
@@ -38,10 +48,13 @@ internal sealed partial class PeerConnections
         // While the far end takes bytes, though slowly, the question or its answer may wait behind others.
         if (connection.View.IsCongested)
             sinceMs = Math.Max(sinceMs, connection.View.StillSinceMs);
-        return _connections.Any(other =>
-            other != connection && other.State == ConnectionState.InUse && other.View!.HeardMs > sinceMs)
-            ? sinceMs + (connection.IsAsked ? AnswerMs : AskMs)
-            : Never;
+        foreach (PeerConnection other in _connections)
+        {
+            if (other != connection && other.State == ConnectionState.InUse && other.View!.HeardMs > sinceMs)
+                return sinceMs + (connection.IsAsked ? AnswerMs : AskMs);
+        }
+
+        return Never;
     }
 
     /// <summary>Asks for an answer; or, if that was done, leaves the connection for others.</summary>

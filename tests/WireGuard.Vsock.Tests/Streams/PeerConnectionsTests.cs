@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Tests;
 using WireGuard.Vsock.Streams;
 using static WireGuard.Vsock.Streams.ConnectionAction;
 using static WireGuard.Vsock.Streams.ConnectionState;
@@ -267,15 +268,20 @@ public sealed class PeerConnectionsTests
     [Fact]
     public void Connections_that_other_peers_have_are_remembered_up_to_a_limit_while_they_last()
     {
-        PeerConnection first = _c.Use(_c.New());
-        PeerConnection[] lent = [.. Enumerable.Range(0, 10).Select(_ => _c.Use(_c.New(joins: true)))];
-        PeerConnection[] kept = [.. lent.Where(connection => connection.State == InUse)];
-        Array.ForEach(kept, Lend);
-        Assert.Same(kept[0], _c.State.Meet(kept[0].View!));
-        Connections.ViewOf(kept[1]).IsFailed = true;
-        Lend(first);
-        Assert.NotSame(kept[1], _c.State.Meet(kept[1].View!));
-        Assert.Same(first, _c.State.Meet(first.View!));
+        PeerConnection[] lent = [.. Enumerable.Range(0, 9).Select(_ => LendNew())];
+        Assert.NotSame(lent[0], _c.State.Meet(lent[0].View!));
+        Assert.Same(lent[1], _c.State.Meet(lent[1].View!));
+        Connections.ViewOf(lent[2]).IsFailed = true;
+        LendNew();
+        Assert.NotSame(lent[2], _c.State.Meet(lent[2].View!));
+        Assert.Same(lent[3], _c.State.Meet(lent[3].View!));
+
+        PeerConnection LendNew()
+        {
+            PeerConnection connection = _c.Use(_c.New());
+            Lend(connection);
+            return connection;
+        }
     }
 
     [Fact]
@@ -504,6 +510,16 @@ public sealed class PeerConnectionsTests
         // It is used again as soon as anything comes in on it.
         Assert.True(_c.Hear(swallowed, isNewest: false));
         Assert.Equal([swallowed], _c.Used);
+    }
+
+    [Fact]
+    public void Looking_for_what_is_due_allocates_nothing()
+    {
+        (PeerConnection first, PeerConnection second) = SendOnTwo();
+        _c.Hear(second, atMs: _c.NowMs + 2_000);
+        long sum = 0;
+        Assert.Equal(0, Allocations.Of(() => sum += _c.Deadline + (_c.State.MayBeSilent(first, _c.NowMs + 1_500) ? 1 : 0)));
+        Assert.NotEqual(0, sum);
     }
 
     [Fact]

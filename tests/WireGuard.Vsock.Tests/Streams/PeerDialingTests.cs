@@ -120,6 +120,17 @@ public sealed class PeerDialingTests
     }
 
     [Fact]
+    public void Extra_connection_on_which_another_peer_authenticates_first_joins_once_the_peer_does()
+    {
+        PeerConnection extra = BeginExtra(), first = _c.Destination!;
+        _c.On(state => state.Connected(extra, _c.NowMs));
+        _c.On(state => state.Release(extra));
+        Connections.ViewOf(extra).IsJoined = false;
+        _c.Use(_c.State.Meet(extra.View!));
+        Assert.Equal([first, extra], _c.Used);
+    }
+
+    [Fact]
     public void What_is_dialled_and_not_yet_called_on_is_closed_when_the_peer_comes_on_another()
     {
         PeerConnection dialed = _c.Connect(), accepted = _c.New();
