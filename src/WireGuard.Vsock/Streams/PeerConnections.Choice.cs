@@ -46,6 +46,38 @@ internal sealed partial class PeerConnections
         return byLane;
     }
 
+    /// <summary>
+    /// What is kept of a connection on which the peer authenticates that did not own it. If it did before another peer
+    /// authenticated there, it has the same place again: as its far end knows of no change, it would else supersede those that it
+    /// was used with, and they it, with every message.
+    /// </summary>
+    public PeerConnection Meet(IConnectionView view)
+    {
+        int index = _released.FindIndex(released => released.View!.Id == view.Id);
+        if (index < 0)
+            return new PeerConnection(view);
+        PeerConnection known = _released[index];
+        _released.RemoveAt(index);
+        known.State = ConnectionState.Unauthenticated;
+        return known;
+    }
+
+    /// <summary>Another peer has authenticated on the connection: it is that one's from now on.</summary>
+    public void Release(PeerConnection connection)
+    {
+        // The far end knows it as one that joins, which lanes forget.
+        if (connection == _extra.Attempt)
+            connection.Joined = Current?.Base;
+        DialingOf(connection)?.Forget();
+        connection.State = ConnectionState.Closed;
+        _released.RemoveAll(released => released.View!.IsFailed);
+        if (_released.Count == MaxReleased)
+            _released.RemoveAt(0);
+        _released.Add(connection);
+        if (_connections.Remove(connection))
+            FallBack();
+    }
+
     /// <summary>The peer has authenticated on it for the first time: it is the peer's, though not used yet.</summary>
     private void Adopt(PeerConnection connection, long nowMs)
     {

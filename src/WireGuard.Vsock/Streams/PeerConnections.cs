@@ -1,5 +1,3 @@
-using WireGuard.Vsock.SharedState;
-
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
@@ -124,22 +122,6 @@ internal sealed partial class PeerConnections
 
     // ---- what comes in ----------------------------------------------------------------------------------------------
 
-    /// <summary>
-    /// What is kept of a connection on which the peer authenticates that did not own it. If it did before another peer
-    /// authenticated there, it has the same place again: as its far end knows of no change, it would else supersede those that it
-    /// was used with, and they it, with every message.
-    /// </summary>
-    public PeerConnection Meet(IConnectionView view)
-    {
-        int index = _released.FindIndex(released => released.View!.Id == view.Id);
-        if (index < 0)
-            return new PeerConnection(view);
-        PeerConnection known = _released[index];
-        _released.RemoveAt(index);
-        known.State = ConnectionState.Unauthenticated;
-        return known;
-    }
-
     /// <summary>The peer has authenticated on a connection, for the first time or while it is not used.</summary>
     /// <param name="connection">One of its own, or one that was accepted.</param>
     /// <param name="isNewest">Whether it was with the newest counter of the newest keypair.</param>
@@ -174,22 +156,6 @@ internal sealed partial class PeerConnections
     {
         if (connection is { IsAlive: true, State: not ConnectionState.Unauthenticated })
             Do(ConnectionAction.SayJoin, connection);
-    }
-
-    /// <summary>Another peer has authenticated on the connection: it is that one's from now on.</summary>
-    public void Release(PeerConnection connection)
-    {
-        // The far end knows it as one that joins, which lanes forget.
-        if (connection == _extra.Attempt)
-            connection.Joined = Current?.Base;
-        DialingOf(connection)?.Forget();
-        connection.State = ConnectionState.Closed;
-        _released.RemoveAll(released => released.View!.IsFailed);
-        if (_released.Count == MaxReleased)
-            _released.RemoveAt(0);
-        _released.Add(connection);
-        if (_connections.Remove(connection))
-            FallBack();
     }
 
     // ---- what ends a connection -------------------------------------------------------------------------------------
