@@ -75,8 +75,8 @@ internal sealed class Tunnel : IDisposable
     /// <summary>Puts a packet into a batch for the peer.</summary>
     public bool TrySeal(OutboundBatch batch, ReadOnlySpan<byte> packet, long nowMs, int mtu = 1420)
     {
-        packet.CopyTo(batch.Room);
-        return batch.TrySeal(Peer, Keypair, batch.Room, packet.Length, Ecn.NotEct, mtu, nowMs);
+        packet.CopyTo(batch.Space);
+        return batch.TrySeal(Peer, Keypair, batch.Space, packet.Length, Ecn.NotEct, mtu, nowMs);
     }
 
     public void Dispose()

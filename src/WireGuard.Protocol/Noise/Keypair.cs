@@ -75,7 +75,7 @@ internal sealed class Keypair : IDisposable
             return packed == 0 ? null : new Hello((ushort)(packed >> 32), (HelloFeatures)(uint)packed);
         }
 
-        // One word, so that whoever reads it sees one HELLO and no mixture; the top bit tells it from none.
+        // One word, so that a reader sees one HELLO and no mixture; the top bit tells it from none.
         set
         {
             long packed = value is { } hello ? long.MinValue | ((long)hello.LargestSuperpacket << 32) | (uint)hello.Features : 0;

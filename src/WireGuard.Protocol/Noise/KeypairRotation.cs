@@ -62,7 +62,7 @@ internal sealed class KeypairRotation
     /// <summary>
     /// Whether the peer may still be sending with this keypair, under which something has come in: it sends with the newest that
     /// both have, so once something has come in under a newer one, what comes under this one was late. A newer one under which
-    /// nothing has come in proves nothing: whoever carries messages may have kept it from the peer. Nor does one of a handshake
+    /// nothing has come in proves nothing: an attacker on the path may have kept it from the peer. Nor does one of a handshake
     /// that has crossed this one's: the peer may send with either. Any thread may ask.
     /// </summary>
     public bool IsSentWith(Keypair keypair)

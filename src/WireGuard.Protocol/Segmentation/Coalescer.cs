@@ -12,7 +12,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// <list type="bullet">
 /// <item>IP: there are no options, extension headers or fragments; addresses, traffic class, hop limit, don't-fragment and flow
 /// label are equal. The IPv4 id goes up by one each packet; under don't-fragment, where it means nothing (RFC 6864), it may
-/// stay the same instead, and is then counted up from the first by whoever segments;</item>
+/// stay the same instead, and is then counted up from the first when it is segmented;</item>
 /// <item>TCP: it continues the row's sequence numbers; ports, acknowledgement, window, flags and options are equal. PSH and FIN
 /// end a row; SYN, RST, URG and CWR never come into one;</item>
 /// <item>UDP: ports are equal and there is a checksum;</item>

@@ -70,7 +70,7 @@ internal record struct PacketHeaders
     private const int MoreFragments = 0x2000;
     private const int FragmentOffset = 0x1FFF;
 
-    // RFC 8200 section 4: a chain of more is nobody's honest packet.
+    // RFC 8200 section 4: no honest packet has a longer chain.
     private const int MaxExtensions = 8;
     private const int SizeExtension = 8;
     private const byte HopByHop = 0;

@@ -15,8 +15,8 @@ internal static class Superpacket
     public const int HeaderSize = 4;
 
     /// <summary>
-    /// The smallest segment, in bytes. Smaller ones would make a thousand packets of one message; whoever has such sends them
-    /// one by one.
+    /// The smallest segment, in bytes. Smaller ones would make a thousand packets of one message; such packets are sent one by
+    /// one.
     /// </summary>
     public const int MinSegmentSize = 500;
 

@@ -5,7 +5,7 @@ namespace WireGuard.Protocol.Segmentation;
 /// <summary>
 /// The checksum of TCP (RFC 9293 section 3.1) and UDP (RFC 768): over the header, the payload, and a pseudo-header of
 /// addresses, protocol and length. A <b>partial</b> checksum, as Linux calls it (CHECKSUM_PARTIAL), is the pseudo-header's sum
-/// alone, not complemented, where the checksum will be; whoever sends the packet does the rest.
+/// alone, not complemented, where the checksum will be; the sender of the packet does the rest.
 /// </summary>
 internal static class TransportChecksum
 {

@@ -109,12 +109,12 @@ internal sealed unsafe class Outbound : IDisposable
         var turn = new Turn(_published.Snapshot, sockets, nowMs);
         foreach (byte[] packet in peer.Staged.TakeAll(_batch.Lane))
         {
-            if (!_batch.HasRoomFor(packet.Length))
+            if (!_batch.HasSpaceFor(packet.Length))
                 _batch.Flush(sockets, nowMs);
-            Span<byte> room = _batch.Room;
-            packet.CopyTo(room);
+            Span<byte> space = _batch.Space;
+            packet.CopyTo(space);
             int ecn = PacketHeaders.TryRead(packet, out PacketHeaders headers) ? headers.Ecn : Ecn.NotEct;
-            Seal(turn, peer, KeypairFor(peer), room, packet.Length, ecn);
+            Seal(turn, peer, KeypairFor(peer), space, packet.Length, ecn);
         }
     }
 
@@ -190,10 +190,10 @@ internal sealed unsafe class Outbound : IDisposable
 
     /// <summary>Seals one packet, or stages it if it cannot be sent now.</summary>
     /// <param name="keypair">The peer's, null if it has none that can be used now.</param>
-    /// <param name="buffer">The packet, and room behind it for its padding.</param>
+    /// <param name="buffer">The packet, and space behind it for its padding.</param>
     private void Seal(in Turn turn, Peer peer, Keypair? keypair, Span<byte> buffer, int length, int ecn)
     {
-        if (!_batch.HasRoomFor(length))
+        if (!_batch.HasSpaceFor(length))
             _batch.Flush(turn.Sockets, turn.NowMs);
         if (keypair is not null && _batch.TrySeal(peer, keypair, buffer, length, ecn, turn.Snapshot.Mtu, turn.NowMs))
             return;
@@ -213,11 +213,11 @@ internal sealed unsafe class Outbound : IDisposable
         for (int i = 0; i < segments.Count; i++)
         {
             int length = segments.LengthOf(i);
-            if (!_batch.HasRoomFor(length))
+            if (!_batch.HasSpaceFor(length))
                 _batch.Flush(turn.Sockets, turn.NowMs);
-            Span<byte> room = _batch.Room;
-            segments.Write(i, room);
-            Seal(turn, peer, keypair, room, length, headers.Ecn);
+            Span<byte> space = _batch.Space;
+            segments.Write(i, space);
+            Seal(turn, peer, keypair, space, length, headers.Ecn);
         }
     }
 
@@ -254,27 +254,27 @@ internal sealed unsafe class Outbound : IDisposable
         for (int i = 0; i < parts.Count; i++)
         {
             int length = parts.LengthOf(i);
-            if (!_batch.HasRoomFor(Superpacket.HeaderSize + length))
+            if (!_batch.HasSpaceFor(Superpacket.HeaderSize + length))
                 _batch.Flush(turn.Sockets, turn.NowMs);
-            Span<byte> room = _batch.Room;
+            Span<byte> space = _batch.Space;
             // What is left in the end may be one segment, and summed already: an ordinary packet.
             bool isSegment = length - headers.PayloadOffset <= segmentSize;
-            parts.Write(i, isSegment ? room : room[Superpacket.HeaderSize..]);
+            parts.Write(i, isSegment ? space : space[Superpacket.HeaderSize..]);
             if (isSegment)
-                Seal(turn, peer, keypair, room, length, headers.Ecn);
+                Seal(turn, peer, keypair, space, length, headers.Ecn);
             else
-                SealSuperpacket(turn, peer, keypair, room, length, headers.Kind, segmentSize);
+                SealSuperpacket(turn, peer, keypair, space, length, headers.Kind, segmentSize);
         }
 
         return true;
     }
 
-    /// <param name="buffer">Room for the superpacket's header, the packet, and room for padding.</param>
+    /// <param name="buffer">Space for the superpacket's header, the packet, and space for padding.</param>
     private void SealSuperpacket(
         in Turn turn, Peer peer, Keypair keypair, Span<byte> buffer, int length, SegmentationKind kind, int segmentSize)
     {
         int total = Superpacket.HeaderSize + length;
-        if (!_batch.HasRoomFor(total))
+        if (!_batch.HasSpaceFor(total))
             _batch.Flush(turn.Sockets, turn.NowMs);
         Superpacket.WriteHeader(buffer, kind, (ushort)segmentSize);
         // The keypair has ended this very moment: the flow's next packets wait for a new one.

@@ -11,7 +11,7 @@ namespace WireGuard.Vsock.Lanes;
 /// <summary>
 /// Messages on their way out, sealed side by side and sent together:
 /// <code>
-/// Room      a packet that is not sealed from where it was read is put here, behind room for frame and message headers
+/// Space     a packet that is not sealed from where it was read is put here, behind space for frame and message headers
 /// TrySeal   padded and sealed; the next one begins right behind it
 /// Flush     each peer's messages leave, framed over streams, with one system call (all datagrams together with one)
 /// </code>
@@ -73,9 +73,9 @@ internal sealed unsafe class OutboundBatch : IDisposable
     public int Lane => _lane;
 
     /// <summary>
-    /// Where the next packet may be put: as long as there is room, and at least as long as <see cref="HasRoomFor"/> says.
+    /// Where the next packet may be put: as long as there is space, and at least as long as <see cref="HasSpaceFor"/> says.
     /// </summary>
-    public Span<byte> Room => new(_arena + PacketStart, Math.Max(ArenaSize - PacketStart - Aead.TagSize, 0));
+    public Span<byte> Space => new(_arena + PacketStart, Math.Max(ArenaSize - PacketStart - Aead.TagSize, 0));
 
     private int PacketStart => _end + _headroom + TransportMessage.HeaderSize;
 
@@ -83,16 +83,16 @@ internal sealed unsafe class OutboundBatch : IDisposable
     public bool IsQueueFullOf(Peer peer) => _headroom != 0 && peer.StreamOf(_lane) is { IsQueueFull: true };
 
     /// <summary>Whether another packet of that length can be sealed before the next flush.</summary>
-    public bool HasRoomFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
+    public bool HasSpaceFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
 
     /// <summary>
-    /// Seals a packet for a peer and makes it part of the batch, which has room for it. A packet too long for a frame is dropped
+    /// Seals a packet for a peer and makes it part of the batch, which has space for it. A packet too long for a frame is dropped
     /// and counted.
     /// </summary>
     /// <param name="peer">The one it goes to.</param>
     /// <param name="keypair">That peer's.</param>
     /// <param name="buffer">
-    /// The packet, and behind it room for <see cref="Limits.PaddingMultiple"/> bytes of padding; in <see cref="Room"/>, or
+    /// The packet, and behind it space for <see cref="Limits.PaddingMultiple"/> bytes of padding; in <see cref="Space"/>, or
     /// elsewhere.
     /// </param>
     /// <param name="length">The packet's bytes; 0 for a keepalive.</param>

@@ -25,7 +25,7 @@ internal sealed unsafe partial class StreamConnection
     /// <summary>With so much queued while another thread sends, lanes had better wait.</summary>
     private const int CongestedBytes = SendQueue.Limit / 2;
 
-    /// <summary>Room for any frame: with less, nothing more is sealed for this connection.</summary>
+    /// <summary>Space for any frame: with less, nothing more is sealed for this connection.</summary>
     private const int LargestFrame = FrameCodec.HeaderSize + FrameCodec.MaxMessageSize;
 
     private readonly Lock _gate = new();
@@ -57,7 +57,7 @@ internal sealed unsafe partial class StreamConnection
     public bool IsCongested => _isCongested;
 
     /// <summary>
-    /// Whether its queue had no room for a frame, and has not had room for any since: a packet for it need not be sealed, it
+    /// Whether its queue had no space for a frame, and has not had space for any since: a packet for it need not be sealed, it
     /// would be dropped.
     /// </summary>
     public bool IsQueueFull => _isQueueFull;

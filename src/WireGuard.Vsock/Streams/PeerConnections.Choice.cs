@@ -4,8 +4,8 @@ namespace WireGuard.Vsock.Streams;
 
 /// <summary>
 /// Which connections are used. The one on which the newest counter of the newest keypair came in is the one that the peer sends
-/// on, and takes the place of all others but those that it joined: so whoever delivers on another connection what he has
-/// kept back takes a peer over until its next message only.
+/// on, and takes the place of all others but those that it joined: so an attacker that delivers a message which it has held
+/// back takes a peer over until the peer's next message only.
 /// </summary>
 internal sealed partial class PeerConnections
 {

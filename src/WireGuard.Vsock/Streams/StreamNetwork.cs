@@ -224,7 +224,7 @@ internal sealed partial class StreamNetwork : Network
     {
         if (_connections.TryGetOwner(connection, out StreamPeer? owner, out PeerConnection? owned))
             Tell(owner.Peer, known => known.Broken(owned, reason, _loop.NowMs));
-        // One that nobody owns; or whose peer was removed, or was never told of it, since it failed just then.
+        // One without an owner; or whose peer was removed, or was never told of it, since it failed just then.
         _connections.End(connection, reason);
     }
 

@@ -95,7 +95,7 @@ public sealed class OutboundBatchTests : IDisposable
             int to = random.Next(3);
             Assert.True(_tunnels[to].TrySeal(_batch, packet, Now));
             sent[to].Add(packet);
-            if (!_batch.HasRoomFor(OutboundBatch.MaxPacket) || random.Next(30) == 0)
+            if (!_batch.HasSpaceFor(OutboundBatch.MaxPacket) || random.Next(30) == 0)
             {
                 _batch.Flush(null, Now);
                 Assert.True(_batch.IsEmpty);
@@ -166,9 +166,9 @@ public sealed class OutboundBatchTests : IDisposable
             for (; rest > 4_000; rest -= 2_000 + Overhead)
                 Assert.True(_tunnels[0].TrySeal(_batch, new byte[2_000], Now, mtu: 2_000));
             Assert.True(_tunnels[0].TrySeal(_batch, new byte[rest - Overhead], Now, mtu: rest - Overhead));
-            Assert.Equal(end <= LastEnd, _batch.HasRoomFor(OutboundBatch.MaxPacket));
-            if (_batch.HasRoomFor(OutboundBatch.MaxPacket))
-                Assert.True(_batch.Room.Length >= OutboundBatch.MaxPacket + Limits.PaddingMultiple);
+            Assert.Equal(end <= LastEnd, _batch.HasSpaceFor(OutboundBatch.MaxPacket));
+            if (_batch.HasSpaceFor(OutboundBatch.MaxPacket))
+                Assert.True(_batch.Space.Length >= OutboundBatch.MaxPacket + Limits.PaddingMultiple);
             _batch.Flush(null, Now);
             Read(0);
         }
@@ -180,7 +180,7 @@ public sealed class OutboundBatchTests : IDisposable
         byte[] secret = [.. Enumerable.Repeat((byte)0xff, 1_000)];
         Assert.True(_tunnels[0].TrySeal(_batch, secret, Now));
         _batch.Flush(null, Now);
-        secret.CopyTo(_batch.Room);
+        secret.CopyTo(_batch.Space);
         Assert.True(_tunnels[0].TrySeal(_batch, [1], Now));
         _batch.Flush(null, Now);
         Assert.Equal([1, .. new byte[15]], Read(0)[1]);
@@ -191,7 +191,7 @@ public sealed class OutboundBatchTests : IDisposable
     {
         Assert.False(_tunnels[0].TrySeal(_batch, [1, 2, 3], Now + Limits.RejectAfterTimeMs));
         Assert.True(_batch.IsEmpty);
-        Assert.Equal([1, 2, 3], _batch.Room[..3].ToArray());
+        Assert.Equal([1, 2, 3], _batch.Space[..3].ToArray());
         Assert.True(_tunnels[1].TrySeal(_batch, [4], Now));
         _batch.Flush(null, Now);
         Assert.Equal(4, Assert.Single(Read(1))[0]);
@@ -203,14 +203,14 @@ public sealed class OutboundBatchTests : IDisposable
     {
         for (int i = 0; i < OutboundBatch.MaxMessages; i++)
         {
-            Assert.True(_batch.HasRoomFor(OutboundBatch.MaxPacket));
+            Assert.True(_batch.HasSpaceFor(OutboundBatch.MaxPacket));
             Assert.True(_tunnels[0].TrySeal(_batch, [], Now));
         }
 
         Assert.Equal(128, OutboundBatch.MaxMessages);
-        Assert.False(_batch.HasRoomFor(OutboundBatch.MaxPacket));
+        Assert.False(_batch.HasSpaceFor(OutboundBatch.MaxPacket));
         _batch.Flush(null, Now);
-        Assert.True(_batch.HasRoomFor(OutboundBatch.MaxPacket));
+        Assert.True(_batch.HasSpaceFor(OutboundBatch.MaxPacket));
     }
 
     [Fact]
