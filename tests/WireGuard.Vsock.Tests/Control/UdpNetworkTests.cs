@@ -11,7 +11,11 @@ using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Tests.Control;
 
-/// <summary>Real sockets on the loopback of a namespace of their own, where no port is anybody else's.</summary>
+/// <summary>
+/// Real sockets on the loopback of a namespace of their own, where no other process has a port. Alone: while another test starts
+/// a process, that has copies of our descriptors until it executes, and a port that we close stays taken for as long.
+/// </summary>
+[Collection(Alone.Name)]
 public sealed class UdpNetworkTests
 {
     private const ushort Port = 51820;
