@@ -66,7 +66,7 @@ internal sealed class Peer : WireGuardPeer
     /// </summary>
     public StreamConnection? StreamOf(int lane) =>
         lane != NoLane && Volatile.Read(ref _lastSent) is { } all
-            && all[lane].Connection is { IsFailed: false, IsInUse: true } last
+            && all[lane].Connection is { IsFailed: false, IsInUse: true } last && last.Peer == this
             ? last
             : StreamFor(lane);
 
@@ -87,7 +87,9 @@ internal sealed class Peer : WireGuardPeer
             last.Ms = nowMs;
         if (ReferenceEquals(last.Connection, own))
             return own;
-        if (last.Connection is { IsFailed: false, IsInUse: true } before && (isUnderWay || before.IsCongested))
+        // It may be in use for another peer by now.
+        if (last.Connection is { IsFailed: false, IsInUse: true } before && before.Peer == this
+            && (isUnderWay || before.IsCongested))
             return before;
         last.Connection = own;
         return own;

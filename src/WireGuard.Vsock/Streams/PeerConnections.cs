@@ -189,6 +189,7 @@ internal sealed partial class PeerConnections
     {
         const string Reason = "the endpoint has changed";
         ResetDialing(Reason);
+        _released.RemoveAll(connection => connection.IsDialed);
         if (isKnown && Destination is { IsDialed: true })
             End([.. _connections.Where(connection => connection.IsDialed)], Reason, broken: null, nowMs);
     }
@@ -200,6 +201,7 @@ internal sealed partial class PeerConnections
     {
         const string Reason = "the private key has changed";
         Cancel(_extra, Reason);
+        _released.Clear();
         End([.. _connections.Where(connection => connection != Destination)], Reason, broken: null, nowMs);
     }
 

@@ -54,6 +54,8 @@ public sealed class OutboundBatchTests : IDisposable
         using var batch = new OutboundBatch(_aead, isStream: true, _inbox, _counters, Lane);
         var first = (StreamConnection)tunnel.Peer.Destination!;
         var second = (StreamConnection)_tunnels[1].Peer.Destination!;
+        first.HandshakeReceived(tunnel.Peer, Now);
+        second.HandshakeReceived(tunnel.Peer, Now);
         int Sends(long nowMs)
         {
             Assert.True(tunnel.TrySeal(batch, [1], nowMs));

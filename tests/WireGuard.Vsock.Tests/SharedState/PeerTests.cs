@@ -41,5 +41,33 @@ public sealed class PeerTests : IDisposable
         Assert.Same(_first, _peer.StreamFor(1));
     }
 
+    /// <summary>Another peer has authenticated on it, and uses it: messages for this one would go to that one.</summary>
+    [Fact]
+    public void Lane_leaves_a_connection_that_is_another_peers_now_at_once()
+    {
+        _first.HandshakeReceived(_peer, 1);
+        _second.HandshakeReceived(_peer, 1);
+        _first.IsInUse = _second.IsInUse = true;
+        _peer.Destination = _first;
+        Assert.Same(_first, _peer.StreamToSendOn(0, 1_000));
+        _first.HandshakeReceived(Tunnel.NewPeer(), 1_001);
+        _peer.Destination = _second;
+        Assert.Same(_second, _peer.StreamOf(0));
+        Assert.Same(_second, _peer.StreamToSendOn(0, 1_001));
+    }
+
+    [Fact]
+    public void Lane_stays_on_its_connection_while_what_it_sent_is_under_way()
+    {
+        _first.HandshakeReceived(_peer, 1);
+        _second.HandshakeReceived(_peer, 1);
+        _first.IsInUse = _second.IsInUse = true;
+        _peer.Destination = _first;
+        Assert.Same(_first, _peer.StreamToSendOn(0, 1_000));
+        _peer.Destination = _second;
+        Assert.Same(_first, _peer.StreamToSendOn(0, 1_000 + Peer.QuietMs - 1));
+        Assert.Same(_second, _peer.StreamToSendOn(0, 1_000 + (2 * Peer.QuietMs)));
+    }
+
     private StreamConnection New(ulong id) => new(-1, id, EndpointAddress.IPv4(0xc0000201, 51820), isDialed: false, _inbox);
 }
