@@ -48,14 +48,14 @@ internal sealed class Keypair : IDisposable
     public bool HasReceived => HeardMs != 0;
 
     /// <summary>
-    /// Whether it was expired. To be asked after each call by whoever lets no grace period pass between <see cref="Expire"/> and
+    /// Whether it was expired. To be asked after each call by users that have no grace period between <see cref="Expire"/> and
     /// <see cref="Dispose"/>: the keys may have been wiped during the call, which then used a key of zeros, as anybody can.
     /// </summary>
     public bool HasExpired
     {
         get
         {
-            // Pairs with the fence in Expire: whoever has read a wiped key sees that it was expired.
+            // Pairs with the fence in Expire: a thread that has read a wiped key sees that it was expired.
             Interlocked.MemoryBarrier();
             return Volatile.Read(ref _isExpired) != 0;
         }

@@ -12,7 +12,7 @@ public readonly ref struct HandshakeResult<TPeer>
     /// <summary>
     /// The peer that it is about; null if there is none. Only with <see cref="HandshakeOutcome.Responded"/> and
     /// <see cref="HandshakeOutcome.Completed"/> does the message come from where the peer is: only these may move its endpoint.
-    /// Anyone can send the peer's old initiations again, or a forged one that names the peer; and whoever sees our initiations
+    /// Anyone can send the peer's old initiations again, or a forged one that names the peer; and one who sees our initiations
     /// and knows the peer's public key can make cookies.
     /// </summary>
     public TPeer? Peer { get; internal init; }

@@ -98,7 +98,7 @@ internal sealed class PeerTimers
 
     /// <summary>
     /// The peer is under load and gave us a cookie: the retransmission will carry it, so the connection is kept for it. This
-    /// holds for the first cookie of an attempt only: whoever sees our initiations and knows the peer's public key can make
+    /// holds for the first cookie of an attempt only: one who sees our initiations and knows the peer's public key can make
     /// cookies too, and must not keep us on a dead connection for ever.
     /// </summary>
     public void CookieReceived()

@@ -141,7 +141,7 @@ public partial class WireGuardPeer
 
     private void Retire(Keypair keypair)
     {
-        // It sends and receives no more from now on, whoever still holds it.
+        // It sends and receives no more from now on, though a thread may still hold it.
         keypair.Expire();
         if (_owner is { } owner)
             owner.Retire(keypair);
