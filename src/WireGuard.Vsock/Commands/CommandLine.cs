@@ -16,8 +16,6 @@ namespace WireGuard.Vsock.Commands;
 /// </summary>
 internal static class CommandLine
 {
-    public const string ProgramName = "wireguard-vsock";
-
     /// <summary>Of the build: Directory.Build.props.</summary>
     public static readonly string Version = $"v{typeof(CommandLine).Assembly.GetName().Version!.ToString(3)}";
 
@@ -44,10 +42,10 @@ internal static class CommandLine
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
-        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, HelpText) };
+        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, Help) };
         Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, VersionText) };
         // Not a RootCommand, which brings a help, a version and directives of its own.
-        Command root = new(ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
+        Command root = new(Say.ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
         root.SetAction(line => start(new Request(
             line.GetRequiredValue(name),
             line.GetValue(network),
@@ -60,7 +58,7 @@ internal static class CommandLine
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
-            error($"{Mistake(parsed, name)} (see {ProgramName} --help)");
+            error($"{Mistake(parsed, name)}{CommandTable.Suggestion(arguments)} (see {Say.ProgramName} --help)");
             return 1;
         }
         return parsed.Invoke(
@@ -73,7 +71,8 @@ internal static class CommandLine
         ParseError mistake = parsed.Errors.FirstOrDefault(e => e.SymbolResult is OptionResult) ?? parsed.Errors[0];
         string? first = parsed.GetResult(name)?.Tokens.Select(t => t.Value).FirstOrDefault();
         if (first?.StartsWith('-') == true) return NoSuchOption(first);
-        if (first == null && mistake.SymbolResult is not OptionResult) return $"which interface? For example: {ProgramName} wg0";
+        if (first == null && mistake.SymbolResult is not OptionResult)
+            return $"which interface? For example: {Say.ProgramName} wg0";
         return mistake.Message.TrimEnd('.');
     }
 
@@ -120,13 +119,13 @@ internal static class CommandLine
     private static string Architecture => RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
 
     private static string VersionText => $"""
-        {ProgramName} {Version}
+        {Say.ProgramName} {Version}
 
         Userspace WireGuard daemon over VSOCK, TCP and UDP for linux-{Architecture}.
         WireGuard is a registered trademark of Jason A. Donenfeld. https://www.wireguard.com
         """;
 
-    private const string HelpText = """
+    public const string Help = """
         Usage: wireguard-vsock [-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off]
                                [--udp-offloads=on|off] INTERFACE
                wireguard-vsock --version | --help

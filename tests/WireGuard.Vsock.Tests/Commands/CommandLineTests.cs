@@ -92,6 +92,8 @@ public sealed class CommandLineTests
     [InlineData("wg0|wg1", "Unrecognized command or argument 'wg1'")]
     [InlineData("--bogus|wg0", "there is no option '--bogus'")]
     [InlineData("-x", "there is no option '-x'")]
+    [InlineData("hlep|wg0", "Unrecognized command or argument 'wg0'; there is no command 'hlep', did you mean 'help'?")]
+    [InlineData("wg0|help", "Unrecognized command or argument 'help'; did you mean 'wireguard-vsock help wg0'?")]
     [InlineData("wg0|--bogus", "Unrecognized command or argument '--bogus'")]
     [InlineData("sixteen-bytes-01", "the interface name 'sixteen-bytes-01' has 16 bytes; 15 is the most Linux takes")]
     [InlineData("a/b", "'a/b' is no interface name: no '/', ':', white space, and neither '.' nor '..'")]

@@ -1,7 +1,7 @@
 using System.Text;
 using WireGuard.Vsock.Interop;
 
-namespace WireGuard.Vsock.Commands;
+namespace WireGuard.Vsock;
 
 /// <summary>
 /// Lines for the terminal, written to stdout and stderr directly. .NET's Console would take signals and descriptors and
@@ -9,13 +9,16 @@ namespace WireGuard.Vsock.Commands;
 /// </summary>
 internal static class Say
 {
-    public static void Output(string text) => Line(1, text);
+    public const string ProgramName = "wireguard-vsock";
 
-    public static void Error(string text) => Line(2, $"{CommandLine.ProgramName}: {text}");
+    public static void Output(string text) => Write(1, text + "\n");
 
-    private static void Line(int fd, string text)
+    public static void Error(string text) => Write(2, $"{ProgramName}: {text}\n");
+
+    /// <summary>Writes a text as it is to stdout (1) or stderr (2).</summary>
+    public static void Write(int fd, string text)
     {
-        ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(text + "\n");
+        ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(text);
         while (rest.Length > 0)
         {
             int n = Sys.Write(fd, rest);

@@ -1,0 +1,34 @@
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// All commands. A word is one only as the first argument: any other line is that of the daemon alone
+/// (<see cref="CommandLine"/>), and an interface named like a command is reached with "--".
+/// </summary>
+internal static class CommandTable
+{
+    /// <summary>In the order in which the help shows them.</summary>
+    public static IReadOnlyList<CommandPage> All =>
+    [
+        HelpCommand.Page,
+    ];
+
+    public static CommandPage? Find(IReadOnlyList<string> arguments) => arguments.Count > 0 ? Find(arguments[0]) : null;
+
+    public static CommandPage? Find(string name) => All.FirstOrDefault(command => command.Name == name);
+
+    /// <summary>What was probably meant by a word that is no command.</summary>
+    public static string NoSuchCommand(string word)
+    {
+        string? nearest = NearestWord.To(word, All.Select(command => command.Name));
+        return $"there is no command '{word}'" + (nearest == null ? "" : $", did you mean '{nearest}'?");
+    }
+
+    /// <summary>What to add to the refusal of a daemon's line that has two words: one may be meant as a command.</summary>
+    public static string Suggestion(IReadOnlyList<string> arguments)
+    {
+        if (arguments.Count < 2 || arguments[0].StartsWith('-') || arguments[1].StartsWith('-')) return "";
+        return Find(arguments[1]) is { } second
+            ? $"; did you mean '{Say.ProgramName} {second.Name} {arguments[0]}'?"
+            : $"; {NoSuchCommand(arguments[0])}";
+    }
+}
