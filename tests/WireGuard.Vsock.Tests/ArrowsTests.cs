@@ -17,7 +17,7 @@ public sealed partial class ArrowsTests
         ["SharedState"],
         ["Streams", "Lanes"],
         ["Control"],
-        ["Uapi"],
+        ["Uapi", "Config"],
         ["Commands"],
     ];
 

@@ -9,6 +9,9 @@ internal static unsafe partial class Libc
 {
     public const uint STATX_BASIC_STATS = 0x7ff;
     public const ushort S_IFMT = 0xf000;
+    public const ushort S_IFIFO = 0x1000;
+    public const ushort S_IFDIR = 0x4000;
+    public const ushort S_IFREG = 0x8000;
     public const ushort S_IFSOCK = 0xc000;
 
     /// <summary>struct statx: 256 bytes; those fields that are read here.</summary>

@@ -1,0 +1,18 @@
+namespace WireGuard.Vsock.Config;
+
+/// <summary>What reading a configuration file gave. <see cref="Dispose"/> wipes the keys.</summary>
+/// <param name="Settings">Null if there is a mistake.</param>
+/// <param name="Diagnostics">All mistakes and warnings, in the order of their places.</param>
+/// <param name="Keys">Where secret keys stand or are named, whether or not there is a mistake.</param>
+internal sealed record ConfigResult(
+    TunnelSettings? Settings, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyList<KeyMention> Keys) : IDisposable
+{
+    internal bool HasMistakes => Settings is null;
+
+    public void Dispose() => Settings?.Dispose();
+}
+
+/// <summary>A place of a configuration file that holds a secret key or names the file that does.</summary>
+/// <param name="Key">PrivateKey, PresharedKey, PrivateKeyFile or PresharedKeyFile.</param>
+/// <param name="File">The path, as written; null if the key itself stands there.</param>
+internal readonly record struct KeyMention(Place Place, string Key, string? File);
