@@ -3,4 +3,4 @@ namespace WireGuard.Vsock;
 /// <summary>
 /// The daemon cannot start because of something a person can mend. The message is that person's one line: what, where, the mend.
 /// </summary>
-internal sealed class SetupException(string line) : Exception(line);
+internal class SetupException(string line) : Exception(line);

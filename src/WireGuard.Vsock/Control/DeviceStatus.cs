@@ -4,7 +4,10 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
 
-/// <summary>The answer to <c>get</c>. Its keys belong to the device and must not be disposed of before it is written.</summary>
+/// <summary>
+/// The answer to <c>get</c>. In the daemon its keys belong to the device, and must not be disposed of before it is written; a
+/// client that has read one owns them.
+/// </summary>
 internal sealed record DeviceStatus
 {
     internal PrivateKey? PrivateKey { get; init; }
@@ -16,6 +19,14 @@ internal sealed record DeviceStatus
     internal uint FirewallMark { get; init; }
 
     internal IEnumerable<PeerStatus> Peers { get; init; } = [];
+
+    /// <summary>For a client: wipes the keys that it has read.</summary>
+    internal void WipeKeys()
+    {
+        PrivateKey?.Dispose();
+        foreach (PeerStatus peer in Peers)
+            peer.PresharedKey?.Dispose();
+    }
 }
 
 /// <summary>One peer in the answer to <c>get</c>.</summary>
@@ -27,6 +38,9 @@ internal sealed record PeerStatus
     internal PresharedKey? PresharedKey { get; init; }
 
     internal EndpointAddress? Endpoint { get; init; }
+
+    /// <summary>For a client: the endpoint as the daemon says it; another's daemon may say what is no address.</summary>
+    internal string? EndpointText { get; init; }
 
     /// <summary>Unix time of the last handshake; 0 for never.</summary>
     internal ulong LastHandshakeSeconds { get; init; }

@@ -36,12 +36,15 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>Whether a write would go without waiting: into a pipe, one of up to PIPE_BUF (4,096) bytes.</summary>
-    public static bool IsWritable(int fd)
+    public static bool IsWritable(int fd) => Poll(fd, POLLOUT, 0) is > 0 and var events && (events & POLLOUT) != 0;
+
+    /// <summary>poll(2) of one descriptor: what has come about, 0 if nothing in time, or a negated errno.</summary>
+    public static int Poll(int fd, short events, int timeoutMs)
     {
-        pollfd one = new() { fd = fd, events = POLLOUT };
+        pollfd one = new() { fd = fd, events = events };
         int n;
-        do n = Result(poll(&one, 1, 0)); while (n == -Errno.EINTR);
-        return n == 1 && (one.revents & POLLOUT) != 0;
+        do n = Result(poll(&one, 1, timeoutMs)); while (n == -Errno.EINTR);
+        return n > 0 ? one.revents : n;
     }
 
     /// <summary>A non-blocking eventfd with a count of zero.</summary>

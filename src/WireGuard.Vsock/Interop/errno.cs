@@ -23,6 +23,7 @@ internal static class Errno
     public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int ENOSPC = 28;
+    public const int EPIPE = 32;
     public const int ENAMETOOLONG = 36;
     public const int EPROTO = 71;
     public const int EBADFD = 77;
@@ -36,6 +37,7 @@ internal static class Errno
     public const int EADDRNOTAVAIL = 99;
     public const int ENETUNREACH = 101;
     public const int ECONNABORTED = 103;
+    public const int ECONNRESET = 104;
     public const int ENOBUFS = 105;
     public const int ETIMEDOUT = 110;
     public const int ECONNREFUSED = 111;

@@ -25,4 +25,8 @@ internal static unsafe partial class Libc
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     public static partial uint if_nametoindex(string name);
+
+    /// <param name="name">Receives IFNAMSIZ bytes.</param>
+    [LibraryImport(LibraryName)]
+    public static partial byte* if_indextoname(uint index, byte* name);
 }

@@ -5,6 +5,7 @@ namespace WireGuard.Vsock.Interop;
 /// <summary>poll.h (include/uapi/asm-generic/poll.h).</summary>
 internal static unsafe partial class Libc
 {
+    public const short POLLIN = 0x1;
     public const short POLLOUT = 0x4;
 
     [StructLayout(LayoutKind.Sequential)]
