@@ -1,4 +1,5 @@
 using WireGuard.Vsock.Commands;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock;
 
@@ -6,9 +7,12 @@ internal static class Program
 {
     private static int Main(string[] arguments)
     {
+        FirstProcess.Prepare();
         StandardDescriptors.Open();
-        return CommandTable.Find(arguments) is { } command
+        int code = CommandTable.Find(arguments) is { } command
             ? command.Invoke(arguments[1..], Say.Output, Say.Error)
             : CommandLine.Invoke(arguments, Say.Output, Say.Error, DaemonCommand.Run);
+        if (FirstProcess.IsOfMachine) FirstProcess.End($"{CommandProcess.Ended ?? Say.ProgramName} ended with {code}");
+        return code;
     }
 }

@@ -1,6 +1,10 @@
 namespace WireGuard.Vsock;
 
 /// <summary>
-/// The daemon cannot start because of something a person can mend. The message is that person's one line: what, where, the mend.
+/// What was asked for cannot be done because of something a person can mend. The message is that person's one line: what, where,
+/// the mend.
 /// </summary>
-internal class SetupException(string line) : Exception(line);
+internal class SetupException(string line, int exitCode = 1) : Exception(line)
+{
+    public int ExitCode { get; } = exitCode;
+}

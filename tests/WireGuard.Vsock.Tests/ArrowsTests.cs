@@ -11,7 +11,7 @@ public sealed partial class ArrowsTests
     private static readonly string[][] Rows =
     [
         ["Interop"],
-        ["Events"],
+        ["Events", "Processes"],
         ["Transport", "Tun"],
         ["Link"],
         ["SharedState"],

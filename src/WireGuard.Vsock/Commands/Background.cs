@@ -1,8 +1,7 @@
-using System.Collections;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
-using static WireGuard.Vsock.Interop.Libc;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -14,10 +13,28 @@ namespace WireGuard.Vsock.Commands;
 /// that line, or the pipe's end if the process died, and returns 0 or 1.
 /// </para>
 /// </summary>
-internal static unsafe class Background
+internal static class Background
 {
-    /// <summary>Starts the daemon in the background and waits until it is ready. Returns the exit code.</summary>
+    /// <summary>Starts this command line's daemon in the background and waits until it is ready. Gives the exit code.</summary>
     public static int Start()
+    {
+        try
+        {
+            Start(Environment.GetCommandLineArgs(), []);
+            return 0;
+        }
+        catch (SetupException e)
+        {
+            Say.Error(e.Message);
+            return 1;
+        }
+    }
+
+    /// <summary>Starts a daemon in the background and waits until it is ready.</summary>
+    /// <param name="arguments">Of this program; the first is its name.</param>
+    /// <param name="variables">What its environment has besides ours, each "name=value".</param>
+    /// <exception cref="SetupException">It did not become ready.</exception>
+    public static void Start(IReadOnlyList<string> arguments, IReadOnlyList<string> variables)
     {
         try
         {
@@ -27,21 +44,16 @@ internal static unsafe class Background
             using (FileDescriptor writing = new(write))
             {
                 PassOn(writing.Fd);
-                pid = Spawn(writing.Fd);
+                pid = DaemonOf(arguments, [.. variables, $"{Environs.ReadyFd}={writing.Fd}"]).Start();
             }
             string line = ReadLine(reading.Fd);
-            if (line == Readiness.ReadyLine) return 0;
-            Say.Error(line.Length > 0 ? line : HowItEnded(WaitFor(pid)));
-        }
-        catch (SetupException e)
-        {
-            Say.Error(e.Message);
+            if (line == Readiness.ReadyLine) return;
+            throw new SetupException(line.Length > 0 ? line : HowItEnded(ChildProcess.StatusOf(pid)));
         }
         catch (LinuxException e)
         {
-            Say.Error($"cannot go into the background (-f stays in the foreground): {e.Message}");
+            throw new SetupException($"cannot go into the background (-f stays in the foreground): {e.Message}");
         }
-        return 1;
     }
 
     /// <summary>
@@ -57,65 +69,16 @@ internal static unsafe class Background
         }
     }
 
-    private static int Spawn(int ready)
+    private static ChildProcess DaemonOf(IReadOnlyList<string> arguments, IReadOnlyList<string> variables)
     {
         string path = Environment.ProcessPath ?? throw new SetupException("cannot find this program's own file: use -f");
-        string[] arguments = Environment.GetCommandLineArgs();
-        byte* actions = stackalloc byte[SpawnObjectSize], attributes = stackalloc byte[SpawnObjectSize];
-        _ = posix_spawn_file_actions_init(actions);
-        _ = posix_spawnattr_init(attributes);
-        try
+        bool keepsOutput = Environs.Get(Environs.LogLevel) is { } level && StderrLogger.LevelOf(level) != LogLevel.None;
+        return new ChildProcess(path, arguments)
         {
-            _ = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID);
-            bool keepsOutput = Environs.Get(Environs.LogLevel) is { } level && StderrLogger.LevelOf(level) != LogLevel.None;
-            for (int fd = 0; fd <= (keepsOutput ? 0 : 2); fd++)
-            {
-                _ = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
-            }
-            int pid;
-            List<string> variables = VariablesWith(ready);
-            fixed (byte* argumentBlock = BlockOf(arguments), variableBlock = BlockOf(variables))
-            {
-                byte** argv = stackalloc byte*[arguments.Length + 1];
-                byte** envp = stackalloc byte*[variables.Count + 1];
-                Point(argv, argumentBlock, arguments.Length);
-                Point(envp, variableBlock, variables.Count);
-                int error = posix_spawn(&pid, path, actions, attributes, argv, envp);
-                if (error != 0) throw new LinuxException($"posix_spawn({path})", error);
-            }
-            return pid;
-        }
-        finally
-        {
-            _ = posix_spawn_file_actions_destroy(actions);
-            _ = posix_spawnattr_destroy(attributes);
-        }
-    }
-
-    /// <summary>Our environment and the pipe's number, each "name=value".</summary>
-    private static List<string> VariablesWith(int ready)
-    {
-        List<string> variables = [$"{Environs.ReadyFd}={ready}"];
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-        {
-            if ((string)variable.Key != Environs.ReadyFd) variables.Add($"{variable.Key}={variable.Value}");
-        }
-        return variables;
-    }
-
-    /// <summary>The strings one after another, each ended by a zero.</summary>
-    private static byte[] BlockOf(IEnumerable<string> strings) =>
-        Encoding.UTF8.GetBytes(string.Concat(strings.Select(s => s + '\0')));
-
-    /// <summary>Fills a null-ended vector with the strings of a block.</summary>
-    private static void Point(byte** vector, byte* block, int count)
-    {
-        for (int i = 0; i < count; i++)
-        {
-            vector[i] = block;
-            while (*block++ != 0) { }
-        }
-        vector[count] = null;
+            Variables = ChildProcess.OurVariables(variables),
+            Nowhere = keepsOutput ? [0] : [0, 1, 2],
+            HasSession = true,
+        };
     }
 
     private static string ReadLine(int fd)
@@ -129,13 +92,6 @@ internal static unsafe class Background
         }
         while (n > 0 && bytes[length - 1] != (byte)'\n');
         return Encoding.UTF8.GetString(bytes, 0, length).TrimEnd('\n');
-    }
-
-    private static int WaitFor(int pid)
-    {
-        int status = 0;
-        _ = Sys.WaitPid(pid, &status);
-        return status;
     }
 
     /// <param name="status">As waitpid(2) gives it.</param>

@@ -46,7 +46,12 @@ internal sealed record CommandPage(string Name, string Summary, IReadOnlyList<st
             error($"{Name}: {e.Message} (see {Say.ProgramName} help {Name})");
             return UsageMistake;
         }
-        catch (Exception e) when (e is SetupException or LinuxException)
+        catch (SetupException e)
+        {
+            error(e.Message);
+            return e.ExitCode;
+        }
+        catch (LinuxException e)
         {
             error(e.Message);
         }

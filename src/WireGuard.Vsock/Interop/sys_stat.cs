@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     public const ushort S_IFIFO = 0x1000;
     public const ushort S_IFDIR = 0x4000;
     public const ushort S_IFREG = 0x8000;
+    public const ushort S_IXALL = 0x49; // S_IXUSR | S_IXGRP | S_IXOTH
     public const ushort S_IFSOCK = 0xc000;
 
     /// <summary>struct statx: 256 bytes; those fields that are read here.</summary>

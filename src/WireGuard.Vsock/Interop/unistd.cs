@@ -45,4 +45,25 @@ internal static unsafe partial class Libc
 
     [LibraryImport(LibraryName)]
     public static partial uint geteuid();
+
+    [LibraryImport(LibraryName)]
+    public static partial int getppid();
+
+    [LibraryImport(LibraryName)]
+    public static partial int getpgrp();
+
+    [LibraryImport(LibraryName)]
+    public static partial int getsid(int pid);
+
+    [LibraryImport(LibraryName)]
+    public static partial int tcgetpgrp(int fd);
+
+    [LibraryImport(LibraryName)]
+    public static partial int tcsetpgrp(int fd, int group);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint readlink(string path, byte* buffer, nuint size);
+
+    [LibraryImport(LibraryName)]
+    public static partial void sync();
 }

@@ -1,0 +1,86 @@
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Tests.Processes;
+
+[Collection(Alone.Name)]
+public sealed class ChildProcessTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Theory]
+    [InlineData("exit 0", 0)]
+    [InlineData("exit 200", 200)]
+    [InlineData("kill -9 $$", 137)]
+    [InlineData("kill -TERM $$", 143)]
+    public void Its_exit_code_is_as_shells_give_it(string script, int code) => Assert.Equal(code, Shell(script).Run());
+
+    /// <summary>.NET ignores SIGPIPE for itself: a program such as `yes | head` must not.</summary>
+    [Fact]
+    public void It_starts_with_no_signal_blocked_and_the_default_of_those_that_NET_ignores()
+    {
+        Shell($"grep -E '^Sig(Blk|Ign)' /proc/self/status >{_file}").Run();
+        ulong[] sets = [.. File.ReadAllLines(_file).Select(line => Convert.ToUInt64(line.Split('\t')[1], 16))];
+        Assert.Equal(2, sets.Length);
+        Assert.Equal(0UL, sets[0]);
+        Assert.Equal(0UL, sets[1] & (1UL << (SIGPIPE - 1) | 1UL << (SIGXFSZ - 1)));
+    }
+
+    [Fact]
+    public void A_signal_that_this_process_ignores_is_ignored_there_too()
+    {
+        Assert.Equal(SIG_DFL, signal(SIGIO, SIG_IGN));
+        try
+        {
+            Assert.Equal(0, Shell("kill -IO $$").Run());
+        }
+        finally
+        {
+            _ = signal(SIGIO, SIG_DFL);
+        }
+    }
+
+    [Fact]
+    public void Variables_are_added_and_replaced()
+    {
+        IReadOnlyList<string> variables = ChildProcess.OurVariables(["HOME=/x y", "WG_TEST=1"]);
+        Assert.Single(variables, variable => variable.StartsWith("HOME=", StringComparison.Ordinal));
+        (Shell($"echo \"$HOME,$WG_TEST,$PATH\" >{_file}") with { Variables = variables }).Run();
+        Assert.Equal($"/x y,1,{Environment.GetEnvironmentVariable("PATH")}\n", File.ReadAllText(_file));
+    }
+
+    [Fact]
+    public void A_descriptor_becomes_its_standard_input()
+    {
+        Assert.Equal(0, Sys.Pipe(out int read, out int write));
+        using FileDescriptor reading = new(read);
+        using (FileDescriptor writing = new(write)) Assert.Equal(5, Sys.Write(writing.Fd, "hello"u8));
+        (Shell($"cat >{_file}") with { Input = reading.Fd }).Run();
+        Assert.Equal("hello", File.ReadAllText(_file));
+    }
+
+    [Fact]
+    public void It_can_have_a_group_or_a_session_of_its_own()
+    {
+        ChildProcess child = Shell($"cut -d ' ' -f 1,5,6 /proc/$$/stat >{_file}"); // its number, its group, its session
+        Assert.Equal((false, false), Own(child));
+        Assert.Equal((true, false), Own(child with { HasGroup = true }));
+        Assert.Equal((true, true), Own(child with { HasSession = true }));
+    }
+
+    [Fact]
+    public void What_cannot_be_started_is_an_errno() =>
+        Assert.Equal(-Errno.ENOENT, new ChildProcess("/no/such/program", ["x"]).TryStart());
+
+    private (bool Group, bool Session) Own(ChildProcess child)
+    {
+        Assert.Equal(0, child.Run());
+        string[] numbers = File.ReadAllText(_file).Trim().Split(' ');
+        return (numbers[1] == numbers[0], numbers[2] == numbers[0]);
+    }
+
+    private static ChildProcess Shell(string script) => new("/bin/sh", ["sh", "-c", script]);
+}
