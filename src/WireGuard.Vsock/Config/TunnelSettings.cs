@@ -1,6 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Config;

@@ -32,6 +32,8 @@ internal static unsafe partial class Libc
     public const int SO_MARK = 36;
     public const int SO_DOMAIN = 39;
 
+    /// <summary>Of recv: gives the length of the whole datagram, even if the buffer is shorter.</summary>
+    public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
 

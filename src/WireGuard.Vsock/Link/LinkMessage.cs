@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -20,29 +21,22 @@ namespace WireGuard.Vsock.Link;
 internal readonly record struct LinkMessage(
     bool IsDelete, int Index, uint Flags, int Mtu = 0, int Namespace = -1, int NewNamespace = -1, int NewIndex = 0)
 {
-    private const int HeaderSize = 16;
-    private const int MinSize = HeaderSize + 16;
-
     public bool IsUp => (Flags & IFF_UP) != 0;
 
     /// <summary>
     /// Takes the next message about an interface from a datagram, skipping others. False when there is none left or the rest is
     /// malformed.
     /// </summary>
-    public static bool TryTake(ref ReadOnlySpan<byte> datagram, out LinkMessage message)
+    public static bool TryTake(ref NetlinkMessages datagram, out LinkMessage message)
     {
-        while (datagram.Length >= HeaderSize)
+        while (datagram.MoveNext())
         {
-            nlmsghdr header = MemoryMarshal.Read<nlmsghdr>(datagram);
-            if (header.nlmsg_len < HeaderSize || header.nlmsg_len > (uint)datagram.Length) break;
-            ReadOnlySpan<byte> whole = datagram[..(int)header.nlmsg_len];
-            datagram = datagram[Math.Min(NetlinkAttributes.Align(whole.Length), datagram.Length)..];
-            if (header.nlmsg_type is not (RTM_NEWLINK or RTM_DELLINK) || whole.Length < MinSize) continue;
-            ifinfomsg info = MemoryMarshal.Read<ifinfomsg>(whole[HeaderSize..]);
+            ushort type = datagram.Header.nlmsg_type;
+            if (type is not (RTM_NEWLINK or RTM_DELLINK) || !MemoryMarshal.TryRead(datagram.Body, out ifinfomsg info)) continue;
             // Messages of other families (bridge ports, IPv6 settings) have other contents.
             if (info.ifi_family != AF_UNSPEC) continue;
-            message = new LinkMessage(header.nlmsg_type == RTM_DELLINK, info.ifi_index, info.ifi_flags)
-                .WithAttributes(whole[MinSize..]);
+            message = new LinkMessage(type == RTM_DELLINK, info.ifi_index, info.ifi_flags)
+                .WithAttributes(datagram.Body[Unsafe.SizeOf<ifinfomsg>()..]);
             return true;
         }
         message = default;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Tun;
 using static WireGuard.Vsock.Interop.Libc;
@@ -45,7 +44,7 @@ internal enum LinkEvents
 /// </para>
 /// <para>Owned by the control thread, whose epoll watches <see cref="Fd"/>.</para>
 /// </summary>
-internal sealed unsafe class LinkMonitor : IDisposable
+internal sealed class LinkMonitor : IDisposable
 {
     private readonly TunDevice _tun;
     private readonly NetlinkSocket _route = new(NETLINK_ROUTE);
@@ -99,7 +98,7 @@ internal sealed unsafe class LinkMonitor : IDisposable
                 else if (_index != 0) events |= LoseSight();
                 continue;
             }
-            ReadOnlySpan<byte> datagram = _buffer.AsSpan(0, n);
+            var datagram = new NetlinkMessages(_buffer.AsSpan(0, n));
             while (LinkMessage.TryTake(ref datagram, out LinkMessage message)) events |= Apply(message, origin);
         }
         // Up is reported only if it is up now.
@@ -175,24 +174,9 @@ internal sealed unsafe class LinkMonitor : IDisposable
     private int RequestState()
     {
         if (_index == 0) return 0;
-        GetLink request = new()
-        {
-            Header = new nlmsghdr { nlmsg_type = RTM_GETLINK, nlmsg_flags = NLM_F_REQUEST },
-            Link = new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = _index },
-            Attribute = new rtattr { rta_len = 8, rta_type = IFLA_TARGET_NETNSID },
-            Namespace = _namespace,
-        };
-        int size = sizeof(GetLink) - (_namespace == NetlinkSocket.OwnNamespace ? 8 : 0);
-        request.Header.nlmsg_len = (uint)size;
-        return Sys.Send(_route.Fd, (byte*)&request, (nuint)size, 0);
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct GetLink
-    {
-        public nlmsghdr Header;
-        public ifinfomsg Link;
-        public rtattr Attribute;
-        public int Namespace;
+        var request = new NetlinkRequest(stackalloc byte[NetlinkRequest.MaxSize], RTM_GETLINK, 0);
+        request.Append(new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = _index });
+        if (_namespace != NetlinkSocket.OwnNamespace) request.Add(IFLA_TARGET_NETNSID, _namespace);
+        return Sys.Send(_route.Fd, request.Complete(sequence: 0), 0);
     }
 }

@@ -33,8 +33,9 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     /// <summary>Receives the next message of the kernel, skipping those of other senders.</summary>
     /// <param name="buffer">Receives it.</param>
     /// <param name="origin">The id of the namespace it comes from (NETLINK_LISTEN_ALL_NSID).</param>
+    /// <param name="flags">MSG_TRUNC to have the whole length, though the buffer is shorter.</param>
     /// <returns>Its length, or a negated errno: -ENOBUFS if the kernel has dropped messages.</returns>
-    public int Receive(Span<byte> buffer, out int origin)
+    public int Receive(Span<byte> buffer, out int origin, int flags = 0)
     {
         origin = OwnNamespace;
         byte* control = stackalloc byte[ControlSize];
@@ -55,7 +56,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
                     msg_control = control,
                     msg_controllen = ControlSize,
                 };
-                n = Sys.RecvMsg(Fd, &message, 0);
+                n = Sys.RecvMsg(Fd, &message, flags);
             }
             while (n >= 0 && source.nl_pid != 0);
             for (cmsghdr* c = n < 0 ? null : CMSG_FIRSTHDR(&message); c != null; c = CMSG_NXTHDR(&message, c))

@@ -30,6 +30,9 @@ public sealed unsafe class LayoutTests
         Assert.Equal(256, sizeof(statx_t));
         Assert.Equal(16, sizeof(nlmsghdr));
         Assert.Equal(16, sizeof(ifinfomsg));
+        Assert.Equal(8, sizeof(ifaddrmsg));
+        Assert.Equal(12, sizeof(rtmsg));
+        Assert.Equal(12, sizeof(fib_rule_hdr));
         Assert.Equal(4, sizeof(rtattr));
     }
 

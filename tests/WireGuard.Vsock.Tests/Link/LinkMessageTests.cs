@@ -9,12 +9,12 @@ public sealed class LinkMessageTests
     [Fact]
     public void A_message_is_read_with_its_attributes()
     {
-        ReadOnlySpan<byte> datagram = Message(
-            Libc.RTM_DELLINK, 7, Libc.IFF_UP, (Libc.IFLA_MTU, 1420), (Libc.IFLA_NEW_NETNSID, 3), (Libc.IFLA_NEW_IFINDEX, 9));
+        NetlinkMessages datagram = new(Message(
+            Libc.RTM_DELLINK, 7, Libc.IFF_UP, (Libc.IFLA_MTU, 1420), (Libc.IFLA_NEW_NETNSID, 3), (Libc.IFLA_NEW_IFINDEX, 9)));
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage message));
         Assert.Equal(new LinkMessage(true, 7, Libc.IFF_UP, 1420, -1, 3, 9), message);
         Assert.True(message.IsUp);
-        Assert.Equal(0, datagram.Length);
+        Assert.True(datagram.IsAtEnd);
         Assert.False(LinkMessage.TryTake(ref datagram, out _));
     }
 
@@ -23,13 +23,13 @@ public sealed class LinkMessageTests
     {
         byte[] bridge = Message(Libc.RTM_NEWLINK, 5, 0);
         bridge[16] = 7; // AF_BRIDGE
-        ReadOnlySpan<byte> datagram = (byte[])
+        NetlinkMessages datagram = new((byte[])
         [
             .. Message(Libc.RTM_NEWLINK, 1, 0),
             .. Message(Libc.NLMSG_ERROR, 2, 0),
             .. bridge,
             .. Message(Libc.RTM_NEWLINK, 3, 0),
-        ];
+        ]);
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage first));
         Assert.True(LinkMessage.TryTake(ref datagram, out LinkMessage second));
         Assert.False(LinkMessage.TryTake(ref datagram, out _));
@@ -42,7 +42,7 @@ public sealed class LinkMessageTests
         byte[] whole = Message(Libc.RTM_NEWLINK, 7, 0, (Libc.IFLA_MTU, 1420));
         for (int length = 0; length < whole.Length; length++)
         {
-            ReadOnlySpan<byte> cut = whole.AsSpan(0, length);
+            NetlinkMessages cut = new(whole.AsSpan(0, length));
             Assert.False(LinkMessage.TryTake(ref cut, out _));
         }
         Random random = new(1);
@@ -50,7 +50,7 @@ public sealed class LinkMessageTests
         {
             byte[] bytes = [.. whole];
             for (int flips = random.Next(1, 4); flips > 0; flips--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            ReadOnlySpan<byte> datagram = bytes;
+            NetlinkMessages datagram = new(bytes);
             while (LinkMessage.TryTake(ref datagram, out _)) { }
         }
     }

@@ -1,7 +1,8 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using WireGuard.Protocol.Routing;
 
-namespace WireGuard.Vsock.Config;
+namespace WireGuard.Vsock.Link;
 
 /// <summary>An address of the interface with the length of its network's prefix: 10.0.0.1/24, 2001:db8::1/64.</summary>
 /// <param name="Address">In network order and left-aligned, as in <see cref="IpPrefix"/>, with its host bits.</param>
@@ -12,7 +13,10 @@ internal readonly record struct InterfaceAddress(UInt128 Address, byte PrefixLen
     internal IpPrefix Network =>
         IsIPv6 ? IpPrefix.IPv6(Address, PrefixLength) : IpPrefix.IPv4((uint)(Address >> 96), PrefixLength);
 
-    /// <summary>Reads ADDRESS or ADDRESS/LENGTH; without a length it is the address alone.</summary>
+    /// <summary>
+    /// Reads ADDRESS or ADDRESS/LENGTH; without a length it is the address alone. A leading zero of the length, octal to `ip`, is
+    /// refused.
+    /// </summary>
     internal static bool TryParse(ReadOnlySpan<char> text, out InterfaceAddress address)
     {
         address = default;
@@ -24,10 +28,33 @@ internal readonly record struct InterfaceAddress(UInt128 Address, byte PrefixLen
             return false;
         uint bits = isIPv4 ? 32u : 128u;
         uint length = bits;
-        if (slash >= 0 && !WgNumber.TryParse(text[(slash + 1)..], bits, out length))
+        if (slash >= 0 && !DecimalText.TryParse(text[(slash + 1)..], bits, out length))
             return false;
         address = new InterfaceAddress(value, (byte)length, !isIPv4);
         return true;
+    }
+
+    /// <summary>From a message of the kernel's.</summary>
+    /// <param name="bytes">In network order.</param>
+    internal static bool TryRead(ReadOnlySpan<byte> bytes, byte prefixLength, bool isIPv6, out InterfaceAddress address)
+    {
+        address = default;
+        if (bytes.Length != (isIPv6 ? 16 : 4) || prefixLength > bytes.Length * 8)
+            return false;
+        UInt128 value = isIPv6
+            ? BinaryPrimitives.ReadUInt128BigEndian(bytes)
+            : (UInt128)BinaryPrimitives.ReadUInt32BigEndian(bytes) << 96;
+        address = new InterfaceAddress(value, prefixLength, isIPv6);
+        return true;
+    }
+
+    /// <summary>Writes the address in network order: the first 4 bytes, or all.</summary>
+    /// <param name="destination">16 bytes.</param>
+    /// <returns>How many bytes the address has: 4 or 16.</returns>
+    internal int Write(Span<byte> destination)
+    {
+        BinaryPrimitives.WriteUInt128BigEndian(destination, Address);
+        return IsIPv6 ? 16 : 4;
     }
 
     /// <summary>The address with its length, in the form <see cref="TryParse"/> reads.</summary>
