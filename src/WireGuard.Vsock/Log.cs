@@ -151,6 +151,11 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Dialling {Endpoint}")]
     public static partial void Dialing(ILogger log, Peer peer, EndpointAddress endpoint);
 
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "{Peer} - Dialling {Endpoint} by the transport to the host, as if it said to-host ({Reason} without)")]
+    public static partial void DialingToHost(ILogger log, Peer peer, EndpointAddress endpoint, string reason);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Connected to {Endpoint}")]
     public static partial void ConnectionDialed(ILogger log, Peer peer, EndpointAddress? endpoint);
 

@@ -89,7 +89,7 @@ internal sealed class Daemon : IDisposable
             (lane, peer) => _lanes[lane].SendStaged(peer), log);
         _network.Events = _sessions;
         _configurator = new Configurator(
-            _device, _network, _sessions, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+            _device, _network, _sessions, _hellos, options, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
         if (_kind != NetworkKind.Vsock)
@@ -250,9 +250,8 @@ internal sealed class Daemon : IDisposable
             return;
         _device.IsUp = true;
         _network.SetMark(_device.FirewallMark);
-        // A port that is taken is logged; once another is set, the configurator goes on from here.
         Log.InterfaceUp(_log);
-        _configurator.TryListen(_device.ListenPort);
+        _configurator.Listen();
     }
 
     private void BringDown()
@@ -265,7 +264,11 @@ internal sealed class Daemon : IDisposable
             peer.CountDropped(peer.Staged.Clear());
         _network.Close();
         foreach (Peer peer in _device.Peers.Values)
+        {
+            peer.Hindrance = null;
             _sessions.Schedule(peer);
+        }
+
         Log.InterfaceDown(_log);
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -8,6 +9,8 @@ namespace WireGuard.Vsock.Control;
 /// <summary>What the control socket tells: the configuration in force, and what was dropped.</summary>
 internal sealed partial class Configurator
 {
+    private static readonly string Version = typeof(Configurator).Assembly.GetName().Version!.ToString(3);
+
     /// <summary>The answer to `get`. Its keys belong to the device.</summary>
     public DeviceStatus Status() => new()
     {
@@ -16,6 +19,24 @@ internal sealed partial class Configurator
         ListenPort = _device.IsUp ? _network.Port : _device.ListenPort,
         FirewallMark = _device.FirewallMark,
         Peers = _device.Peers.Values.Select(Status),
+    };
+
+    /// <summary>The answer to `status`: as `get`, with what only this daemon knows.</summary>
+    public DeviceStatus FullStatus() => Status() with
+    {
+        Peers = _device.Peers.Values.Select(peer => Status(peer) with { Details = DetailsOf(peer) }),
+        Details = new DeviceDetails
+        {
+            Network = _options.Network,
+            IsUp = _device.IsUp,
+            Mtu = _device.Mtu,
+            Superpackets = _hellos.Local is { TakesSuperpackets: true },
+            Instance = _options.Instance,
+            Version = Version,
+            LocalCid = _options.Network == NetworkKind.Vsock ? Sys.LocalCid() : null,
+            ListenError = _device.IsUp && _network.Port == 0 ? _listenError : null,
+            Counters = Counters().Where(counter => counter.Value != 0),
+        },
     };
 
     /// <summary>Packets dropped in total, by reason.</summary>
@@ -32,7 +53,7 @@ internal sealed partial class Configurator
     public IEnumerable<(PublicKey Peer, IEnumerable<Counter> Counters)> PeerCounters() =>
         _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
         [
-            new Counter("dropped_packets", peer.DroppedPackets + _network.DroppedFrames(peer)),
+            new Counter("dropped_packets", DroppedPackets(peer)),
             new Counter("queued_bytes", _network.QueuedBytes(peer)),
         ]));
 
@@ -48,6 +69,39 @@ internal sealed partial class Configurator
         PersistentKeepalive = (ushort)(peer.PersistentKeepaliveMs / 1000),
         AllowedIps = _device.AllowedIpsOf(peer),
     };
+
+    private PeerDetails DetailsOf(Peer peer) => new()
+    {
+        Superpackets = _hellos.Local is { TakesSuperpackets: true }
+            && peer.RemoteHello(_loop.NowMs) is { TakesSuperpackets: true },
+        HasSession = HasSession(peer),
+        HandshakeError = HandshakeError(peer),
+        DroppedPackets = DroppedPackets(peer),
+        QueuedBytes = _network.QueuedBytes(peer),
+        Connections = _network.ConnectionsOf(peer),
+    };
+
+    private long DroppedPackets(Peer peer) => peer.DroppedPackets + _network.DroppedFrames(peer);
+
+    /// <summary>What keeps a handshake with the peer from being completed, in words; null if nothing does.</summary>
+    private string? HandshakeError(Peer peer)
+    {
+        if (!_device.IsUp)
+            return "the interface is down";
+        if (_device.PrivateKey is null)
+            return "no private key is set";
+        if (!peer.CanHandshake)
+            return "the peer's public key is none that a handshake is possible with";
+        if (peer.Hindrance?.Text(_loop.NowMs) is { } text)
+            return text;
+        if (HasSession(peer))
+            return null;
+        if (!_network.IsOpen)
+            return _listenError;
+        if (peer.Endpoint is { Port: 0 })
+            return "the endpoint's port is 0, which cannot be called";
+        return peer.Endpoint is null && peer.Destination is null ? "it has no endpoint, and the peer has not called" : null;
+    }
 
     /// <summary>
     /// With UDP, where messages are sent: peers roam. With streams, where the peer is dialled; for a peer without an endpoint,

@@ -5,13 +5,14 @@ using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
 /// Applies a parsed change of the configuration. What can fail (binding a port, too many peers) is tried before anything is
-/// changed. What it reports is in Configurator.Report.cs. Control only.
+/// changed. How it listens is in Configurator.Listening.cs, what it reports in Configurator.Report.cs. Control only.
 /// </summary>
 internal sealed partial class Configurator
 {
@@ -19,12 +20,16 @@ internal sealed partial class Configurator
     private readonly Network _network;
     private readonly SessionDriver _sessions;
     private readonly IReadOnlyList<LaneCounters> _counters;
+    private readonly Hellos _hellos;
+    private readonly DaemonOptions _options;
     private readonly EventLoop _loop;
     private readonly ILogger _log;
 
     /// <param name="device">The device.</param>
     /// <param name="network">Under the tunnel.</param>
     /// <param name="sessions">Sends what a change makes possible.</param>
+    /// <param name="hellos">Which say what we take.</param>
+    /// <param name="options">Of the daemon.</param>
     /// <param name="counters">Of every thread that drops packets.</param>
     /// <param name="loop">The control loop.</param>
     /// <param name="log">Of the daemon.</param>
@@ -32,16 +37,21 @@ internal sealed partial class Configurator
         Device device,
         Network network,
         SessionDriver sessions,
+        Hellos hellos,
+        DaemonOptions options,
         IReadOnlyList<LaneCounters> counters,
         EventLoop loop,
         ILogger log)
     {
         _counters = counters;
+        _hellos = hellos;
+        _options = options;
         _device = device;
         _network = network;
         _sessions = sessions;
         _loop = loop;
         _log = log;
+        _listenAgain = new Deadline(ListenAgain);
     }
 
     /// <summary>Applies all of it, or nothing. Lanes see it as one change.</summary>
@@ -86,6 +96,24 @@ internal sealed partial class Configurator
         _loop.OnWake();
     }
 
+    /// <summary>
+    /// Begins a handshake with every peer that can be reached and has no session. Where it cannot begin yet, since the link is
+    /// down or a name is not resolved, it begins as soon as it can.
+    /// </summary>
+    public void BeginHandshakes()
+    {
+        foreach (Peer peer in _device.Peers.Values)
+        {
+            if (HasSession(peer))
+                continue;
+            peer.IsHandshakeWanted = true;
+            if (_device.IsUp)
+                _sessions.BeginHandshake(peer);
+        }
+    }
+
+    private bool HasSession(Peer peer) => peer.Keypairs.Current is { } keypair && keypair.CanSend(_loop.NowMs);
+
     private int CountAfter(DeviceChange change)
     {
         var added = new HashSet<PublicKey>();
@@ -96,51 +124,6 @@ internal sealed partial class Configurator
         }
 
         return added.Count + (change.ReplacesPeers ? 0 : _device.Peers.Count);
-    }
-
-    /// <summary>
-    /// Listens on a port, at once if the link is up, else when it comes up. An ephemeral port that was bound stays the device's,
-    /// as in wireguard-go: it is the same after the link was down.
-    /// </summary>
-    /// <param name="port">0 for an ephemeral one.</param>
-    /// <returns>0, or the errno, positive; then nothing has changed.</returns>
-    public int TryListen(ushort port)
-    {
-        if (!_device.IsUp)
-        {
-            _device.ListenPort = port;
-            return 0;
-        }
-
-        bool wasOpen = _network.IsOpen;
-        try
-        {
-            _network.Open(port);
-        }
-        catch (LinuxException refused)
-        {
-            Log.ListenFailed(_log, port, refused.Message);
-            return refused.Errno;
-        }
-
-        _device.ListenPort = _network.Port;
-        Log.Listening(_log, _network.Port);
-        if (!wasOpen)
-            StartPeers();
-        return 0;
-    }
-
-    /// <summary>The network has opened: sends what waited for it.</summary>
-    private void StartPeers()
-    {
-        foreach (Peer peer in _device.Peers.Values)
-        {
-            if (peer.PersistentKeepaliveMs > 0)
-                _sessions.SendKeepalive(peer);
-            else
-                _sessions.SendStaged(peer);
-            _sessions.Schedule(peer);
-        }
     }
 
     private void ApplyPrivateKey(DeviceChange change, Request request)

@@ -51,7 +51,14 @@ internal sealed class PeerChange(PublicKey publicKey) : IDisposable
     /// <summary>The all-zero key removes it.</summary>
     internal PresharedKey? PresharedKey { get; set; }
 
+    /// <summary>Without an <see cref="EndpointName"/> beside it, the peer has no name any more.</summary>
     internal EndpointAddress? Endpoint { get; set; }
+
+    /// <summary>
+    /// HOST:PORT (<see cref="HostName"/>), to be resolved by the daemon, now and again when the peer cannot be reached. TCP and
+    /// UDP only.
+    /// </summary>
+    internal string? EndpointName { get; set; }
 
     /// <summary>Seconds; 0 turns it off.</summary>
     internal ushort? PersistentKeepalive { get; set; }

@@ -1,12 +1,13 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
 
 /// <summary>
-/// The answer to <c>get</c>. In the daemon its keys belong to the device, and must not be disposed of before it is written; a
-/// client that has read one owns them.
+/// The answer to <c>get</c> and, with <see cref="Details"/>, to <c>status</c>. In the daemon its keys belong to the device, and
+/// must not be disposed of before it is written; a client that has read one owns them.
 /// </summary>
 internal sealed record DeviceStatus
 {
@@ -20,6 +21,9 @@ internal sealed record DeviceStatus
 
     internal IEnumerable<PeerStatus> Peers { get; init; } = [];
 
+    /// <summary>What this daemon alone tells; null in the answer to <c>get</c>.</summary>
+    internal DeviceDetails? Details { get; init; }
+
     /// <summary>For a client: wipes the keys that it has read.</summary>
     internal void WipeKeys()
     {
@@ -27,6 +31,35 @@ internal sealed record DeviceStatus
         foreach (PeerStatus peer in Peers)
             peer.PresharedKey?.Dispose();
     }
+}
+
+/// <summary>What <c>status</c> tells of the device beside what <c>get</c> does.</summary>
+internal sealed record DeviceDetails
+{
+    internal required NetworkKind Network { get; init; }
+
+    /// <summary>Whether the link is up.</summary>
+    internal bool IsUp { get; init; }
+
+    internal int Mtu { get; init; }
+
+    /// <summary>Whether superpackets are taken from peers that know them.</summary>
+    internal bool Superpackets { get; init; }
+
+    /// <summary>Which `up` started the daemon, hexadecimal digits; null if none did.</summary>
+    internal string? Instance { get; init; }
+
+    /// <summary>Of the program: 0.3.0.</summary>
+    internal required string Version { get; init; }
+
+    /// <summary>This machine's CID, with VSOCK; null where it cannot be told.</summary>
+    internal uint? LocalCid { get; init; }
+
+    /// <summary>Why nothing is listened on though the link is up; null if that is not so.</summary>
+    internal string? ListenError { get; init; }
+
+    /// <summary>What was dropped, by reason; those that are zero are left out.</summary>
+    internal IEnumerable<Counter> Counters { get; init; } = [];
 }
 
 /// <summary>One peer in the answer to <c>get</c>.</summary>
@@ -56,6 +89,34 @@ internal sealed record PeerStatus
     internal ushort PersistentKeepalive { get; init; }
 
     internal IEnumerable<IpPrefix> AllowedIps { get; init; } = [];
+
+    /// <summary>What this daemon alone tells; null in the answer to <c>get</c>.</summary>
+    internal PeerDetails? Details { get; init; }
+}
+
+/// <summary>What <c>status</c> tells of a peer beside what <c>get</c> does.</summary>
+internal sealed record PeerDetails
+{
+    /// <summary>HOST:PORT, where the endpoint was given by name.</summary>
+    internal string? EndpointName { get; init; }
+
+    /// <summary>Whether the session is one in which both ends take superpackets.</summary>
+    internal bool Superpackets { get; init; }
+
+    /// <summary>Whether there is a session that can be sent in.</summary>
+    internal bool HasSession { get; init; }
+
+    /// <summary>What stands in the way of a handshake, in words; null if nothing is known to.</summary>
+    internal string? HandshakeError { get; init; }
+
+    /// <summary>Packets to the peer that were dropped.</summary>
+    internal long DroppedPackets { get; init; }
+
+    /// <summary>Bytes that wait for its connections.</summary>
+    internal long QueuedBytes { get; init; }
+
+    /// <summary>Those on which the peer has authenticated, oldest first; none over UDP.</summary>
+    internal IEnumerable<ConnectionStatus> Connections { get; init; } = [];
 }
 
 /// <summary>One number of the answer to <c>counters</c>.</summary>

@@ -53,6 +53,8 @@ internal sealed class Handshakes
         if (!_device.TryBegin(peer, isRetry, DateTimeOffset.UtcNow, _aead, _loop.NowMs, _initiation))
             return;
         Log.InitiationSent(_log, peer);
+        peer.IsHandshakeWanted = false;
+        (peer.Hindrance ??= new Hindrance()).NoteInitiation(_loop.NowMs);
         _network.SendHandshake(peer, _initiation);
         peer.CountSent(InitiationMessage.Size);
     }
@@ -161,5 +163,6 @@ internal sealed class Handshakes
     {
         Sys.RealTime(out long seconds, out int nanoseconds);
         peer.LastHandshake = (seconds, nanoseconds);
+        peer.Hindrance = null;
     }
 }

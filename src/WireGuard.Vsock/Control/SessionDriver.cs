@@ -112,6 +112,13 @@ internal sealed class SessionDriver : INetworkEvents
             : WireGuardPeer.Never);
     }
 
+    /// <summary>Begins a handshake, if the peer can be reached.</summary>
+    public void BeginHandshake(Peer peer)
+    {
+        _handshakes.Begin(peer, isRetry: false);
+        Schedule(peer);
+    }
+
     /// <summary>Has lanes send what they have staged for the peer; begins what is missing for that.</summary>
     public void SendStaged(Peer peer)
     {

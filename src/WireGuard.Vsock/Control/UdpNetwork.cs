@@ -83,6 +83,8 @@ internal sealed class UdpNetwork : Network
         if (peer.Destination is UdpDestination before)
             set.InheritFrom(before);
         peer.Destination = set;
+        if (endpoint != previous)
+            peer.Hindrance = null;
     }
 
     public override void OnRemoved(Peer peer) => peer.Destination = null;
@@ -93,20 +95,13 @@ internal sealed class UdpNetwork : Network
 
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
     {
-        if (peer.Destination is { } destination)
-            Answer(destination, message);
+        if (peer.Destination is not UdpDestination destination)
+            return;
+        int result = Send(destination, message);
+        peer.Hinder(result < 0 ? $"send to {destination.Address}: {Errno.Text(-result)}" : null);
     }
 
-    public override void Answer(Destination from, ReadOnlySpan<byte> message)
-    {
-        var destination = (UdpDestination)from;
-        UdpSocket? socket = _sockets.Length == 0 ? null : _sockets[0].For(destination);
-        if (socket is not null && socket.SendHandshake(message, destination) < 0 && destination.HasSource)
-        {
-            destination.ForgetSource();
-            socket.SendHandshake(message, destination);
-        }
-    }
+    public override void Answer(Destination from, ReadOnlySpan<byte> message) => Send((UdpDestination)from, message);
 
     public override void OnAuthenticated(Peer peer, Destination from)
     {
@@ -124,6 +119,18 @@ internal sealed class UdpNetwork : Network
     {
         if (IsOpen && _sources.TryCorrect(peer))
             Events.OnMoved(peer);
+    }
+
+    /// <returns>A negated errno if it was not sent.</returns>
+    private int Send(UdpDestination destination, ReadOnlySpan<byte> message)
+    {
+        if (_sockets.Length == 0 || _sockets[0].For(destination) is not { } socket)
+            return -Errno.EAFNOSUPPORT;
+        int result = socket.SendHandshake(message, destination);
+        if (result >= 0 || !destination.HasSource)
+            return result;
+        destination.ForgetSource();
+        return socket.SendHandshake(message, destination);
     }
 
     /// <summary>Opens the sockets of all lanes, or none.</summary>

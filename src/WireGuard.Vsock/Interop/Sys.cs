@@ -127,6 +127,18 @@ internal static unsafe partial class Sys
         _ = signal(SIGQUIT, SIG_DFL);
     }
 
+    /// <summary>This machine's VSOCK CID; null where it cannot be told, as in a container that has no /dev/vsock.</summary>
+    public static uint? LocalCid()
+    {
+        int fd = Open("/dev/vsock", O_RDONLY);
+        if (fd < 0)
+            return null;
+        uint cid;
+        int result = Ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid);
+        Close(fd);
+        return result < 0 || cid == VMADDR_CID_ANY ? null : cid;
+    }
+
     /// <summary>The interface's index in the namespace this thread is in; 0 if there is none of that name.</summary>
     public static uint InterfaceIndex(string name) => if_nametoindex(name);
 

@@ -15,6 +15,9 @@ internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams
     /// <summary>The most connections of one peer, in both directions.</summary>
     public const int MaxStreams = 8;
 
+    /// <summary>Which `up` started the daemon, which `status` tells; null if none did.</summary>
+    public string? Instance { get; init; }
+
     /// <summary>The hypervisor's vmclock device.</summary>
     public string VmClock { get; init; } = WireGuard.Vsock.SharedState.VmClock.DevicePath;
 }

@@ -13,9 +13,10 @@ internal abstract class Network
     /// <summary>Receives what the network reports of peers. Set once, before the network is opened.</summary>
     public INetworkEvents Events { protected get; set; } = null!;
 
-    /// <summary>The port that is bound; 0 while closed.</summary>
+    /// <summary>The port that is bound; 0 while none is.</summary>
     public abstract ushort Port { get; }
 
+    /// <summary>Whether peers can be sent to: over streams, also while no port is bound.</summary>
     public abstract bool IsOpen { get; }
 
     /// <summary>Unauthenticated connections closed since there were too many; 0 with UDP.</summary>
@@ -27,7 +28,10 @@ internal abstract class Network
     /// <summary>Bytes that wait for the peer's connections; 0 with UDP.</summary>
     public virtual long QueuedBytes(Peer peer) => 0;
 
-    /// <summary>Binds, or binds anew: the old sockets stay if the new ones cannot be had.</summary>
+    /// <summary>The peer's connections, oldest first; none with UDP.</summary>
+    public virtual IEnumerable<ConnectionStatus> ConnectionsOf(Peer peer) => [];
+
+    /// <summary>Opens, and binds, or binds anew: the old sockets stay if the new ones cannot be had.</summary>
     /// <param name="port">0 for an ephemeral one.</param>
     /// <exception cref="Interop.LinuxException">The port is taken.</exception>
     public abstract void Open(ushort port);

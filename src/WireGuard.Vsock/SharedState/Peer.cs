@@ -144,8 +144,24 @@ internal sealed class Peer : WireGuardPeer
     /// <summary>The one time at which something of it is to be looked at; null before it is scheduled first.</summary>
     public Deadline? Deadline { get; set; }
 
+    /// <summary>What keeps a handshake from being completed; null while nothing does.</summary>
+    public Hindrance? Hindrance { get; set; }
+
+    /// <summary>Whether somebody has asked for a handshake that could not begin yet.</summary>
+    public bool IsHandshakeWanted { get; set; }
+
     /// <summary>Whether it was removed: what still refers to it must let go.</summary>
     public bool IsRemoved { get; set; }
+
+    /// <summary>No initiation can be sent to it.</summary>
+    /// <param name="reason">Why, in words that say what to mend; null if one can be sent after all.</param>
+    public void Hinder(string? reason)
+    {
+        if (reason is not null)
+            Hindrance ??= new Hindrance();
+        if (Hindrance is { } hindrance)
+            hindrance.Reason = reason;
+    }
 
     /// <summary>Ends its session, once it is taken out and lanes no longer find it.</summary>
     public void End()

@@ -35,6 +35,7 @@ internal sealed unsafe partial class StreamConnection
     private long _stillSinceMs;
     private long _droppedFrames;
     private RecentlyTaken _taken; // guarded by the lock
+    private long _sentBytes; // written under the lock
     private volatile bool _isCongested;
     private volatile bool _isQueueFull;
     private long _unansweredSinceMs;
@@ -42,6 +43,9 @@ internal sealed unsafe partial class StreamConnection
 
     /// <summary>Frames dropped because the queue was full.</summary>
     public long DroppedFrames => Volatile.Read(ref _droppedFrames);
+
+    /// <summary>Bytes that the socket has taken.</summary>
+    public long SentBytes => Volatile.Read(ref _sentBytes);
 
     /// <summary>Bytes that wait for the socket.</summary>
     public int QueuedBytes
@@ -223,6 +227,7 @@ internal sealed unsafe partial class StreamConnection
             return;
         _stillSinceMs = nowMs;
         _taken.Add(bytes, nowMs);
+        _sentBytes += bytes;
         if (_isQueueFull)
             _isQueueFull = _queue.Count + LargestFrame > _taken.Limit(nowMs);
     }

@@ -18,6 +18,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     private int _signals;
     private byte[] _partial = [];
     private int _partialLength;
+    private long _receivedBytes;
     private volatile Peer? _peer;
     private volatile bool _isInUse;
     private volatile bool _isJoined;
@@ -92,6 +93,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
 
     /// <summary>The lane that owns it, by its index.</summary>
     public int Lane { get; init; }
+
+    /// <summary>Bytes read from its socket. Written by its owner lane.</summary>
+    public long ReceivedBytes => Volatile.Read(ref _receivedBytes);
 
     public bool IsFailed => Volatile.Read(ref _isFailed) != 0;
 
@@ -171,6 +175,8 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
         _partial.AsSpan(0, _partialLength).CopyTo(buffer);
         int received = Sys.Recv(Fd, buffer[_partialLength..], 0);
         filled = _partialLength + Math.Max(received, 0);
+        if (received > 0)
+            Volatile.Write(ref _receivedBytes, _receivedBytes + received);
         return received;
     }
 

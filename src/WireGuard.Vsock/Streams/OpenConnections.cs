@@ -100,11 +100,12 @@ internal sealed class OpenConnections
     /// <param name="owner">The peer that was dialled.</param>
     /// <param name="owned">What its connections keep of this one.</param>
     /// <param name="fd">The socket.</param>
+    /// <param name="address">Where it was dialled.</param>
     /// <param name="joins">Whether it is to join the peer's others.</param>
-    public void Dialed(StreamPeer owner, PeerConnection owned, int fd, bool joins)
+    public void Dialed(StreamPeer owner, PeerConnection owned, int fd, EndpointAddress address, bool joins)
     {
         int lane = _shares.Take([.. owner.Connections.Used.Select(connection => connection.View!.Lane)]);
-        StreamConnection connection = New(fd, owner.Peer.Endpoint!.Value, isDialed: true, lane);
+        StreamConnection connection = New(fd, address, isDialed: true, lane);
         if (joins)
             connection.Join();
         owned.View = connection;

@@ -89,8 +89,14 @@ internal sealed class PeerConnection
     /// <summary>When the peer authenticated on it first, counted; 0 before.</summary>
     public long Number { get; set; }
 
+    /// <summary>How many connections of the peer were in its place before, one after the other.</summary>
+    public int Reconnects { get; set; }
+
     /// <summary>When it is closed unless it is used by then; <see cref="PeerConnections.Never"/> while it is used.</summary>
     public long KeptUntilMs { get; set; } = PeerConnections.Never;
+
+    /// <summary>Whether messages went on it before.</summary>
+    public bool WasUsed { get; set; }
 
     /// <summary>Whether it was superseded before: the newest counter alone decides from then on.</summary>
     public bool WasSuperseded { get; set; }

@@ -134,7 +134,12 @@ internal sealed partial class PeerConnections
         }
 
         foreach (PeerConnection other in Used.ToArray())
+        {
             Supersede(other, nowMs, haveCrossed ? CrossedMs : 0);
+            if (!haveCrossed && !connection.WasUsed)
+                Vacate(other);
+        }
+
         UseAll(connection);
         return true;
     }
@@ -161,6 +166,9 @@ internal sealed partial class PeerConnections
 
     private void Use(PeerConnection connection)
     {
+        if (!connection.WasUsed && _vacated.TryDequeue(out int before))
+            connection.Reconnects = before;
+        connection.WasUsed = true;
         connection.State = ConnectionState.InUse;
         connection.KeptUntilMs = Never;
         connection.AskedMs = 0;
@@ -175,6 +183,14 @@ internal sealed partial class PeerConnections
         loser.WinsBackFromMs = nowMs + crossedMs;
         loser.KeptUntilMs = nowMs + SettleMs;
         _hasChanged = true;
+    }
+
+    /// <summary>The connection leaves its place to one that comes after it, which counts on. The last places are kept.</summary>
+    private void Vacate(PeerConnection connection)
+    {
+        if (_vacated.Count == DaemonOptions.MaxStreams)
+            _vacated.Dequeue();
+        _vacated.Enqueue(connection.Reconnects + 1);
     }
 
     /// <summary>Some are gone. If the destination is, the oldest in use takes its place, else one that is not used.</summary>

@@ -18,11 +18,15 @@ internal sealed partial class PeerConnections
     /// <summary>The time of what is not to happen.</summary>
     public const long Never = long.MaxValue;
 
+    /// <summary>The reason of a connection on which an initiation was not answered.</summary>
+    public const string IsSilent = "the peer is silent";
+
     private readonly IPeerView _peer;
     private readonly int _limit;
     private readonly Queue<ConnectionCommand> _commands = new();
     private readonly List<PeerConnection> _connections = [];
     private readonly List<PeerConnection> _released = [];
+    private readonly Queue<int> _vacated = new(); // of places that connections have left: how many have had each
     private readonly Dialing _first;
     private readonly Dialing _extra;
     private bool _hasChanged;
@@ -176,7 +180,7 @@ internal sealed partial class PeerConnections
             return;
         End(
             [.. _connections.Where(other => other != Destination && other.View!.HeardMs <= sentMs), path],
-            "the peer is silent", path, nowMs);
+            IsSilent, path, nowMs);
     }
 
     /// <summary>Handshakes have been begun in vain for too long: nothing is dialled until there is something to send.</summary>
@@ -190,6 +194,7 @@ internal sealed partial class PeerConnections
         const string Reason = "the endpoint has changed";
         ResetDialing(Reason);
         _released.RemoveAll(connection => connection.IsDialed);
+        _vacated.Clear();
         if (isKnown && Destination is { IsDialed: true })
             End([.. _connections.Where(connection => connection.IsDialed)], Reason, broken: null, nowMs);
     }
@@ -231,6 +236,7 @@ internal sealed partial class PeerConnections
             Drop(connection, reason);
         _connections.Clear();
         _released.Clear();
+        _vacated.Clear();
         Destination = null;
         _hasChanged = true;
     }
@@ -282,7 +288,11 @@ internal sealed partial class PeerConnections
         foreach (PeerConnection connection in lost)
         {
             if (connection.State is ConnectionState.InUse or ConnectionState.Silent)
+            {
                 used.Add(connection);
+                Vacate(connection);
+            }
+
             if (connection.State != ConnectionState.Closed)
                 Drop(connection, reason);
             if (DialingOf(connection) is { } dialing)

@@ -7,11 +7,18 @@ using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Streams;
 
-/// <summary>The sockets that are connecting. Control only.</summary>
+/// <summary>
+/// The sockets that are connecting. CID 3 is the host of an enclave; where the kernel takes it for a guest of this machine, since
+/// it has the transports of both, the attempt is made once more by the transport to the host. Control only.
+/// </summary>
 /// <param name="loop">The control loop.</param>
-internal sealed class StreamDialer(EventLoop loop)
+/// <param name="connect">As <see cref="StreamSocket.Connect"/>.</param>
+internal sealed class StreamDialer(EventLoop loop, Func<EndpointAddress, uint, int> connect)
 {
-    private readonly Dictionary<PeerConnection, (int Fd, ulong Watch)> _sockets = [];
+    /// <summary>The parent of a Nitro enclave, as the enclave sees it.</summary>
+    private const uint ParentCid = 3;
+
+    private readonly Dictionary<PeerConnection, Attempt> _attempts = [];
     private uint _mark;
 
     /// <summary>SO_MARK of sockets that are connecting, now and later.</summary>
@@ -21,8 +28,8 @@ internal sealed class StreamDialer(EventLoop loop)
         set
         {
             _mark = value;
-            foreach ((int fd, _) in _sockets.Values)
-                StreamSocket.SetMark(fd, value);
+            foreach (Attempt attempt in _attempts.Values)
+                StreamSocket.SetMark(attempt.Fd, value);
         }
     }
 
@@ -30,10 +37,59 @@ internal sealed class StreamDialer(EventLoop loop)
     /// <param name="connection">That is to come of it.</param>
     /// <param name="endpoint">Where.</param>
     /// <param name="onEnded">Called when the attempt has ended, with 0 or an errno. After 0 the socket is to be taken.</param>
+    /// <param name="onToHost">Called when it has failed with that errno and is made once more, to the host.</param>
     /// <returns>0, or the errno with which it cannot begin.</returns>
-    public int Connect(PeerConnection connection, EndpointAddress endpoint, Action<int> onEnded)
+    public int Connect(PeerConnection connection, EndpointAddress endpoint, Action<int> onEnded, Action<int> onToHost)
     {
-        int fd = StreamSocket.Connect(endpoint, Mark);
+        int began = Begin(connection, endpoint, OnFirst);
+        return began == 0 ? 0 : TryToHost(began);
+
+        void OnFirst(int first)
+        {
+            int error = first == 0 ? 0 : TryToHost(first);
+            if (first == 0 || error != 0)
+                onEnded(error);
+        }
+
+        // 0 when it is under way.
+        int TryToHost(int first)
+        {
+            bool isParent = endpoint is { IsVsock: true, IsToHost: false, Cid: ParentCid };
+            if (!isParent || first is not (Errno.ENODEV or Errno.ECONNRESET))
+                return first;
+            onToHost(first);
+            return Clearer(first, Begin(connection, endpoint.ToHost(), second => onEnded(Clearer(first, second))));
+        }
+    }
+
+    /// <summary>The socket of an attempt under way; -1 if there is none.</summary>
+    public int SocketOf(PeerConnection connection) => _attempts.TryGetValue(connection, out Attempt attempt) ? attempt.Fd : -1;
+
+    /// <summary>Gives up a socket that is connected: it is the caller's.</summary>
+    public int Take(PeerConnection connection, out EndpointAddress address)
+    {
+        bool hasConnected = _attempts.Remove(connection, out Attempt attempt);
+        Debug.Assert(hasConnected, "it has connected");
+        address = attempt.Address;
+        return attempt.Fd;
+    }
+
+    /// <summary>Closes the socket of an attempt, if there is one.</summary>
+    public void Cancel(PeerConnection connection)
+    {
+        if (!_attempts.Remove(connection, out Attempt attempt))
+            return;
+        loop.Unwatch(attempt.Watch, attempt.Fd);
+        Sys.Close(attempt.Fd);
+    }
+
+    /// <summary>Of two errors the one that tells more: that there is no transport to a host explains nothing.</summary>
+    private static int Clearer(int first, int second) => second is Errno.ENODEV or Errno.EINVAL ? first : second;
+
+    /// <returns>0, or the errno with which it cannot begin.</returns>
+    private int Begin(PeerConnection connection, EndpointAddress address, Action<int> onEnded)
+    {
+        int fd = connect(address, Mark);
         if (fd < 0)
             return -fd;
         int watched = loop.TryWatch(fd, EPOLLOUT, _ => Ended(connection, onEnded), out ulong watch);
@@ -43,42 +99,22 @@ internal sealed class StreamDialer(EventLoop loop)
             return -watched;
         }
 
-        _sockets.Add(connection, (fd, watch));
+        _attempts.Add(connection, new Attempt(fd, watch, address));
         return 0;
-    }
-
-    /// <summary>The socket of an attempt under way; -1 if there is none.</summary>
-    public int SocketOf(PeerConnection connection) =>
-        _sockets.TryGetValue(connection, out (int Fd, ulong Watch) socket) ? socket.Fd : -1;
-
-    /// <summary>Gives up a socket that is connected: it is the caller's.</summary>
-    public int Take(PeerConnection connection)
-    {
-        int fd = SocketOf(connection);
-        Debug.Assert(fd >= 0, "it has connected");
-        _sockets.Remove(connection);
-        return fd;
-    }
-
-    /// <summary>Closes the socket of an attempt, if there is one.</summary>
-    public void Cancel(PeerConnection connection)
-    {
-        if (!_sockets.Remove(connection, out (int Fd, ulong Watch) socket))
-            return;
-        loop.Unwatch(socket.Watch, socket.Fd);
-        Sys.Close(socket.Fd);
     }
 
     private void Ended(PeerConnection connection, Action<int> onEnded)
     {
-        (int fd, ulong watch) = _sockets[connection];
-        int error = StreamSocket.ConnectError(fd);
+        Attempt attempt = _attempts[connection];
+        int error = StreamSocket.ConnectError(attempt.Fd);
         if (error != 0)
             Cancel(connection);
         else
-            loop.Unwatch(watch, fd);
+            loop.Unwatch(attempt.Watch, attempt.Fd);
         onEnded(error);
     }
+
+    private readonly record struct Attempt(int Fd, ulong Watch, EndpointAddress Address);
 }
 
 /// <summary>

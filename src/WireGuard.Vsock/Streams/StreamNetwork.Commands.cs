@@ -54,16 +54,17 @@ internal sealed partial class StreamNetwork
         switch (command.Action)
         {
             case ConnectionAction.Connect:
-                Connect(peer, connection);
+                Connect(known, connection);
                 break;
             case ConnectionAction.CancelConnect:
                 _dialer.Cancel(connection);
                 break;
             case ConnectionAction.Open:
             case ConnectionAction.OpenJoining:
-                Log.ConnectionDialed(_log, peer, peer.Endpoint);
-                _connections.Dialed(
-                    known, connection, _dialer.Take(connection), joins: command.Action == ConnectionAction.OpenJoining);
+                int socket = _dialer.Take(connection, out EndpointAddress address);
+                Log.ConnectionDialed(_log, peer, address);
+                _connections.Dialed(known, connection, socket, address, joins: command.Action == ConnectionAction.OpenJoining);
+                peer.Hinder(null);
                 break;
             case ConnectionAction.Close:
                 _connections.End(open, command.Reason);
@@ -85,6 +86,7 @@ internal sealed partial class StreamNetwork
                 break;
             case ConnectionAction.NoteDialFailed:
                 Log.DialFailed(_log, peer, peer.Endpoint, command.Reason, command.Value);
+                NoteHindrance(known, command.Reason);
                 break;
             case ConnectionAction.NoteJoined:
                 Log.ConnectionJoined(_log, peer, open.Address, command.Value);
@@ -98,21 +100,44 @@ internal sealed partial class StreamNetwork
         }
     }
 
-    private void Connect(Peer peer, PeerConnection connection)
+    private void Connect(StreamPeer known, PeerConnection connection)
     {
+        Peer peer = known.Peer;
         EndpointAddress endpoint = peer.Endpoint!.Value;
-        int error = _dialer.Connect(connection, endpoint, Ended);
+        int error = _dialer.Connect(connection, endpoint, Ended, OnToHost);
         if (error == 0)
             Log.Dialing(_log, peer, endpoint);
         else
             Ended(error);
 
-        void Ended(int error) => Tell(peer, known =>
+        void Ended(int error)
         {
-            if (error == 0)
-                known.Connected(connection, _loop.NowMs);
-            else
-                known.ConnectFailed(connection, Errno.Text(error), _loop.NowMs);
-        });
+            known.ConnectProblem = error == 0 ? null : StreamSocket.ConnectProblem(endpoint, error);
+            Tell(peer, state =>
+            {
+                if (error == 0)
+                    state.Connected(connection, _loop.NowMs);
+                else
+                    state.ConnectFailed(connection, Errno.Text(error), _loop.NowMs);
+            });
+        }
+
+        void OnToHost(int error)
+        {
+            if (known.HasTriedToHost)
+                return;
+            known.HasTriedToHost = true;
+            string reason = Errno.Text(error);
+            Log.DialingToHost(_log, peer, endpoint, reason);
+        }
+    }
+
+    /// <summary>A connection of the peer has failed. If it has no other, nothing can be sent to it.</summary>
+    private static void NoteHindrance(StreamPeer known, string reason)
+    {
+        // Of a peer that does not answer, the initiations tell more.
+        if (known.Connections.HandshakePath is null && reason != PeerConnections.IsSilent)
+            known.Peer.Hinder(known.ConnectProblem ?? $"no connection: {reason}");
+        known.ConnectProblem = null;
     }
 }

@@ -25,6 +25,7 @@ internal sealed partial class StreamNetwork : Network
     private readonly StreamDialer _dialer;
     private readonly Hellos _hellos;
     private readonly StreamSources _sources;
+    private bool _isOpen;
 
     /// <param name="kind">VSOCK or TCP.</param>
     /// <param name="loop">The control loop.</param>
@@ -38,13 +39,13 @@ internal sealed partial class StreamNetwork : Network
     {
         (_kind, _loop, _connections, _hellos, _streams, _log) = (kind, loop, connections, hellos, streams, log);
         _listener = new StreamListener(loop, connections.Accept, connections.MakeRoom);
-        _dialer = new StreamDialer(loop);
+        _dialer = new StreamDialer(loop, StreamSocket.Connect);
         _sources = new StreamSources(routes);
     }
 
     public override ushort Port => _listener.Port;
 
-    public override bool IsOpen => _listener.IsOpen;
+    public override bool IsOpen => _isOpen;
 
     public override long RefusedConnections => _connections.Refused;
 
@@ -58,11 +59,22 @@ internal sealed partial class StreamNetwork : Network
 
     public override long QueuedBytes(Peer peer) => StreamsOf(peer).Sum(connection => (long)connection.QueuedBytes);
 
-    public override void Open(ushort port) => _listener.Open(_kind, port, _dialer.Mark);
+    public override IEnumerable<ConnectionStatus> ConnectionsOf(Peer peer) =>
+        _peers.TryGetValue(peer, out StreamPeer? known)
+            ? known.Connections.All.Select(owned => StatusOf(owned, owned == known.Connections.Destination))
+            : [];
+
+    public override void Open(ushort port)
+    {
+        // Dialling needs no port: it does not wait for one that is taken.
+        _isOpen = true;
+        _listener.Open(_kind, port, _dialer.Mark);
+    }
 
     public override void Close()
     {
         const string Reason = "the interface is down";
+        _isOpen = false;
         _listener.Close();
         foreach (StreamPeer peer in _peers.Values)
         {
@@ -107,7 +119,10 @@ internal sealed partial class StreamNetwork : Network
 
     public override void OnEndpointSet(Peer peer, EndpointAddress? previous)
     {
-        if (previous is not null && previous != peer.Endpoint)
+        if (previous == peer.Endpoint)
+            return;
+        peer.Hindrance = null;
+        if (previous is not null)
             Tell(peer, known => known.EndpointChanged(isKnown: peer.Endpoint is not null, _loop.NowMs));
     }
 
@@ -238,6 +253,20 @@ internal sealed partial class StreamNetwork : Network
     private IEnumerable<StreamConnection> StreamsOf(Peer peer) =>
         _peers.TryGetValue(peer, out StreamPeer? known) ? known.Connections.All.Select(_connections.Of) : [];
 
+    private ConnectionStatus StatusOf(PeerConnection owned, bool isCurrent)
+    {
+        StreamConnection connection = _connections.Of(owned);
+        return new ConnectionStatus(
+            connection.Address,
+            owned.IsDialed,
+            isCurrent ? ConnectionUse.Current : owned.IsUsed ? ConnectionUse.Used : ConnectionUse.Unused,
+            (_loop.NowMs - owned.SinceMs) / 1000,
+            owned.Reconnects,
+            connection.ReceivedBytes,
+            connection.SentBytes,
+            connection.QueuedBytes);
+    }
+
     private bool HasRightSource(StreamPeer known, PeerConnection connection)
     {
         (int fd, EndpointAddress? to) = connection.View is null
@@ -271,6 +300,12 @@ internal sealed class StreamPeer : IPeerView
     /// later one has it again, dialling does not help.
     /// </summary>
     public (UInt128 Used, UInt128 Chosen, long AtMs) Moved { get; set; }
+
+    /// <summary>Why the socket could not be connected that has just failed; null if it was connected.</summary>
+    public string? ConnectProblem { get; set; }
+
+    /// <summary>Whether it was dialled by the transport to the host, without its endpoint's saying so.</summary>
+    public bool HasTriedToHost { get; set; }
 
     // Port 0 cannot be dialled: `get` shows it for a peer that connected to us, and a saved configuration may bring it back.
     public bool CanBeDialed => !Peer.IsRemoved && Peer.Endpoint is { Port: not 0 };

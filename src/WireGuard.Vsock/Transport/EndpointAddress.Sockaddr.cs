@@ -67,13 +67,14 @@ internal readonly partial struct EndpointAddress
                 BinaryPrimitives.WriteUInt16BigEndian(sockaddr[2..], (ushort)_port);
                 MemoryMarshal.Write(sockaddr[4..], 0u);
                 BinaryPrimitives.WriteUInt128BigEndian(sockaddr[8..], _host);
-                MemoryMarshal.Write(sockaddr[24..], _scopeId);
+                MemoryMarshal.Write(sockaddr[24..], _scopeOrFlags);
                 return Sockaddr6Size;
             case AddressFamilyKind.Vsock:
                 sockaddr[..SockaddrVmSize].Clear();
                 MemoryMarshal.Write(sockaddr, (ushort)AF_VSOCK);
                 MemoryMarshal.Write(sockaddr[4..], _port);
                 MemoryMarshal.Write(sockaddr[8..], (uint)_host);
+                sockaddr[12] = (byte)_scopeOrFlags;
                 return SockaddrVmSize;
             default:
                 throw NoAddress();

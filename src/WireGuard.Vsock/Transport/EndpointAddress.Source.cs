@@ -10,12 +10,15 @@ internal readonly partial struct EndpointAddress
     /// <summary>The wildcard address of a family, to bind to.</summary>
     public static EndpointAddress Any(bool isIPv6, ushort port) => isIPv6 ? IPv6(0, port) : IPv4(0, port);
 
-    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeId);
+    /// <summary>The same, by the transport to this machine's host. VSOCK only.</summary>
+    public EndpointAddress ToHost() => Vsock(Cid, _port, isToHost: true);
+
+    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeOrFlags);
 
     /// <summary>
     /// The key by which unauthenticated senders are limited: an IPv4 address, an IPv6 /64 (the least that one customer has), or a
     /// CID; all link-local addresses of one link. The prefix is in the upper 64 bits, the scope and the kind below.
     /// </summary>
     public UInt128 Source() =>
-        (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (UInt128)_scopeId << 32 | (uint)Kind;
+        (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (UInt128)ScopeId << 32 | (uint)Kind;
 }

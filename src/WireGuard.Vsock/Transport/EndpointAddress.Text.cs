@@ -6,11 +6,13 @@ namespace WireGuard.Vsock.Transport;
 
 /// <summary>
 /// The address as text: 192.0.2.1:51820, [2001:db8::1]:51820, [fe80::1%eth0]:51820, and VSOCK's forms
-/// (<see cref="VsockAddress"/>). Numbers are decimal without sign, spaces or leading zeros. Names are not resolved: <c>wg(8)</c>
-/// has done so already.
+/// (<see cref="VsockAddress"/>), which " to-host" may follow. Numbers are decimal without sign, spaces or leading zeros. Names
+/// are not resolved here.
 /// </summary>
 internal readonly partial struct EndpointAddress
 {
+    private const string ToHostSuffix = " to-host";
+
     /// <summary>Reads an endpoint of the given network.</summary>
     /// <param name="interfaceIndex">The index of the interface of that name, 0 if there is none: if_nametoindex(3).</param>
     /// <param name="error">What is wrong, without the text itself; empty when nothing is.</param>
@@ -23,8 +25,11 @@ internal readonly partial struct EndpointAddress
     {
         if (network == NetworkKind.Vsock)
         {
+            bool isToHost = text.EndsWith(ToHostSuffix, StringComparison.Ordinal);
+            if (isToHost)
+                text = text[..^ToHostSuffix.Length];
             bool isVsock = VsockAddress.TryParse(text, out uint cid, out uint port, out error);
-            endpoint = isVsock ? Vsock(cid, port) : default;
+            endpoint = isVsock ? Vsock(cid, port, isToHost) : default;
             return isVsock;
         }
 
@@ -40,17 +45,21 @@ internal readonly partial struct EndpointAddress
 
     /// <summary>
     /// The text that <c>get</c> answers. <c>wg(8)</c> hands it to getaddrinfo(3), which knows dotted quads and 16-bit ports: CID
-    /// 6 is 0.0.0.6, and a VSOCK port over 65535 shows as 0. A scope is shown by number, which getaddrinfo(3) reads everywhere.
+    /// 6 is 0.0.0.6, a VSOCK port over 65535 shows as 0, and to-host is left out. A scope is shown by number, which
+    /// getaddrinfo(3) reads everywhere.
     /// </summary>
     internal string ToUapi() => Kind == AddressFamilyKind.Vsock
         ? FormatIP(IPv4(Cid, (ushort)(_port <= ushort.MaxValue ? _port : 0)))
         : FormatIP(this);
 
-    /// <summary>For logs: 192.0.2.1:51820, [fe80::1%3]:51820, vm(6):51820, host(2):8172.</summary>
+    /// <summary>
+    /// In full: 192.0.2.1:51820, [fe80::1%3]:51820, host(2):8172, vm(6):4000000000, vm(3):51820 to-host. An endpoint is read from
+    /// it again.
+    /// </summary>
     public override string ToString() => Kind switch
     {
         AddressFamilyKind.None => "none",
-        AddressFamilyKind.Vsock => VsockAddress.Format(Cid, _port),
+        AddressFamilyKind.Vsock => VsockAddress.Format(Cid, _port) + (IsToHost ? ToHostSuffix : ""),
         _ => FormatIP(this),
     };
 
@@ -128,9 +137,9 @@ internal readonly partial struct EndpointAddress
                 return string.Create(CultureInfo.InvariantCulture, $"{host[..length4]}:{endpoint._port}");
             case AddressFamilyKind.IPv6:
                 IpAddressText.TryFormatIPv6(endpoint.IPv6Address, host, out int length6);
-                return endpoint._scopeId == 0
+                return endpoint.ScopeId == 0
                     ? string.Create(CultureInfo.InvariantCulture, $"[{host[..length6]}]:{endpoint._port}")
-                    : string.Create(CultureInfo.InvariantCulture, $"[{host[..length6]}%{endpoint._scopeId}]:{endpoint._port}");
+                    : string.Create(CultureInfo.InvariantCulture, $"[{host[..length6]}%{endpoint.ScopeId}]:{endpoint._port}");
             default:
                 throw NoAddress();
         }

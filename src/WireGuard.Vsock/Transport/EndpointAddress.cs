@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
@@ -16,14 +17,14 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     private readonly UInt128 _host; // IPv6 address, IPv4 address or CID, right-aligned, as a host integer
     private readonly uint _port;
-    private readonly uint _scopeId;
+    private readonly uint _scopeOrFlags; // the interface of a link-local IPv6 address; svm_flags of a VSOCK address
 
-    private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeId)
+    private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeOrFlags)
     {
         Kind = kind;
         _host = host;
         _port = port;
-        _scopeId = scopeId;
+        _scopeOrFlags = scopeOrFlags;
     }
 
     /// <summary>What the address is; <see cref="AddressFamilyKind.None"/> in the default value.</summary>
@@ -63,7 +64,14 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     }
 
     /// <summary>The index of the interface a link-local IPv6 address is on; 0 for none.</summary>
-    internal uint ScopeId => _scopeId;
+    internal uint ScopeId => Kind == AddressFamilyKind.Vsock ? 0 : _scopeOrFlags;
+
+    /// <summary>
+    /// Whether connecting there leaves by the transport to this machine's host (VMADDR_FLAG_TO_HOST), where by its CID it would
+    /// go to a guest of this machine. It is part of a configured endpoint, so a change of it is a change of endpoint; the address
+    /// that a peer connects from never has it. VSOCK only.
+    /// </summary>
+    internal bool IsToHost => Kind == AddressFamilyKind.Vsock && _scopeOrFlags == VMADDR_FLAG_TO_HOST;
 
     public static bool operator ==(EndpointAddress left, EndpointAddress right) => left.Equals(right);
 
@@ -83,7 +91,8 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
         return new(AddressFamilyKind.IPv6, address, port, isLinkLocal ? scopeId : 0);
     }
 
-    internal static EndpointAddress Vsock(uint cid, uint port) => new(AddressFamilyKind.Vsock, cid, port, 0);
+    internal static EndpointAddress Vsock(uint cid, uint port, bool isToHost = false) =>
+        new(AddressFamilyKind.Vsock, cid, port, isToHost ? VMADDR_FLAG_TO_HOST : 0u);
 
     /// <summary>
     /// Writes what a cookie binds (the WireGuard paper, section 5.4.7): the IP address and port in network order, but of a VSOCK
@@ -112,12 +121,12 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     }
 
     public bool Equals(EndpointAddress other) =>
-        _host == other._host && _port == other._port && _scopeId == other._scopeId && Kind == other.Kind;
+        _host == other._host && _port == other._port && _scopeOrFlags == other._scopeOrFlags && Kind == other.Kind;
 
     public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
 
     // HashCode is seeded per process, so addresses cannot be chosen to collide.
-    public override int GetHashCode() => HashCode.Combine((ulong)(_host >> 64), (ulong)_host, _port, _scopeId, Kind);
+    public override int GetHashCode() => HashCode.Combine((ulong)(_host >> 64), (ulong)_host, _port, _scopeOrFlags, Kind);
 
     private static InvalidOperationException NoAddress() => new("The default value is no address.");
 }

@@ -81,6 +81,15 @@ internal static unsafe class StreamSocket
         return result < 0 ? -result : error;
     }
 
+    /// <summary>What a failure to connect means, in words that say what to mend.</summary>
+    public static string ConnectProblem(EndpointAddress to, int errno) => errno switch
+    {
+        Errno.ENODEV when to.IsVsock => $"connect: {Errno.Text(errno)} (no vsock transport reaches CID {to.Cid})",
+        // With virtio a port that nobody listens on is not refused.
+        Errno.ECONNRESET when to.IsVsock => $"connect: {Errno.Text(errno)} (nothing listens on port {to.Port} there)",
+        _ => $"connect: {Errno.Text(errno)}",
+    };
+
     /// <summary>The port a listening socket is bound to.</summary>
     public static uint LocalPort(int fd)
     {

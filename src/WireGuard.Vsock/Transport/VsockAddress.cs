@@ -5,10 +5,10 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// VSOCK addresses as text, the forms of wireguard-go-vsock (vsock(7) names the CIDs):
+/// VSOCK addresses as text, the forms of wireguard-go-vsock (vsock(7) names the CIDs) and the plain number:
 /// <code>
 /// address := cid ":" port
-/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | dotted quad     N from 3; 0.0.0.6 means CID 6
+/// cid     := "hypervisor(0)" | "local(1)" | "host(2)" | "vm(" N ")" | N | dotted quad     vm's N from 3; 0.0.0.6 means CID 6
 /// port    := 0..4294967294
 /// </code>
 /// Neither number may be 4294967295: that means "any" (VMADDR_CID_ANY, VMADDR_PORT_ANY), which is no address. The dotted quad
@@ -33,7 +33,7 @@ internal static class VsockAddress
 
         if (!TryParseCid(text[..colon], out cid))
         {
-            error = "the CID is not hypervisor(0), local(1), host(2), vm(N) with N from 3 to 4294967294, or a dotted quad";
+            error = "the CID is not hypervisor(0), local(1), host(2), vm(N) with N from 3 to 4294967294, N, or a dotted quad";
             return false;
         }
 
@@ -47,7 +47,7 @@ internal static class VsockAddress
         return true;
     }
 
-    /// <summary>For logs: host(2):8172, vm(6):51820.</summary>
+    /// <summary>With the CID's name: host(2):8172, vm(6):51820.</summary>
     internal static string Format(uint cid, uint port)
     {
         string name = cid switch
@@ -76,7 +76,8 @@ internal static class VsockAddress
             case ['v', 'm', '(', .. var number, ')']:
                 return DecimalText.TryParse(number, VMADDR_CID_ANY - 1, out cid) && cid >= FirstVmCid;
             default:
-                return IpAddressText.TryParseIPv4(text, out cid) && cid != VMADDR_CID_ANY;
+                return DecimalText.TryParse(text, VMADDR_CID_ANY - 1, out cid)
+                    || (IpAddressText.TryParseIPv4(text, out cid) && cid != VMADDR_CID_ANY);
         }
     }
 }

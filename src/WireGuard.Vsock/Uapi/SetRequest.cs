@@ -11,8 +11,8 @@ namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// Gathers the lines of one <c>set</c> into a <see cref="DeviceChange"/>: the device's keys first, then for each public_key those
-/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's; the last of a repeated key
-/// counts. Strings are compared whole, so no key or value passes in another spelling.
+/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's, and endpoint_name is ours; the
+/// last of a repeated key counts. Strings are compared whole, so no key or value passes in another spelling.
 /// </summary>
 internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
@@ -107,6 +107,8 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
                     return $"endpoint: {error}";
                 peer.Endpoint = endpoint;
                 return null;
+            case "endpoint_name":
+                return TakeEndpointName(peer, value);
             case "persistent_keepalive_interval":
                 if (!DecimalText.TryParse(value, ushort.MaxValue, out uint seconds))
                     return "persistent_keepalive_interval is not a number from 0 to 65535";
@@ -159,6 +161,16 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         {
             CryptographicOperations.ZeroMemory(bytes);
         }
+    }
+
+    private string? TakeEndpointName(PeerChange peer, ReadOnlySpan<char> value)
+    {
+        if (network == NetworkKind.Vsock)
+            return "endpoint_name: the network is vsock, which knows no names";
+        if (!HostName.TryParse(value, out _, out _, out string error))
+            return $"endpoint_name: {error}";
+        peer.EndpointName = value.ToString();
+        return null;
     }
 
     private string? TakeAllowedIp(PeerChange peer, ReadOnlySpan<char> value)

@@ -40,6 +40,8 @@ internal static class SetRequestWriter
             to.Append("preshared_key=").AppendHex(peer.PresharedKey.Bytes).Append("\n");
         if (peer.Endpoint is { } endpoint)
             to.Append("endpoint=").Append(endpoint.ToString()).Append("\n");
+        if (peer.EndpointName is { } name)
+            to.Append("endpoint_name=").Append(name).Append("\n");
         if (peer.PersistentKeepalive is { } seconds)
             to.Append("persistent_keepalive_interval=").Append(seconds).Append("\n");
         if (peer.ReplacesAllowedIps)

@@ -123,6 +123,13 @@ internal sealed class UapiConnection : IDisposable
             case UapiRequestKind.Get:
                 _writer.WriteStatus(_server.Configurator.Status());
                 break;
+            case UapiRequestKind.Status:
+                _writer.WriteStatus(_server.Configurator.FullStatus());
+                break;
+            case UapiRequestKind.Handshake:
+                _server.Configurator.BeginHandshakes();
+                _writer.WriteResult(0);
+                break;
             case UapiRequestKind.Counters:
                 _writer.WriteCounters(_server.Configurator.Counters(), _server.Configurator.PeerCounters());
                 break;

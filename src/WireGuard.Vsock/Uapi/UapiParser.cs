@@ -11,7 +11,7 @@ namespace WireGuard.Vsock.Uapi;
 /// <c>set=1</c>, then key=value lines, then an empty line; any number of requests a connection.
 ///
 /// <code>
-/// get=1, counters=1, cloned=1 -> Getting --- empty line --> request, Idle
+/// get=1, status=1, counters=1, handshake=1, cloned=1 -> Getting --- empty line --> request, Idle
 ///     Idle - set=1 -> Setting --- empty line --> request, Idle
 ///            other -> Closed
 ///     any  - a line past its bound -> Closed
@@ -117,6 +117,14 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 _state = State.Getting;
                 _asked = UapiRequest.Get;
                 break;
+            case "status=1":
+                _state = State.Getting;
+                _asked = UapiRequest.Status;
+                break;
+            case "handshake=1":
+                _state = State.Getting;
+                _asked = UapiRequest.Handshake;
+                break;
             case "counters=1":
                 _state = State.Getting;
                 _asked = UapiRequest.Counters;
@@ -130,7 +138,7 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 _set = new SetRequest(network, interfaceIndex);
                 break;
             default:
-                Close(0, "none of get=1, set=1, counters=1 and cloned=1");
+                Close(0, "none of get=1, set=1, status=1, counters=1, handshake=1 and cloned=1");
                 break;
         }
     }

@@ -14,6 +14,12 @@ internal enum UapiRequestKind
     /// <summary>End all sessions: this machine was cloned. An operation of our own too.</summary>
     Cloned,
 
+    /// <summary>Answer with all that is known of the device. An operation of our own.</summary>
+    Status,
+
+    /// <summary>Begin handshakes with the peers that have no session. An operation of our own.</summary>
+    Handshake,
+
     /// <summary>Apply the change, then answer with how that went.</summary>
     Set,
 
@@ -38,6 +44,10 @@ internal readonly struct UapiRequest
     internal static UapiRequest Counters { get; } = new(UapiRequestKind.Counters, null, 0, "");
 
     internal static UapiRequest Cloned { get; } = new(UapiRequestKind.Cloned, null, 0, "");
+
+    internal static UapiRequest Status { get; } = new(UapiRequestKind.Status, null, 0, "");
+
+    internal static UapiRequest Handshake { get; } = new(UapiRequestKind.Handshake, null, 0, "");
 
     internal static UapiRequest Get { get; } = new(UapiRequestKind.Get, null, 0, "");
 

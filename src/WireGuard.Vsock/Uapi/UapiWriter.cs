@@ -6,6 +6,8 @@ using System.Text;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Uapi;
 
@@ -39,7 +41,7 @@ internal sealed class UapiWriter : IDisposable
             Clear();
     }
 
-    /// <summary>Writes the answer to <c>get</c>.</summary>
+    /// <summary>Writes the answer to <c>get</c>, or to <c>status</c> if it has details.</summary>
     internal void WriteStatus(DeviceStatus device)
     {
         if (device.PrivateKey is not null)
@@ -48,8 +50,15 @@ internal sealed class UapiWriter : IDisposable
             WriteNumber("listen_port="u8, device.ListenPort);
         if (device.FirewallMark != 0)
             WriteNumber("fwmark="u8, device.FirewallMark);
+        if (device.Details is { } details)
+            WriteDetails(details);
         foreach (PeerStatus peer in device.Peers)
+        {
             WritePeer(peer);
+            if (peer.Details is { } ofPeer)
+                WriteDetails(ofPeer);
+        }
+
         WriteResult(0);
     }
 
@@ -96,7 +105,7 @@ internal sealed class UapiWriter : IDisposable
         WriteKey("preshared_key="u8, peer.PresharedKey is null ? ZeroKey : peer.PresharedKey.Bytes);
         WriteText("protocol_version="u8, "1");
         if (peer.Endpoint is { } endpoint)
-            WriteText("endpoint="u8, endpoint.ToUapi());
+            WriteText("endpoint="u8, peer.Details is null ? endpoint.ToUapi() : endpoint.ToString());
         WriteNumber("last_handshake_time_sec="u8, peer.LastHandshakeSeconds);
         WriteNumber("last_handshake_time_nsec="u8, peer.LastHandshakeNanoseconds);
         WriteNumber("tx_bytes="u8, peer.TxBytes);
@@ -109,6 +118,54 @@ internal sealed class UapiWriter : IDisposable
             WriteText("allowed_ip="u8, text[..length]);
         }
     }
+
+    private void WriteDetails(DeviceDetails device)
+    {
+        WriteText("network="u8, device.Network.Word);
+        WriteFlag("up="u8, device.IsUp);
+        WriteNumber("mtu="u8, (ulong)device.Mtu);
+        WriteFlag("superpackets="u8, device.Superpackets);
+        WriteText("version="u8, device.Version);
+        if (device.Instance is { } instance)
+            WriteText("instance="u8, instance);
+        if (device.LocalCid is { } cid)
+            WriteNumber("local_cid="u8, cid);
+        if (device.ListenError is { } error)
+            WriteText("listen_error="u8, error);
+        WriteAll(device.Counters);
+    }
+
+    private void WriteDetails(PeerDetails peer)
+    {
+        if (peer.EndpointName is { } name)
+            WriteText("endpoint_name="u8, name);
+        WriteFlag("superpackets="u8, peer.Superpackets);
+        WriteFlag("session="u8, peer.HasSession);
+        if (peer.HandshakeError is { } error)
+            WriteText("handshake_error="u8, error);
+        WriteNumber("dropped_packets="u8, (ulong)peer.DroppedPackets);
+        WriteNumber("queued_bytes="u8, (ulong)peer.QueuedBytes);
+        foreach (ConnectionStatus connection in peer.Connections)
+            WriteText("connection="u8, TextOf(connection));
+    }
+
+    /// <summary>The address, which may contain a space, and seven words.</summary>
+    private static string TextOf(in ConnectionStatus connection)
+    {
+        string use = connection.Use switch
+        {
+            ConnectionUse.Current => "current",
+            ConnectionUse.Used => "used",
+            _ => "unused",
+        };
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{connection.Address} {(connection.IsDialed ? "dialled" : "accepted")} {use} age={connection.AgeSeconds} "
+            + $"reconnects={connection.Reconnects} rx={connection.RxBytes} tx={connection.TxBytes} "
+            + $"queued={connection.QueuedBytes}");
+    }
+
+    private void WriteFlag(ReadOnlySpan<byte> name, bool value) => WriteText(name, value ? "true" : "false");
 
     private void WriteKey(ReadOnlySpan<byte> name, ReadOnlySpan<byte> key)
     {

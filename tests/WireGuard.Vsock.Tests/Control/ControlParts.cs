@@ -5,6 +5,7 @@ using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
+using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Tests.Control;
 
@@ -15,7 +16,7 @@ internal sealed class ControlParts : IDisposable
     private readonly Aead _aead = new();
     private readonly OutboundBatch _batch;
 
-    public ControlParts(Network network)
+    public ControlParts(Network network, NetworkKind kind = NetworkKind.Tcp)
     {
         Loop = new EventLoop(() => NowMs);
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
@@ -28,7 +29,7 @@ internal sealed class ControlParts : IDisposable
         var hellos = new Hellos(Loop, _aead, null, NullLogger.Instance);
         var sessions = new SessionDriver(
             Device, network, handshakes, hellos, Loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
-        Configurator = new Configurator(Device, network, sessions, Counters, Loop, Log);
+        Configurator = new Configurator(Device, network, sessions, hellos, Options(kind), Counters, Loop, Log);
     }
 
     /// <summary>Boot time in ms; the loop sees it at its next turn.</summary>
@@ -55,4 +56,7 @@ internal sealed class ControlParts : IDisposable
         _inbox.Dispose();
         Loop.Dispose();
     }
+
+    private static DaemonOptions Options(NetworkKind kind) =>
+        new(kind, Lanes: 1, Streams: 1, Superpackets: true, UdpOffloads.None) { Instance = "c0ffee" };
 }

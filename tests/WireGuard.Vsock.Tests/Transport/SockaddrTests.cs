@@ -38,6 +38,17 @@ public sealed class SockaddrTests
     }
 
     [Fact]
+    public void To_host_is_bit_0_of_the_flags()
+    {
+        Span<byte> sockaddr = stackalloc byte[EndpointAddress.MaxSockaddrSize];
+        sockaddr.Fill(0xEE);
+        int length = EndpointAddress.Vsock(cid: 3, port: 51820, isToHost: true).WriteSockaddr(sockaddr);
+        Assert.Equal("2800" + "0000" + "6cca0000" + "03000000" + "01" + "000000", Convert.ToHexStringLower(sockaddr[..length]));
+        // The address that a connection comes from has it not.
+        AssertRead(Convert.ToHexStringLower(sockaddr[..length]), EndpointAddress.Vsock(cid: 3, port: 51820));
+    }
+
+    [Fact]
     public void Flow_label_and_padding_and_flags_from_the_kernel_do_not_count()
     {
         AssertRead("0a00" + "ca6c" + "deadbeef" + "20010db8000000000000000000000042" + "00000000",

@@ -2,7 +2,7 @@ using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Tests.Transport;
 
-/// <summary>The forms of a VSOCK address: hypervisor(0), local(1), host(2), vm(N), dotted quad; a port of 32 bits.</summary>
+/// <summary>The forms of a VSOCK address: hypervisor(0), local(1), host(2), vm(N), N, dotted quad; a port of 32 bits.</summary>
 public sealed class VsockAddressTests
 {
     [Theory]
@@ -21,6 +21,10 @@ public sealed class VsockAddressTests
     [InlineData("0.0.0.6:51820", 6u, 51820u, "0.0.0.6:51820", "vm(6):51820")]
     [InlineData("1.2.3.4:5", 0x01020304u, 5u, "1.2.3.4:5", "vm(16909060):5")]
     [InlineData("255.255.255.254:65535", uint.MaxValue - 1, 65535u, "255.255.255.254:65535", "vm(4294967294):65535")]
+    [InlineData("0:1", 0u, 1u, "0.0.0.0:1", "hypervisor(0):1")]
+    [InlineData("2:8172", 2u, 8172u, "0.0.0.2:8172", "host(2):8172")]
+    [InlineData("16:51820", 16u, 51820u, "0.0.0.16:51820", "vm(16):51820")]
+    [InlineData("4294967294:4294967294", uint.MaxValue - 1, uint.MaxValue - 1, "255.255.255.254:0", "vm(4294967294):4294967294")]
     [InlineData("host(2):0", 2u, 0u, "0.0.0.2:0", "host(2):0")]
     [InlineData("host(2):65535", 2u, 65535u, "0.0.0.2:65535", "host(2):65535")]
     [InlineData("host(2):65536", 2u, 65536u, "0.0.0.2:0", "host(2):65536")]
@@ -129,10 +133,11 @@ public sealed class VsockAddressTests
     [InlineData("guest(3):1")]
     [InlineData("reserved(1):1")]
     [InlineData("any:1")]
-    // A CID must not be a bare number: too easily an address cut short.
-    [InlineData("0:1")]
-    [InlineData("2:8172")]
-    [InlineData("6:51820")]
+    // A bare number that is no CID.
+    [InlineData("06:1")]
+    [InlineData("+6:1")]
+    [InlineData(" 6:1")]
+    [InlineData("6")]
     [InlineData("4294967295:1")]
     [InlineData("4294967296")]
     [InlineData("4294967296:1")]
@@ -158,6 +163,46 @@ public sealed class VsockAddressTests
         Assert.False(TryParse(text, out EndpointAddress endpoint, out string error));
         Assert.Equal(default, endpoint);
         Assert.NotEqual("", error);
+    }
+
+    [Theory]
+    [InlineData("3:51820 to-host")]
+    [InlineData("vm(3):51820 to-host")]
+    [InlineData("0.0.0.3:51820 to-host")]
+    public void To_host_is_part_of_an_endpoint_and_of_its_full_text_but_not_of_what_wg_reads(string text)
+    {
+        Assert.True(TryParse(text, out EndpointAddress endpoint, out _));
+        Assert.True(endpoint.IsToHost);
+        Assert.Equal(EndpointAddress.Vsock(3, 51820, isToHost: true), endpoint);
+        Assert.Equal(EndpointAddress.Vsock(3, 51820).ToHost(), endpoint);
+        Assert.NotEqual(EndpointAddress.Vsock(3, 51820), endpoint);
+        Assert.Equal("vm(3):51820 to-host", endpoint.ToString());
+        Assert.Equal("0.0.0.3:51820", endpoint.ToUapi());
+        Assert.True(TryParse(endpoint.ToString(), out EndpointAddress again, out _));
+        Assert.Equal(endpoint, again);
+    }
+
+    [Theory]
+    [InlineData(" to-host")]
+    [InlineData("to-host")]
+    [InlineData("3:51820to-host")]
+    [InlineData("3:51820  to-host")]
+    [InlineData("3:51820 TO-HOST")]
+    [InlineData("3:51820 to-host ")]
+    [InlineData("3:51820 to-host to-host")]
+    [InlineData("3 to-host:51820")]
+    public void To_host_in_any_other_place_is_refused(string text) => Assert.False(TryParse(text, out _, out _));
+
+    [Fact]
+    public void To_host_is_nothing_to_IP() =>
+        Assert.False(EndpointAddress.TryParse("192.0.2.1:5 to-host", NetworkKind.Tcp, _ => 0, out _, out _));
+
+    [Fact]
+    public void A_machine_is_one_source_however_it_is_reached()
+    {
+        EndpointAddress plain = EndpointAddress.Vsock(3, 1), toHost = EndpointAddress.Vsock(3, 2, isToHost: true);
+        Assert.Equal(plain.Source(), toHost.Source());
+        Assert.Equal(0u, toHost.ScopeId);
     }
 
     [Fact]

@@ -22,6 +22,14 @@ public class CountersTests
     }
 
     [Fact]
+    public void Status_and_handshake_are_operations_too_and_take_no_keys()
+    {
+        Assert.Equal(
+            [UapiRequestKind.Status, UapiRequestKind.Handshake, UapiRequestKind.Invalid],
+            UapiText.Parse("status=1\n\nhandshake=1\n\nstatus=1\nlisten_port=1\n\n").Select(request => request.Kind));
+    }
+
+    [Fact]
     public void The_answer_names_the_device_first_and_then_each_peer()
     {
         var key = new PublicKey(Enumerable.Repeat((byte)0xAB, PublicKey.Size).ToArray());

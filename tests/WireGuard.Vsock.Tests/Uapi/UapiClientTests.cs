@@ -154,7 +154,7 @@ public sealed class UapiClientTests : IDisposable
                 while (true)
                     Answer();
             }
-            catch (SocketException)
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
                 // closed
             }

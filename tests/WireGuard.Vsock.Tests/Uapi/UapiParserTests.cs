@@ -153,7 +153,7 @@ public sealed class UapiParserTests
             UapiRequest request = Parse($"{before}{operation}\nget=1\n\nset=1\n\n")[^1];
             Assert.Equal(UapiRequestKind.Fatal, request.Kind);
             Assert.Equal(0, request.Errno);
-            Assert.Equal("none of get=1, set=1, counters=1 and cloned=1", request.Message);
+            Assert.Equal("none of get=1, set=1, status=1, counters=1, handshake=1 and cloned=1", request.Message);
         }
     }
 

@@ -18,7 +18,8 @@ public sealed class UapiRandomTests
         "set=1\n", "get=1\n", "set=1\n\n", "get=1\n\n", "\n", "\n\n", "=", "\r", "\0", "\u00ff", "x", "true", "-1", "65536", " ",
         $"private_key={PrivateHex}\n", $"private_key={Zero}\n", "private_key=", PrivateHex, "listen_port=1\n", "listen_port=",
         "fwmark=\n", "fwmark=7\n", "replace_peers=true\n", $"public_key={Peer1}\n", $"public_key={Peer2}\n", "public_key=",
-        $"preshared_key={PresharedHex}\n", "preshared_key=", "endpoint=vm(6):1\n", "endpoint=",
+        $"preshared_key={PresharedHex}\n", "preshared_key=", "endpoint=vm(6):1\n", "endpoint=", "status=1\n",
+        "endpoint_name=a.example:1\n", "endpoint_name=", "endpoint=6:1 to-host\n", "handshake=1\n",
         "persistent_keepalive_interval=25\n", "persistent_keepalive_interval=",
         "replace_allowed_ips=true\n", "allowed_ip=10.0.0.0/8\n", "allowed_ip=-::/0\n", "allowed_ip=",
         "update_only=true\n", "remove=true\n", "protocol_version=1\n",
@@ -147,7 +148,7 @@ public sealed class UapiRandomTests
         Assert.Equal(request.Kind == UapiRequestKind.Set, request.Change is not null);
         bool isError = request.Kind is UapiRequestKind.Invalid or UapiRequestKind.Fatal;
         Assert.Equal(isError, request.Message.Length > 0);
-        Assert.Equal(isError, request.Errno > 0 || request.Message == "none of get=1, set=1, counters=1 and cloned=1");
+        Assert.Equal(isError, request.Errno > 0 || request.Message.StartsWith("none of get=1,", StringComparison.Ordinal));
         Assert.DoesNotContain(PrivateHex[..16], request.Message, StringComparison.Ordinal);
     }
 

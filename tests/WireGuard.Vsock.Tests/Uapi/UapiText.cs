@@ -54,6 +54,7 @@ internal static class UapiText
         {
             text.Append($"| peer {peer.PublicKey.ToHex()} remove {peer.Removes} update {peer.UpdatesOnly}");
             text.Append($" psk {Hex(peer.PresharedKey is null ? [] : peer.PresharedKey.Bytes)} at {peer.Endpoint}");
+            text.Append($" by {peer.EndpointName}");
             text.Append($" keepalive {peer.PersistentKeepalive} replace {peer.ReplacesAllowedIps}");
             foreach (AllowedIpChange allowed in peer.AllowedIps)
                 text.Append($" {(allowed.Removes ? '-' : '+')}{allowed.Prefix}");
