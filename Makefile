@@ -1,5 +1,5 @@
-# make             builds out/wireguard-vsock: Native AOT, stripped, one file
-# make install     to $(DESTDIR)$(PREFIX)/bin
+# make             builds out/wireguard-vsock: Native AOT, stripped, one file; and its man pages
+# make install     to $(DESTDIR)$(PREFIX): bin, share/man and the completion for bash
 # make demo        a tunnel between two network namespaces of this machine
 # make test        everything; or one of: test-unit test-e2e test-vsock test-vm
 # make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
@@ -27,6 +27,7 @@ FILTER ?= *
 PEERS ?= 10000
 
 BINARY := out/wireguard-vsock
+MAN_PAGES := out/man/wireguard-vsock.8 out/man/wireguard-vsock.conf.5
 RUNTIME := linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
 LIMIT_PROBE := out/limit-probe/wireguard-vsock-limit-probe
@@ -40,7 +41,7 @@ export DOTNET_CLI_UI_LANGUAGE := en
 
 .PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm bench bench-vsock bench-scale bench-profile bench-micro lint clean
 
-all: $(BINARY)
+all: $(BINARY) $(MAN_PAGES)
 
 $(BINARY): $(SOURCES)
 	scripts/setup.sh build
@@ -48,11 +49,24 @@ $(BINARY): $(SOURCES)
 	cp out/publish/wireguard-vsock $@.new
 	mv $@.new $@
 
+out/man/wireguard-vsock.8: $(BINARY)
+	mkdir -p out/man
+	$(BINARY) help --man 8 >$@.new
+	mv $@.new $@
+
+out/man/wireguard-vsock.conf.5: $(BINARY)
+	mkdir -p out/man
+	$(BINARY) help --man 5 >$@.new
+	mv $@.new $@
+
 setup:
 	scripts/setup.sh build run test vm
 
-install: $(BINARY)
+install: $(BINARY) $(MAN_PAGES)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/wireguard-vsock
+	install -D -m 644 out/man/wireguard-vsock.8 $(DESTDIR)$(PREFIX)/share/man/man8/wireguard-vsock.8
+	install -D -m 644 out/man/wireguard-vsock.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/wireguard-vsock.conf.5
+	install -D -m 644 completions/wireguard-vsock.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wireguard-vsock
 
 demo: $(BINARY)
 	scripts/setup.sh run
@@ -109,7 +123,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/vm/*.init \
+	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/vm/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

@@ -42,8 +42,8 @@ internal static class CommandLine
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
-        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, Help) };
-        Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, VersionText) };
+        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, () => HelpText.Of(HelpPages.OfProgram(CommandTable.All))) };
+        Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, () => VersionText) };
         // Not a RootCommand, which brings a help, a version and directives of its own.
         Command root = new(Say.ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
         root.SetAction(line => start(new Request(
@@ -125,51 +125,60 @@ internal static class CommandLine
         WireGuard is a registered trademark of Jason A. Donenfeld. https://www.wireguard.com
         """;
 
-    public const string Help = """
-        Usage: wireguard-vsock [-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off]
-                               [--udp-offloads=on|off] INTERFACE
-               wireguard-vsock --version | --help
-
-        Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with wg(8), give it
-        addresses and bring it up with ip(8). It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a
-        process to end, when the interface is deleted (ip link del INTERFACE) or when its control socket
-        /var/run/wireguard/INTERFACE.sock is removed.
-        SIGUSR2 tells it that this machine was cloned: all sessions end, and new ones begin.
-
-          INTERFACE             a name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free
-          -f, --foreground      stay in the foreground; without it the command returns 0 once the interface is ready
-          -n, --network NETWORK vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6
-              --streams N       over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8;
-                                one per processor if not given. Peers that run another WireGuard get one
-              --superpackets=on|off
-                                whether peers that run wireguard-vsock get many packets in one message; on if not given
-              --udp-offloads=on|off
-                                whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); on if not
-                                given. Turn it off where a device or a kernel on the way does that wrong
-              --version         print the version
-          -h, --help            print this page
-
-        Endpoints over vsock are CID:PORT, as host(2):51820, vm(6):51820 or 0.0.0.6:51820.
-
-        Environment:
-          LOG_LEVEL             verbose (or debug), error (the default) or silent; when it is set to other than silent, the
-                                background process keeps this terminal for its log
-          WG_PROCESS_FOREGROUND 1 is the same as -f
-          WG_TUN_FD             a descriptor of a TUN interface to use rather than to make one
-          WG_UAPI_FD            a descriptor of a listening UNIX socket to use as control socket
-
-        Example:
-          wireguard-vsock wg0 && wg setconf wg0 wg0.conf && ip addr add 10.0.0.1/24 dev wg0 && ip link set wg0 up
-        """;
+    /// <summary>The daemon alone, in the help.</summary>
+    public static CommandPage Page => new(
+        "",
+        "Make an interface and carry its packets",
+        ["[-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off] [--udp-offloads=on|off] INTERFACE"],
+        _ => throw new InvalidOperationException())
+    {
+        Paragraphs =
+        [
+            "Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with set or wg(8), "
+            + "give it addresses and bring it up with ip(8); up does all of that from a configuration file.",
+            "It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end, when the interface is "
+            + "deleted (ip link del INTERFACE) or when its control socket /var/run/wireguard/INTERFACE.sock is removed. SIGUSR2 "
+            + "tells it that this machine was cloned: all sessions end, and new ones begin.",
+            "Endpoints over vsock are CID:PORT, as host(2):51820, vm(6):51820, 6:51820 or 0.0.0.6:51820.",
+        ],
+        Options =
+        [
+            new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free."),
+            new("-f, --foreground", "Stay in the foreground; without it the command returns 0 once the interface is ready."),
+            new("-n, --network NETWORK", "vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6."),
+            new("--streams N", "Over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8; one "
+                + "per processor if not given. Peers that run another WireGuard get one."),
+            new("--superpackets=on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not given."),
+            new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); on "
+                + "if not given. Turn it off where a device or a kernel on the way does that wrong."),
+            new("--version", "Print the version."),
+            new("-h, --help", "Print help."),
+        ],
+        Environment =
+        [
+            new(Environs.LogLevel, "verbose (or debug), error (the default) or silent; when it is set to other than silent, the "
+                + "background process keeps this terminal for its log."),
+            new(Environs.Foreground, "1 is the same as -f."),
+            new(Environs.TunFd, "A descriptor of a TUN interface to use rather than to make one."),
+            new(Environs.UapiFd, "A descriptor of a listening UNIX socket to use as control socket."),
+        ],
+        Files = [new("/var/run/wireguard/INTERFACE.sock", "The control socket of an interface, as wg(8) uses it.")],
+        Examples =
+        [
+            new(
+                $"{Say.ProgramName} wg0\nwg setconf wg0 wg0.conf\nip addr add 10.0.0.1/24 dev wg0\nip link set wg0 up",
+                "The daemon alone, configured with other tools:"),
+        ],
+    };
 
     /// <summary>The action of --help and --version, whatever else is on the line.</summary>
-    private sealed class Print(Action<string> output, string text) : SynchronousCommandLineAction
+    private sealed class Print(Action<string> output, Func<string> text) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
-            output(text);
+            output(text());
             return 0;
         }
     }

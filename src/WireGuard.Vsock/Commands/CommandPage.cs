@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using WireGuard.Vsock.Interop;
 
 namespace WireGuard.Vsock.Commands;
@@ -13,7 +14,7 @@ namespace WireGuard.Vsock.Commands;
 /// Does it, with the arguments after the name. Gives the exit code: 0, or 1 when it has said itself what failed. It may throw
 /// <see cref="UsageException"/> (code 2), <see cref="SetupException"/> and <see cref="LinuxException"/> (code 1).
 /// </param>
-internal sealed record CommandPage(string Name, string Summary, IReadOnlyList<string> Usage, Func<IReadOnlyList<string>, int> Run)
+internal sealed partial record CommandPage(string Name, string Summary, IReadOnlyList<string> Usage, Func<IReadOnlyList<string>, int> Run)
 {
     public const int UsageMistake = 2;
 
@@ -22,11 +23,14 @@ internal sealed record CommandPage(string Name, string Summary, IReadOnlyList<st
     /// <summary>As typed: "-f, --foreground", "--wait[=SECONDS]"; or an argument: "FIELD".</summary>
     public IReadOnlyList<HelpItem> Options { get; init; } = [];
 
+    /// <summary>The options alone, for completion: "-f", "--foreground".</summary>
+    public IEnumerable<string> OptionWords => Options.SelectMany(item => OptionWord().Matches(item.Term)).Select(match => match.Value);
+
     public IReadOnlyList<HelpItem> Files { get; init; } = [];
 
     public IReadOnlyList<HelpItem> Environment { get; init; } = [];
 
-    /// <summary>Whole lines to type.</summary>
+    /// <summary>Whole lines to type, and what they do.</summary>
     public IReadOnlyList<HelpItem> Examples { get; init; } = [];
 
     /// <summary>Runs it, or shows its help if that is asked for before a "--". Gives the exit code.</summary>
@@ -61,6 +65,9 @@ internal sealed record CommandPage(string Name, string Summary, IReadOnlyList<st
         }
         return 1;
     }
+
+    [GeneratedRegex("(?<![\\w-])--?[a-z][a-z-]*")]
+    private static partial Regex OptionWord();
 }
 
 /// <summary>A word, option, file or line of help, and what it means.</summary>

@@ -1,22 +1,32 @@
 namespace WireGuard.Vsock.Commands;
 
-/// <summary>Shows the help of a command, or of all.</summary>
+/// <summary>
+/// Shows the help of a command, or of all. What packagers and the shell ask is not in the help: <c>--man 8</c> and <c>--man 5</c>
+/// print the man pages, <c>--words</c> each command's name and options, for completion.
+/// </summary>
 internal static class HelpCommand
 {
-    public static CommandPage Page => new("help", "Show how to use a command", ["[COMMAND]"], Run);
+    private const string Conf = "conf";
+
+    public static CommandPage Page => new("help", "Show how to use a command", [$"[COMMAND|{Conf}]"], Run)
+    {
+        Options = [new(Conf, $"Configuration files, as {Say.ProgramName}.conf(5) tells of them.")],
+    };
 
     private static int Run(IReadOnlyList<string> arguments)
     {
-        switch (arguments)
+        string text = arguments switch
         {
-            case []:
-                Say.Output(CommandLine.Help);
-                return 0;
-            case [{ } name]:
-                Say.Output(HelpText.Of(CommandTable.Find(name) ?? throw new UsageException(CommandTable.NoSuchCommand(name))));
-                return 0;
-            default:
-                throw new UsageException("one command at a time");
-        }
+            [] => HelpText.Of(HelpPages.OfProgram(CommandTable.All)),
+            ["--man", "8"] => HelpPages.ManPage(CommandTable.All),
+            ["--man", "5"] => ConfigPage.ManPage,
+            ["--words"] => string.Concat(((CommandPage[])[CommandLine.Page, .. CommandTable.All]).Select(
+                page => $"{(page.Name.Length > 0 ? page.Name : "-")} {string.Join(' ', page.OptionWords)}\n")),
+            [Conf] => HelpText.Of(ConfigPage.Blocks),
+            [{ } name] => HelpText.Of(CommandTable.Find(name) ?? throw new UsageException(CommandTable.NoSuchCommand(name))),
+            _ => throw new UsageException("one command at a time"),
+        };
+        Say.Write(1, text.TrimEnd('\n') + "\n");
+        return 0;
     }
 }

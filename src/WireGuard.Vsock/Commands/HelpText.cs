@@ -10,58 +10,95 @@ internal static class HelpText
     /// <summary>A meaning begins here; a term that is longer has a line of its own.</summary>
     private const int Indent = 24;
 
-    public static string Of(CommandPage page)
+    private const string Usage = "Usage: ";
+
+    public static string Of(CommandPage page, bool isBold = false) => Of(HelpPages.Of(page), isBold);
+
+    /// <param name="blocks">The page.</param>
+    /// <param name="isBold">Whether headings are bold, by the terminal's escape sequences.</param>
+    public static string Of(IEnumerable<HelpBlock> blocks, bool isBold = false)
     {
         StringBuilder text = new();
-        string lead = "Usage: ";
-        foreach (string usage in page.Usage)
+        string lead = isBold ? $"\e[1m{Usage}\e[0m" : Usage;
+        HelpBlock? last = null;
+        foreach (HelpBlock block in blocks)
         {
-            Wrap(text, $"{lead}{Say.ProgramName} {page.Name} {usage}".TrimEnd(), lead.Length + 4);
-            lead = "       ";
+            if (NeedsGap(last, block)) text.Append('\n');
+            switch (block)
+            {
+                case HelpBlock.Synopsis synopsis:
+                    text.Append(lead);
+                    Wrap(text, synopsis.Text, Usage.Length, Usage.Length + 4);
+                    lead = new string(' ', Usage.Length);
+                    break;
+                case HelpBlock.Heading(var heading):
+                    text.Append(isBold ? $"\e[1m{heading}:\e[0m\n" : $"{heading}:\n");
+                    break;
+                case HelpBlock.SubHeading(var heading):
+                    text.Append(isBold ? $"\e[1m{heading}\e[0m\n" : $"{heading}\n");
+                    break;
+                case HelpBlock.Paragraph(var paragraph):
+                    Wrap(text, paragraph, 0, 0);
+                    break;
+                case HelpBlock.Line(var line):
+                    text.Append("    ").Append(line).Append('\n');
+                    break;
+                case HelpBlock.Item(var term, var meaning):
+                    Append(text, term, meaning);
+                    break;
+            }
+            last = block;
         }
-        text.Append('\n');
-        Wrap(text, page.Summary + ".", 0);
-        foreach (string paragraph in page.Paragraphs)
-        {
-            text.Append('\n');
-            Wrap(text, paragraph, 0);
-        }
-        Section(text, "Options", page.Options);
-        Section(text, "Environment", page.Environment);
-        Section(text, "Files", page.Files);
-        Section(text, "Examples", page.Examples);
         return text.ToString().TrimEnd('\n');
     }
 
-    public static void Section(StringBuilder text, string heading, IReadOnlyList<HelpItem> items)
+    /// <summary>An empty line, except within lists, after a heading, and between a line and what it does.</summary>
+    private static bool NeedsGap(HelpBlock? last, HelpBlock next) => last switch
     {
-        if (items.Count == 0) return;
-        text.Append('\n').Append(heading).Append(":\n");
-        foreach (HelpItem item in items)
+        null or HelpBlock.Heading or HelpBlock.SubHeading => false,
+        HelpBlock.Item => next is not HelpBlock.Item,
+        HelpBlock.Synopsis => next is not HelpBlock.Synopsis,
+        HelpBlock.Line => next is not HelpBlock.Line,
+        _ => next is not HelpBlock.Line,
+    };
+
+    private static void Append(StringBuilder text, string term, string meaning)
+    {
+        text.Append("  ").Append(term);
+        int column = term.Length + 2;
+        if (column > Indent - 2)
         {
-            string term = $"  {item.Term}";
-            if (term.Length > Indent - 2)
-            {
-                text.Append(term).Append('\n');
-                term = "";
-            }
-            Wrap(text, term.PadRight(Indent) + item.Meaning, Indent);
+            text.Append('\n');
+            column = 0;
         }
+        text.Append(' ', Indent - column);
+        Wrap(text, meaning, Indent, Indent);
     }
 
-    /// <summary>Adds a paragraph, whose lines after the first are indented. White space that it begins with stays.</summary>
-    private static void Wrap(StringBuilder text, string paragraph, int indent)
+    /// <summary>Adds words, and breaks lines between them.</summary>
+    /// <param name="text">To which.</param>
+    /// <param name="words">Separated by spaces.</param>
+    /// <param name="column">Where the first line is.</param>
+    /// <param name="indent">Where the others begin.</param>
+    private static void Wrap(StringBuilder text, string words, int column, int indent)
     {
-        ReadOnlySpan<char> rest = paragraph;
-        int margin = 0;
-        while (rest.Length > Columns - margin)
+        bool isFirst = true;
+        foreach (string word in words.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         {
-            int end = rest[..(Columns - margin + 1)].LastIndexOf(' ');
-            if (end <= 0 || rest[..end].Trim().IsEmpty) end = rest.IndexOf(' ') is var next and > 0 ? next : rest.Length;
-            text.Append(' ', margin).Append(rest[..end].TrimEnd()).Append('\n');
-            rest = rest[end..].TrimStart();
-            margin = indent;
+            if (!isFirst && column + 1 + word.Length > Columns)
+            {
+                text.Append('\n').Append(' ', indent);
+                column = indent;
+            }
+            else if (!isFirst)
+            {
+                text.Append(' ');
+                column++;
+            }
+            text.Append(word);
+            column += word.Length;
+            isFirst = false;
         }
-        if (!rest.IsEmpty) text.Append(' ', margin).Append(rest.TrimEnd()).Append('\n');
+        text.Append('\n');
     }
 }

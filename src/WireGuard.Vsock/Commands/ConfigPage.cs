@@ -1,0 +1,46 @@
+using WireGuard.Vsock.Config;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>Help on configuration files: the man page wireguard-vsock.conf(5), and <c>help conf</c>.</summary>
+internal static class ConfigPage
+{
+    private const string Name = $"{Say.ProgramName}.conf";
+
+    private static readonly HelpItem[] s_files =
+    [
+        new("/etc/wireguard/NAME.conf", "What up, down and reload NAME mean."),
+        new("/etc/wireguard-vsock/NAME.conf", "The same, if the first is not there."),
+    ];
+
+    public static IEnumerable<HelpBlock> Blocks =>
+    [
+        new HelpBlock.Heading("Name"),
+        new HelpBlock.Paragraph($"{Name} - configuration of a tunnel"),
+        new HelpBlock.Heading("Description"),
+        new HelpBlock.Paragraph(
+            $"{Say.ProgramName} up brings a tunnel up from a file of this form, which is wg-quick's with a few keys more. The "
+            + "interface is called as the file without its .conf: up to 15 of a-z, A-Z, 0-9 and _=+.-"),
+        new HelpBlock.Paragraph(
+            "There is one section [Interface], and a section [Peer] for each peer. A line is a key, = and its value; the case of "
+            + "letters in keys does not matter, and the rest of a line after # is a comment. Whoever can read the file can read its "
+            + "keys: let it be root's alone (chmod 600). check tells all that is wrong with a file, and changes nothing."),
+        .. HelpBlock.Items("[Interface]", ItemsOf(KeyMeaning.OfInterface)),
+        .. HelpBlock.Items("[Peer]", ItemsOf(KeyMeaning.OfPeer)),
+        .. HelpBlock.Items("Files", s_files),
+        new HelpBlock.Heading("Example"),
+        new HelpBlock.Paragraph("An enclave that makes a new key at each start and calls its host, which is CID 3 to it:"),
+        .. Lines(
+            "[Interface]", "PrivateKey = generate", "Address = 203.0.113.2/24", "", "[Peer]",
+            "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "AllowedIPs = 203.0.113.1/32", "Endpoint = 3:8172"),
+        new HelpBlock.Heading("See also"),
+        new HelpBlock.Paragraph($"{Say.ProgramName}(8), wg(8), wg-quick(8)"),
+    ];
+
+    public static string ManPage => Roff.Of(Name, 5, "File Formats", Blocks);
+
+    private static IEnumerable<HelpItem> ItemsOf(IEnumerable<KeyMeaning> keys) =>
+        keys.Select(key => new HelpItem($"{key.Key} = {key.Value}", key.Meaning));
+
+    private static IEnumerable<HelpBlock> Lines(params string[] lines) => lines.Select(line => new HelpBlock.Line(line));
+}
