@@ -39,6 +39,9 @@ setpriv              util-linux
 ethtool              ethtool
 insmod               kmod
 perl                 perl-base
+objdump              binutils
+mandoc               mandoc
+groff                groff-base
 END
       ;;
     vm)

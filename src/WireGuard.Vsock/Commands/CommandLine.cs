@@ -42,10 +42,11 @@ internal static class CommandLine
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
-        Option<bool> help = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = new Print(output, () => HelpText.Of(HelpPages.OfProgram(CommandTable.All))) };
+        Print help = new(output, () => HelpPages.OfProgram);
+        Option<bool> helps = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = help };
         Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, () => VersionText) };
         // Not a RootCommand, which brings a help, a version and directives of its own.
-        Command root = new(Say.ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, help, version };
+        Command root = new(Say.ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, helps, version };
         root.SetAction(line => start(new Request(
             line.GetRequiredValue(name),
             line.GetValue(network),
@@ -134,8 +135,8 @@ internal static class CommandLine
     {
         Paragraphs =
         [
-            "Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with set or wg(8), "
-            + "give it addresses and bring it up with ip(8); up does all of that from a configuration file.",
+            "Makes the WireGuard interface INTERFACE and carries its packets over VSOCK, TCP or UDP. Configure it with set or "
+                + "wg(8), give it addresses and bring it up with ip(8); up does all of that from a configuration file.",
             "It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end, when the interface is "
             + "deleted (ip link del INTERFACE) or when its control socket /var/run/wireguard/INTERFACE.sock is removed. SIGUSR2 "
             + "tells it that this machine was cloned: all sessions end, and new ones begin.",
@@ -146,11 +147,12 @@ internal static class CommandLine
             new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free."),
             new("-f, --foreground", "Stay in the foreground; without it the command returns 0 once the interface is ready."),
             new("-n, --network NETWORK", "vsock (the default), tcp, tcp4, tcp6, udp, udp4 or udp6."),
-            new("--streams N", "Over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8; one "
-                + "per processor if not given. Peers that run another WireGuard get one."),
-            new("--superpackets=on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not given."),
-            new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); on "
-                + "if not given. Turn it off where a device or a kernel on the way does that wrong."),
+            new("--streams N", "Over vsock and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 to 8; "
+                + "one per processor if not given. Peers that run another WireGuard get one."),
+            new("--superpackets=on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not "
+                + "given."),
+            new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); "
+                + "on if not given. Turn it off where a device or a kernel on the way does that wrong."),
             new("--version", "Print the version."),
             new("-h, --help", "Print help."),
         ],

@@ -14,7 +14,8 @@ namespace WireGuard.Vsock.Commands;
 /// Does it, with the arguments after the name. Gives the exit code: 0, or 1 when it has said itself what failed. It may throw
 /// <see cref="UsageException"/> (code 2), <see cref="SetupException"/> and <see cref="LinuxException"/> (code 1).
 /// </param>
-internal sealed partial record CommandPage(string Name, string Summary, IReadOnlyList<string> Usage, Func<IReadOnlyList<string>, int> Run)
+internal sealed partial record CommandPage(
+    string Name, string Summary, IReadOnlyList<string> Usage, Func<IReadOnlyList<string>, int> Run)
 {
     public const int UsageMistake = 2;
 
@@ -24,7 +25,8 @@ internal sealed partial record CommandPage(string Name, string Summary, IReadOnl
     public IReadOnlyList<HelpItem> Options { get; init; } = [];
 
     /// <summary>The options alone, for completion: "-f", "--foreground".</summary>
-    public IEnumerable<string> OptionWords => Options.SelectMany(item => OptionWord().Matches(item.Term)).Select(match => match.Value);
+    public IEnumerable<string> OptionWords =>
+        Options.SelectMany(item => OptionWord().Matches(item.Term)).Select(match => match.Value);
 
     public IReadOnlyList<HelpItem> Files { get; init; } = [];
 

@@ -17,7 +17,7 @@ internal static class HelpCommand
     {
         string text = arguments switch
         {
-            [] => HelpText.Of(HelpPages.OfProgram(CommandTable.All)),
+            [] => HelpPages.OfProgram,
             ["--man", "8"] => HelpPages.ManPage(CommandTable.All),
             ["--man", "5"] => ConfigPage.ManPage,
             ["--words"] => string.Concat(((CommandPage[])[CommandLine.Page, .. CommandTable.All]).Select(

@@ -28,22 +28,25 @@ internal static class HelpPages
     ];
 
     /// <summary>What --help shows: the commands, and the daemon alone.</summary>
-    public static IEnumerable<HelpBlock> OfProgram(IReadOnlyList<CommandPage> commands)
+    public static string OfProgram
     {
-        CommandPage daemon = CommandLine.Page;
-        return
-        [
-            .. UsageOf(daemon),
-            new HelpBlock.Synopsis($"{Say.ProgramName} COMMAND [ARGUMENT...]"),
-            new HelpBlock.Synopsis($"{Say.ProgramName} --version | --help | help COMMAND"),
-            new HelpBlock.Paragraph(Description),
-            .. HelpBlock.Items("Commands", commands.Select(page => new HelpItem(page.Name, page.Summary + "."))),
-            new HelpBlock.Heading($"The daemon alone ({Say.ProgramName} INTERFACE)"),
-            .. daemon.Paragraphs.Select(paragraph => new HelpBlock.Paragraph(paragraph)),
-            .. HelpBlock.Items("Options", daemon.Options),
-            .. HelpBlock.Items("Environment", daemon.Environment),
-            .. HelpBlock.Examples("Example", daemon.Examples),
-        ];
+        get
+        {
+            CommandPage daemon = CommandLine.Page;
+            return HelpText.Of(
+            [
+                .. UsageOf(daemon),
+                new HelpBlock.Synopsis($"{Say.ProgramName} COMMAND [ARGUMENT...]"),
+                new HelpBlock.Synopsis($"{Say.ProgramName} --version | --help | help COMMAND"),
+                new HelpBlock.Paragraph(Description),
+                .. HelpBlock.Items("Commands", CommandTable.All.Select(page => new HelpItem(page.Name, page.Summary + "."))),
+                new HelpBlock.Heading($"The daemon alone ({Say.ProgramName} INTERFACE)"),
+                .. daemon.Paragraphs.Select(paragraph => new HelpBlock.Paragraph(paragraph)),
+                .. HelpBlock.Items("Options", daemon.Options),
+                .. HelpBlock.Items("Environment", daemon.Environment),
+                .. HelpBlock.Examples("Example", daemon.Examples),
+            ]);
+        }
     }
 
     public static string ManPage(IReadOnlyList<CommandPage> commands)
@@ -59,8 +62,8 @@ internal static class HelpPages
             new HelpBlock.Heading("Description"),
             new HelpBlock.Paragraph(Description),
             new HelpBlock.Paragraph(
-                "A word is a command only as the first argument: any other line is that of the daemon alone. An interface named like "
-                + $"a command is reached with two dashes before it: {Say.ProgramName} -- show."),
+                "A word is a command only as the first argument: any other line is that of the daemon alone. An interface named "
+                + $"like a command is reached with two dashes before it: {Say.ProgramName} -- show."),
             new HelpBlock.Heading("The daemon alone"),
             .. daemon.Paragraphs.Select(paragraph => new HelpBlock.Paragraph(paragraph)),
             .. daemon.Options.Select(option => new HelpBlock.Item(option.Term, option.Meaning)),

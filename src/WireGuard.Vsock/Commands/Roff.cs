@@ -14,7 +14,8 @@ internal static partial class Roff
     public static string Of(string name, int section, string manual, IEnumerable<HelpBlock> blocks)
     {
         StringBuilder text = new();
-        text.Append($".TH {Escape(name.ToUpperInvariant())} {section} {Date} \"{Say.ProgramName} {CommandLine.Version}\" \"{manual}\"\n");
+        string source = $"{Say.ProgramName} {CommandLine.Version}";
+        text.Append($".TH {Escape(name.ToUpperInvariant())} {section} {Date} \"{source}\" \"{manual}\"\n");
         bool isInSynopsis = false, isAfterText = false, isInLines = false;
         foreach (HelpBlock block in blocks)
         {

@@ -46,7 +46,8 @@ public sealed class CommandTableTests
         Assert.StartsWith($"Usage: wireguard-vsock {name}", help, StringComparison.Ordinal);
         Assert.DoesNotContain(help.Split('\n'), line => line.Length > 100 || line.EndsWith(' '));
         IEnumerable<HelpItem> items = [.. page.Options, .. page.Files, .. page.Environment, .. page.Examples];
-        Assert.All(items.SelectMany(item => item.Term.Split('\n')), term => Assert.Contains(term, help, StringComparison.Ordinal));
+        IEnumerable<string> terms = items.SelectMany(item => item.Term.Split('\n'));
+        Assert.All(terms, term => Assert.Contains(term, help, StringComparison.Ordinal));
         Assert.All(items, item => Assert.Matches("[.:]$", item.Meaning));
         Assert.Matches("^[A-Z][^.]*$", page.Summary);
     }

@@ -3,7 +3,9 @@ using WireGuard.Vsock.Config;
 
 namespace WireGuard.Vsock.Tests.Commands;
 
-/// <summary>What the man pages have in them. Whether they are well-formed is for their tools to say, in the end-to-end tests.</summary>
+/// <summary>
+/// What the man pages have in them. Whether they are well-formed is for their tools to say, in the end-to-end tests.
+/// </summary>
 public sealed class ManPageTests
 {
     private static readonly string s_program = Plain(HelpPages.ManPage(CommandTable.All));

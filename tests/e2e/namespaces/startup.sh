@@ -275,3 +275,13 @@ Too_few_descriptors_are_refused_in_one_line() {
   done
   nothing_left_at host || fail "something is left"
 }
+
+# An enclave's image is small, and its libraries are old. A script that stands for the program is not looked at.
+The_file_is_small_and_needs_no_new_libraries() {
+  local newest
+  if [ "$(head -c 4 "$daemon" | tail -c 3)" != ELF ] || [ -e "${daemon%/*}/wireguard-vsock.dll" ]; then skip "$daemon is not the built file"; fi
+  at_most "bytes of the file" 6000000 "$(stat -L -c %s "$daemon")"
+  newest=$(objdump -T "$daemon" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
+  equal "the newest of $newest and GLIBC_2.34" GLIBC_2.34 "$(printf '%s\n' GLIBC_2.34 "$newest" | sort -V | tail -n 1)"
+  note "$(stat -L -c %s "$daemon") bytes, $newest"
+}
