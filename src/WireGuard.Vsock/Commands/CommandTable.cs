@@ -9,6 +9,7 @@ internal static class CommandTable
     /// <summary>In the order in which the help shows them.</summary>
     public static IReadOnlyList<CommandPage> All =>
     [
+        CheckCommand.Page,
         HelpCommand.Page,
     ];
 

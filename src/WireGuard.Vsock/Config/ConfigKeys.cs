@@ -1,10 +1,58 @@
 namespace WireGuard.Vsock.Config;
 
-/// <summary>The keys of a configuration file, as they are written.</summary>
+/// <summary>The keys of a configuration file, as they are written, and which section each is of.</summary>
 internal static class ConfigKeys
 {
     internal const string PrivateKey = "PrivateKey";
     internal const string PrivateKeyFile = "PrivateKeyFile";
+    internal const string ListenPort = "ListenPort";
+    internal const string FwMark = "FwMark";
+    internal const string Address = "Address";
+    internal const string Dns = "DNS";
+    internal const string Mtu = "MTU";
+    internal const string Table = "Table";
+    internal const string PreUp = "PreUp";
+    internal const string PostUp = "PostUp";
+    internal const string PreDown = "PreDown";
+    internal const string PostDown = "PostDown";
+    internal const string SaveConfig = "SaveConfig";
+    internal const string Network = "Network";
+    internal const string Streams = "Streams";
+    internal const string Superpackets = "Superpackets";
+    internal const string PublicKey = "PublicKey";
     internal const string PresharedKey = "PresharedKey";
     internal const string PresharedKeyFile = "PresharedKeyFile";
+    internal const string AllowedIps = "AllowedIPs";
+    internal const string Endpoint = "Endpoint";
+    internal const string PersistentKeepalive = "PersistentKeepalive";
+
+    internal const string InterfaceSection = "[Interface]";
+    internal const string PeerSection = "[Peer]";
+
+    internal static readonly string[] OfInterface =
+    [
+        PrivateKey, PrivateKeyFile, ListenPort, FwMark, Address, Dns, Mtu, Table, PreUp, PostUp, PreDown, PostDown, SaveConfig,
+        Network, Streams, Superpackets,
+    ];
+
+    internal static readonly string[] OfPeer =
+        [PublicKey, PresharedKey, PresharedKeyFile, AllowedIps, Endpoint, PersistentKeepalive];
+
+    /// <summary>Those that wg(8) knows.</summary>
+    internal static readonly string[] OfWg =
+        [PrivateKey, ListenPort, FwMark, PublicKey, PresharedKey, AllowedIps, Endpoint, PersistentKeepalive];
+
+    /// <summary>Whether each line of the key adds to those before.</summary>
+    internal static bool Repeats(string key) =>
+        key is Address or Dns or PreUp or PostUp or PreDown or PostDown or AllowedIps;
+
+    /// <summary>The word among these that was probably meant: one spelled nearly so, or that has the word in it.</summary>
+    internal static string? Nearest(string word, IReadOnlyList<string> words)
+    {
+        const int tellingLength = 4;
+        return NearestWord.To(word, words)
+            ?? (word.Length < tellingLength ? null : words.FirstOrDefault(
+                candidate => candidate.Contains(word, StringComparison.OrdinalIgnoreCase)
+                    || (candidate.Length >= tellingLength && word.Contains(candidate, StringComparison.OrdinalIgnoreCase))));
+    }
 }

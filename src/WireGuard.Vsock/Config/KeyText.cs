@@ -77,7 +77,7 @@ internal static class KeyText
         return false;
     }
 
-    private static TKey? Parse<TKey>(ReadOnlySpan<char> text, MakeKey<TKey> make)
+    private static TKey? Parse<TKey>(ReadOnlySpan<char> text, Func<ReadOnlySpan<byte>, TKey> make)
         where TKey : class
     {
         Span<byte> bytes = stackalloc byte[PrivateKey.Size];
@@ -90,6 +90,4 @@ internal static class KeyText
             CryptographicOperations.ZeroMemory(bytes);
         }
     }
-
-    private delegate TKey MakeKey<out TKey>(ReadOnlySpan<byte> bytes);
 }

@@ -118,6 +118,7 @@ internal sealed record PeerSettings
                 : PresharedKey.Given is { } given ? new PresharedKey(given.Bytes)
                 : null,
             Endpoint = Endpoint,
+            EndpointName = EndpointName,
             PersistentKeepalive = PersistentKeepalive,
             ReplacesAllowedIps = true,
         };

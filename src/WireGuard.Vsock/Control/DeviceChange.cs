@@ -40,7 +40,7 @@ internal sealed class DeviceChange : IDisposable
 /// <summary>The change of one peer, which is added if it does not exist.</summary>
 internal sealed class PeerChange(PublicKey publicKey) : IDisposable
 {
-    internal PublicKey PublicKey { get; } = publicKey;
+    internal PublicKey PublicKey { get; set; } = publicKey;
 
     /// <summary>Removes the peer; everything else said of it does not count.</summary>
     internal bool Removes { get; set; }

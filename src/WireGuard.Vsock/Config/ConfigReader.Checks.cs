@@ -1,0 +1,145 @@
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Routing;
+using WireGuard.Vsock.Transport;
+using static WireGuard.Vsock.Config.ConfigKeys;
+
+namespace WireGuard.Vsock.Config;
+
+/// <summary>What must hold between the lines, judged when all are read.</summary>
+internal sealed partial class ConfigReader
+{
+    private const int SmallestMtu = 68; // RFC 791; also the kernel's for IPv4
+    private const int SmallestIPv6Mtu = 1280; // RFC 8200 section 5
+    private const string ToHost = "to-host";
+    private const string AddNetwork = $"add to {InterfaceSection}: {ConfigKeys.Network} = udp";
+
+    private readonly Dictionary<IpPrefix, (PeerDraft Peer, Place Place)> _owners = [];
+
+    private bool IsNetworkSaid => _said.ContainsKey(ConfigKeys.Network);
+
+    private void CheckWhole(ReadOnlySpan<char> text)
+    {
+        if (_interfacePlace is null)
+            Mistake(new Place(1, 1), "", $"there is no {InterfaceSection}: begin the file with that line");
+        else
+            CheckPrivateKey(_interfacePlace.Value);
+        CheckStreams();
+        CheckMtu();
+        var peers = new Dictionary<PublicKey, Place>();
+        PublicKey? own = OwnKey.Given?.PublicKey;
+        foreach (PeerDraft peer in _peers)
+        {
+            CheckPeer(peer, own, peers);
+            if (_network is { } network && peer.Endpoint is { } range)
+                ReadEndpoint(peer, text[range], network);
+        }
+    }
+
+    private void CheckPrivateKey(Place section)
+    {
+        bool isGiven = _said.TryGetValue(ConfigKeys.PrivateKey, out Place given);
+        bool isFile = _said.TryGetValue(PrivateKeyFile, out Place file);
+        if (isGiven && isFile)
+            Mistake(file, PrivateKeyFile, $"there is {ConfigKeys.PrivateKey} on line {given.Line} too: keep one of the two");
+        else if (isFile && _mentions.Find(mention => mention.Key == PrivateKeyFile).File is { } path)
+            OwnKey = new() { File = path };
+        else if (!isGiven && _hooks.Values.All(hooks => hooks.Count == 0))
+            Warn(section, ConfigKeys.PrivateKey, "there is none, and no hook to set it: nothing goes through without a key");
+    }
+
+    private void CheckStreams()
+    {
+        bool isUdp = _network is { IsStream: false };
+        if (isUdp && _said.TryGetValue(ConfigKeys.Streams, out Place place))
+            Mistake(place, ConfigKeys.Streams, $"{_network!.Value.Word} has no streams: delete the line");
+    }
+
+    private void CheckMtu()
+    {
+        if (_mtu is not { } mtu)
+            return;
+        Place place = _mtuPlace;
+        if (mtu < SmallestMtu)
+            Mistake(place, Mtu, $"{mtu} is less than {SmallestMtu}, Linux's least: delete the line for the default");
+        else if (mtu < SmallestIPv6Mtu && _addresses.Exists(address => address.IsIPv6))
+            Mistake(place, Mtu, $"{mtu} is less than {SmallestIPv6Mtu}, IPv6's least: raise it, or delete the IPv6 addresses");
+        else if (_network is { } network && mtu > network.LargestPacket)
+            Mistake(place, Mtu, $"{mtu} is more than a message over {network.Word} can carry: at most {network.LargestPacket}");
+    }
+
+    private void CheckPeer(PeerDraft peer, PublicKey? own, Dictionary<PublicKey, Place> others)
+    {
+        Place place = peer.PublicKeyPlace;
+        if (!peer.Said.ContainsKey(ConfigKeys.PublicKey))
+            Mistake(peer.Place, ConfigKeys.PublicKey, $"this {PeerSection} has none: add the other machine's");
+        else if (peer.PublicKey is { } key && key == own)
+            Mistake(place, ConfigKeys.PublicKey, "it is this interface's own: put the other machine's");
+        else if (peer.PublicKey is { } one && !others.TryAdd(one, place))
+            Mistake(place, ConfigKeys.PublicKey, $"line {others[one].Line} has the same: make one {PeerSection} of the two");
+        if (peer.Said.TryGetValue(PresharedKeyFile, out Place file)
+            && peer.Said.TryGetValue(ConfigKeys.PresharedKey, out Place given))
+        {
+            Mistake(file, PresharedKeyFile, $"there is {ConfigKeys.PresharedKey} on line {given.Line} too: keep one of the two");
+        }
+
+        if (!peer.Said.ContainsKey(AllowedIps))
+            Warn(peer.Place, AllowedIps, $"this {PeerSection} has none: no packets go to it or are taken from it");
+    }
+
+    private void ReadEndpoint(PeerDraft peer, ReadOnlySpan<char> value, NetworkKind network)
+    {
+        string text = SqueezeEndpoint(value);
+        Place place = peer.EndpointPlace;
+        if (EndpointAddress.TryParse(text, network, _interfaceIndex, out EndpointAddress endpoint, out string error))
+        {
+            peer.Address = endpoint;
+            if (network != NetworkKind.Vsock && endpoint.Port == 0)
+                Mistake(place, ConfigKeys.Endpoint, "port 0 is no port: from 1 to 65535");
+            else if (WhyNotMeant(text, network, endpoint) is { } doubt)
+                Warn(place, ConfigKeys.Endpoint, doubt);
+        }
+        else if (network != NetworkKind.Vsock && IsName(text))
+        {
+            peer.Name = text;
+        }
+        else
+        {
+            Mistake(place, ConfigKeys.Endpoint, $"{Shown(text)}: {WhyNoEndpoint(text, network, error)}");
+        }
+    }
+
+    /// <summary>A dotted quad is an address of either network: 0.0.0.6 is CID 6, and 192.0.2.1 CID 3221225985.</summary>
+    private string? WhyNotMeant(string text, NetworkKind network, EndpointAddress endpoint)
+    {
+        if (!IpAddressText.TryParseIPv4(text.AsSpan(0, text.IndexOf(':')), out uint quad))
+            return null;
+        bool looksLikeCid = quad >> 24 == 0;
+        if (network == NetworkKind.Vsock && !looksLikeCid && !IsNetworkSaid)
+            return $"{text} is CID {endpoint.Cid} over vsock, since no network is said; for IP, {AddNetwork}";
+        return network != NetworkKind.Vsock && looksLikeCid
+            ? $"{text} is CID {quad} in VSOCK's form, but the network is {network.Word}"
+            : null;
+    }
+
+    private static bool IsName(string text) => HostName.TryParse(text, out string host, out _, out _) && DomainName.IsValid(host);
+
+    private string WhyNoEndpoint(string text, NetworkKind network, string error)
+    {
+        bool isIP = IsName(text)
+            || EndpointAddress.TryParse(text, NetworkKind.Udp, _interfaceIndex, out _, out _);
+        bool isVsock = EndpointAddress.TryParse(text, NetworkKind.Vsock, _interfaceIndex, out _, out _);
+        if (network != NetworkKind.Vsock)
+            return isVsock ? $"an endpoint of VSOCK, but the network is {network.Word}" : $"{error}, nor HOST:PORT";
+        return !isIP ? error
+            : IsNetworkSaid ? $"an endpoint of IP, but the network is {network.Word}"
+            : $"an endpoint of IP, but no network is said: {AddNetwork}";
+    }
+
+    /// <summary>Without white space, as wg(8) has it, but for that before our last word.</summary>
+    private static string SqueezeEndpoint(ReadOnlySpan<char> value)
+    {
+        bool isToHost = value.EndsWith(ToHost, StringComparison.OrdinalIgnoreCase)
+            && value.Length > ToHost.Length && WhiteSpace.Contains(value[^(ToHost.Length + 1)]);
+        return isToHost ? $"{Squeeze(value[..^ToHost.Length])} {ToHost}" : Squeeze(value);
+    }
+}

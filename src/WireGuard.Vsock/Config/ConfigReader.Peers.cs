@@ -1,0 +1,138 @@
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Routing;
+using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Transport;
+using static WireGuard.Vsock.Config.ConfigKeys;
+
+namespace WireGuard.Vsock.Config;
+
+/// <summary>The values of each [Peer].</summary>
+internal sealed partial class ConfigReader
+{
+    private const string AddressForm = "IP address: 10.0.0.1, 10.0.0.0/24 or 2001:db8::/64, with up to /32 or /128";
+
+    private void ReadPeerValue(PeerDraft peer, string key, ReadOnlySpan<char> value, Place place, int offset)
+    {
+        switch (key)
+        {
+            case ConfigKeys.PublicKey:
+                ReadPublicKey(peer, value, place);
+                break;
+            case ConfigKeys.PresharedKey:
+                ReadPresharedKey(peer, value, place);
+                break;
+            case PresharedKeyFile:
+                _mentions.Add(new KeyMention(place, key, value.ToString()));
+                peer.PresharedKey = new() { File = value.ToString() };
+                break;
+            case AllowedIps:
+                ReadAllowedIps(peer, value, place);
+                break;
+            case ConfigKeys.Endpoint:
+                peer.Endpoint = offset..(offset + value.Length);
+                peer.EndpointPlace = place;
+                break;
+            default:
+                peer.Keepalive = value.Equals("off", StringComparison.OrdinalIgnoreCase)
+                    ? 0
+                    : ReadNumber(key, value, place, ushort.MaxValue, unless: "off");
+                break;
+        }
+    }
+
+    private void ReadPublicKey(PeerDraft peer, ReadOnlySpan<char> value, Place place)
+    {
+        peer.PublicKeyPlace = place;
+        PublicKey? key = ReadSecret(value, ParsePublic); // a secret key may stand here by mistake
+        if (key is null)
+            Mistake(place, ConfigKeys.PublicKey, $"{NoKey}, as wireguard-vsock pubkey prints");
+        else if (key.Value.IsZero)
+            Mistake(place, ConfigKeys.PublicKey, "it is all zero, which is no machine's key: put the other machine's");
+        else
+            peer.PublicKey = key;
+    }
+
+    private static PublicKey? ParsePublic(ReadOnlySpan<char> text) => KeyText.TryParse(text, out PublicKey key) ? key : null;
+
+    private void ReadPresharedKey(PeerDraft peer, ReadOnlySpan<char> value, Place place)
+    {
+        _mentions.Add(new KeyMention(place, ConfigKeys.PresharedKey, null));
+        PresharedKey? key = ReadSecret(value, KeyText.ParsePreshared);
+        peer.PresharedKey = new() { Given = key };
+        if (value.Equals("generate", StringComparison.OrdinalIgnoreCase))
+            Mistake(place, ConfigKeys.PresharedKey, "both machines need the same: make it with wireguard-vsock genpsk");
+        else if (key is null)
+            Mistake(place, ConfigKeys.PresharedKey, $"{NoKey}, as wireguard-vsock genpsk prints");
+        else if (key.IsZero)
+            Warn(place, ConfigKeys.PresharedKey, "it is all zero, which means none");
+    }
+
+    private void ReadAllowedIps(PeerDraft peer, ReadOnlySpan<char> value, Place place)
+    {
+        if (value.IsEmpty)
+            return;
+        foreach (Range range in value.Split(','))
+        {
+            ReadOnlySpan<char> item = value[range].Trim(WhiteSpace);
+            int start = range.Start.GetOffset(value.Length);
+            start += value[range].Length - value[range].TrimStart(WhiteSpace).Length;
+            Place at = place with { Column = place.Column + start };
+            if (item.IsEmpty)
+                Mistake(at, AllowedIps, "there is a comma too many: an address is missing");
+            else if (!InterfaceAddress.TryParse(Squeeze(item), out InterfaceAddress address))
+                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}; between two there is a comma");
+            else
+                TakeAllowedIp(peer, address, at);
+        }
+    }
+
+    private void TakeAllowedIp(PeerDraft peer, InterfaceAddress address, Place place)
+    {
+        IpPrefix prefix = address.Network;
+        peer.AllowedIps.Add(prefix);
+        if (prefix.Address != address.Address)
+            Warn(place, AllowedIps, $"{address} has bits behind its length: it is taken as {prefix}");
+        if (_owners.TryGetValue(prefix, out (PeerDraft Peer, Place Place) other) && other.Peer != peer)
+            Warn(place, AllowedIps, $"{prefix} is the peer's of line {other.Place.Line} too: the last one, this, has it alone");
+        _owners[prefix] = (peer, place);
+    }
+
+    /// <summary>What has been read of one [Peer], which begins here.</summary>
+    private sealed class PeerDraft(Place place)
+    {
+        internal Place Place { get; } = place;
+
+        /// <summary>Where each key stands first.</summary>
+        internal Dictionary<string, Place> Said { get; } = [];
+
+        /// <summary>Null if it is missing or wrong.</summary>
+        internal PublicKey? PublicKey { get; set; }
+
+        internal Place PublicKeyPlace { get; set; }
+
+        internal KeySource<PresharedKey> PresharedKey { get; set; } = new();
+
+        internal List<IpPrefix> AllowedIps { get; } = [];
+
+        /// <summary>Where in the text it is. What it means depends on the network, which may be said below it.</summary>
+        internal Range? Endpoint { get; set; }
+
+        internal Place EndpointPlace { get; set; }
+
+        internal EndpointAddress? Address { get; set; }
+
+        internal string? Name { get; set; }
+
+        internal uint? Keepalive { get; set; }
+
+        internal PeerSettings Settings => new()
+        {
+            PublicKey = PublicKey ?? default,
+            PresharedKey = PresharedKey,
+            AllowedIps = AllowedIps,
+            Endpoint = Address,
+            EndpointName = Name,
+            PersistentKeepalive = (ushort?)Keepalive,
+        };
+    }
+}

@@ -1,0 +1,58 @@
+using WireGuard.Vsock.Commands;
+
+namespace WireGuard.Vsock.Tests.Commands;
+
+public sealed class CheckCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("check-").FullName;
+    private readonly List<string> _output = [];
+    private readonly List<string> _errors = [];
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_right_file_is_0()
+    {
+        string file = Write("wg0.conf", "[Interface]\nPostUp = x\n");
+        Assert.Equal(0, Check(file));
+        Assert.Equal([$"{file}: no mistakes"], _output);
+    }
+
+    [Fact]
+    public void Warnings_are_shown_and_are_no_mistakes()
+    {
+        string file = Write("wg0.conf", "[Interface]\n");
+        Assert.Equal(0, Check(file));
+        Assert.Equal(2, _output.Count);
+        Assert.StartsWith($"{file}:1:1: PrivateKey: warning: ", _output[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_wrong_file_of_several_is_1_and_all_are_checked()
+    {
+        string wrong = Write("wg0.conf", "[Interface]\nPostUp = x\nMTU = 5\nTable = x\n");
+        string right = Write("wg1.conf", "[Interface]\nPostUp = x\n");
+        string none = Path.Combine(_folder, "wg2.conf");
+        Assert.Equal(1, Check("--", none, wrong, right));
+        Assert.Equal([$"{none} does not exist"], _errors);
+        Assert.StartsWith($"{wrong}:3:7: MTU: ", _output[0], StringComparison.Ordinal);
+        Assert.StartsWith($"{wrong}:4:9: Table: ", _output[1], StringComparison.Ordinal);
+        Assert.Equal($"{right}: no mistakes", _output[2]);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("--")]
+    [InlineData("--fix")]
+    [InlineData("wg0.conf", "-x")]
+    public void Wrong_usage_is_said(params string[] arguments) => Assert.Throws<UsageException>(() => Check(arguments));
+
+    private int Check(params string[] arguments) => CheckCommand.Check(arguments, _output.Add, _errors.Add);
+
+    private string Write(string name, string text)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+}

@@ -1,0 +1,172 @@
+using System.Text;
+using WireGuard.Vsock.Config;
+using static WireGuard.Vsock.Tests.Config.ConfigText;
+
+namespace WireGuard.Vsock.Tests.Config;
+
+public sealed class ConfigFileTests : IDisposable
+{
+    private const UnixFileMode Own = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("config-").FullName;
+
+    public ConfigFileTests() => File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("wg0.conf", "wg0")]
+    [InlineData("a=b_c+d.e-f.conf", "a=b_c+d.e-f")]
+    [InlineData("123456789012345.conf", "123456789012345")]
+    public void The_interface_is_the_files_name(string file, string expected) =>
+        Assert.Equal(expected, ConfigFile.Find(Write(file, Head)).InterfaceName);
+
+    [Theory]
+    [InlineData("wg0", "must be named INTERFACE.conf")]
+    [InlineData("1234567890123456.conf", "must be named INTERFACE.conf")]
+    [InlineData("a b.conf", "must be named INTERFACE.conf")]
+    [InlineData(".conf", "must be named INTERFACE.conf")]
+    [InlineData("..conf", "is no interface name")]
+    public void A_file_that_is_not_named_for_an_interface_is_refused(string file, string expected) =>
+        Assert.Contains(expected, WhyNot(Write(file, Head)), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_name_is_looked_for_in_one_folder_after_the_other()
+    {
+        string second = Directory.CreateDirectory(Path.Combine(_folder, "second")).FullName;
+        string file = Write("second/wg7.conf", Head);
+        Assert.Equal(file, ConfigFile.Find("wg7", [_folder, second]).Path);
+        string first = Write("wg7.conf", Head);
+        Assert.Equal(first, ConfigFile.Find("wg7", [_folder, second]).Path);
+        string why = Assert.Throws<SetupException>(() => ConfigFile.Find("wg8", [_folder, second])).Message;
+        Assert.Equal($"there is neither {_folder}/wg8.conf nor {second}/wg8.conf", why);
+    }
+
+    [Theory]
+    [InlineData("no/such.conf", "no/such.conf does not exist")]
+    [InlineData("such.conf", "such.conf does not exist")]
+    [InlineData("a b", "'a b' is neither a file INTERFACE.conf nor an interface's name")]
+    [InlineData("", "'' is neither a file")]
+    public void What_is_not_there_is_a_line(string name, string expected) =>
+        Assert.StartsWith(expected, WhyNot(name), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_file_is_read()
+    {
+        using ConfigResult result = ConfigFile.Find(Write("wg0.conf", Head + Peer)).Read();
+        Assert.Empty(result.Diagnostics);
+        Assert.Single(result.Settings!.Peers);
+    }
+
+    [Fact]
+    public void A_directory_a_pipe_and_what_is_too_long_are_lines()
+    {
+        string directory = Directory.CreateDirectory(Path.Combine(_folder, "dir.conf")).FullName;
+        Assert.Contains("is a directory, not a file", WhyNotRead(directory), StringComparison.Ordinal);
+        string device = Path.Combine(_folder, "null.conf");
+        File.CreateSymbolicLink(device, "/dev/zero");
+        Assert.Contains("is a device, not a file", WhyNotRead(device), StringComparison.Ordinal);
+        string link = Path.Combine(_folder, "loop.conf");
+        File.CreateSymbolicLink(link, link);
+        Assert.Contains("cannot be read", WhyNotRead(link), StringComparison.Ordinal);
+        string large = Write("large.conf", new string('#', (1 << 20) + 1));
+        Assert.Contains("has more than 1048576 bytes", WhyNotRead(large), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF_8_have_a_place()
+    {
+        string file = Write("wg0.conf", "");
+        File.WriteAllBytes(file, [.. Encoding.ASCII.GetBytes(Head + "PostUp = "), 0xFF, 0xFE]);
+        using ConfigResult result = ConfigFile.Find(file).Read();
+        Assert.Equal(new Place(3, 10), Assert.Single(result.Diagnostics).Place);
+    }
+
+    [Fact]
+    public void Keys_are_read_from_files_beside_it()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "keys"));
+        Write("keys/private", $"{Private}\n");
+        Write("psk", $"{Preshared}");
+        ConfigFile file = ConfigFile.Find(
+            Write("wg0.conf", $"[Interface]\nPrivateKeyFile = keys/private\n{Peer}PresharedKeyFile = psk\n"));
+        using ConfigResult result = file.Read();
+        Assert.Empty(result.Diagnostics);
+        using var key = file.ReadPrivateKey(result.Settings!.Interface.PrivateKey.File!);
+        Assert.Equal(Private, Convert.ToBase64String(key.Bytes));
+        using var preshared = file.ReadPresharedKey(Path.Combine(_folder, "psk"));
+        Assert.False(preshared.IsZero);
+    }
+
+    [Theory]
+    [InlineData(null, "cannot be read")]
+    [InlineData("", "holds no key")]
+    [InlineData(Private + "\n" + Private, "holds no key")]
+    [InlineData(Zero, "holds no key")]
+    public void A_key_file_without_a_key_is_a_mistake(string? content, string expected)
+    {
+        if (content is not null)
+            Write("key", content);
+        ConfigFile file = ConfigFile.Find(Write("wg0.conf", "[Interface]\nPrivateKeyFile = key\nMTU = x\n"));
+        using ConfigResult result = file.Read();
+        Assert.True(result.HasMistakes);
+        Assert.Equal(2, result.Diagnostics.Count);
+        string said = result.Diagnostics[0].ToText("f");
+        Assert.StartsWith("f:2:18: PrivateKeyFile: 'key'"[..23], said, StringComparison.Ordinal);
+        Assert.Contains(expected, said, StringComparison.Ordinal);
+        Assert.DoesNotContain(Private[..12], said, StringComparison.Ordinal);
+        using ConfigResult alone = file.ReadAlone();
+        Assert.Single(alone.Diagnostics);
+    }
+
+    [Fact]
+    public void A_key_file_that_PreUp_may_make_is_a_warning()
+    {
+        ConfigFile file = ConfigFile.Find(Write("wg0.conf", "[Interface]\nPrivateKeyFile = key\nPreUp = fetch >key\n"));
+        using ConfigResult result = file.Read();
+        Assert.False(result.HasMistakes);
+        Assert.True(Assert.Single(result.Diagnostics).IsWarning);
+    }
+
+    [Fact]
+    public void A_key_that_everyone_can_read_is_a_warning()
+    {
+        string path = Write("wg0.conf", Head);
+        File.SetUnixFileMode(path, Own | UnixFileMode.OtherRead);
+        using ConfigResult result = ConfigFile.Find(path).Read();
+        Assert.Equal(
+            $"f:2:14: PrivateKey: warning: everyone can read or write the key in {path}: chmod 600 {path}",
+            Assert.Single(result.Diagnostics).ToText("f"));
+
+        // As in wg-quick: whoever cannot enter the folder cannot read what is in it.
+        File.SetUnixFileMode(_folder, Own | UnixFileMode.UserExecute);
+        using ConfigResult closed = ConfigFile.Find(path).Read();
+        Assert.Empty(closed.Diagnostics);
+    }
+
+    [Fact]
+    public void A_file_without_a_key_may_be_read_by_everyone()
+    {
+        string key = Write("key", Private);
+        string path = Write("wg0.conf", "[Interface]\nPrivateKeyFile = key\n");
+        File.SetUnixFileMode(path, Own | UnixFileMode.OtherRead);
+        using ConfigResult result = ConfigFile.Find(path).Read();
+        Assert.Empty(result.Diagnostics);
+        File.SetUnixFileMode(key, Own | UnixFileMode.OtherRead);
+        using ConfigResult open = ConfigFile.Find(path).Read();
+        string said = Assert.Single(open.Diagnostics).ToText("f");
+        Assert.StartsWith("f:2:18: PrivateKeyFile: warning: everyone", said, StringComparison.Ordinal);
+    }
+
+    private string Write(string name, string text)
+    {
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path, text);
+        File.SetUnixFileMode(path, Own);
+        return path;
+    }
+
+    private static string WhyNot(string name) => Assert.Throws<SetupException>(() => ConfigFile.Find(name)).Message;
+
+    private static string WhyNotRead(string path) => Assert.Throws<SetupException>(() => ConfigFile.Find(path).Read()).Message;
+}
