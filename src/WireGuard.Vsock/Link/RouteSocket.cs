@@ -23,13 +23,15 @@ internal sealed class RouteSocket : IDisposable
     private const int MaxBuffer = 1024 * 1024;
 
     private readonly NetlinkSocket _netlink = new(NETLINK_ROUTE);
-    private byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024);
+    private byte[] _buffer;
     private uint _lastSequence;
     private NetlinkReply? _last;
 
+    /// <param name="bufferSize">For answers; it grows where one is longer. Lists come in datagrams of up to 32 KiB.</param>
     /// <exception cref="LinuxException">It cannot be opened.</exception>
-    public RouteSocket()
+    public RouteSocket(int bufferSize = 32 * 1024)
     {
+        _buffer = GC.AllocateUninitializedArray<byte>(bufferSize);
         // Kernels that do not know one of these do without.
         _ = Sys.SetOption(_netlink.Fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
         _ = Sys.SetOption(_netlink.Fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);

@@ -204,6 +204,21 @@ public sealed class RouteSocketTests
     });
 
     [TunFact]
+    public void Answers_longer_than_the_buffer_are_asked_for_again() => Run((socket, link) =>
+    {
+        Namespace.Sh("for i in $(seq 99); do echo route add 10.0.$i.0/24 dev wg0; done | ip -b -");
+        using RouteSocket small = new(bufferSize: 64);
+        List<RouteMessage> found = [], expected = [];
+        Assert.Equal(0, small.List(new RouteFilter(false, link), found));
+        Assert.Equal(0, socket.List(new RouteFilter(false, link), expected));
+        Assert.Equal(99, found.Count(one => one.Table == Libc.RT_TABLE_MAIN));
+        Assert.Equal(expected, found);
+        using RouteSocket another = new(bufferSize: 64);
+        Assert.Equal(0, another.Find(link, out LinkState state));
+        Assert.Equal("wg0", state.Name);
+    });
+
+    [TunFact]
     public void The_MTU_of_a_route_is_told() => Run((socket, link) =>
     {
         socket.Dispose();
