@@ -16,7 +16,25 @@ internal static class Environs
     /// <summary>Not in wireguard-go: the pipe on which the background process reports to its command.</summary>
     public const string ReadyFd = "WG_VSOCK_READY_FD";
 
+    /// <summary>Of a daemon that `up` starts: which `up` it was (<see cref="SharedState.DaemonOptions.Instance"/>).</summary>
+    public const string Instance = "WG_VSOCK_INSTANCE";
+
+    /// <summary>Of a daemon that `up` starts: the configuration file, which SIGHUP has read again.</summary>
+    public const string Config = "WG_VSOCK_CONFIG";
+
+    private const int MaxInstance = 64;
+
     public static string? Get(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+
+    /// <summary>Which `up` has started this daemon; null if none has.</summary>
+    /// <exception cref="SetupException">It is not made of hexadecimal digits.</exception>
+    public static string? InstanceId() => CheckInstance(Get(Instance));
+
+    /// <inheritdoc cref="InstanceId"/>
+    internal static string? CheckInstance(string? id) =>
+        id is null || (id.Length <= MaxInstance && id.All(char.IsAsciiHexDigit))
+            ? id
+            : throw new SetupException($"{Instance} is not 1 to {MaxInstance} hexadecimal digits");
 
     /// <summary>A descriptor's number from the environment; null if the variable is not set.</summary>
     /// <exception cref="SetupException">It is set to something that is no descriptor.</exception>

@@ -6,7 +6,7 @@ namespace WireGuard.Vsock.Commands;
 /// <summary>
 /// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: on each the daemon shuts down and removes
 /// its control socket. They are caught before that socket is made. A signal that was ignored at start, as SIGHUP under nohup(1),
-/// still is.
+/// still is. SIGHUP may have another meaning: then it ends nothing.
 /// <para>
 /// DEVIATION: wireguard-go catches SIGTERM and SIGINT alone, and leaves its socket behind after any other. Test:
 /// Every_signal_that_ends_it_leaves_nothing.
@@ -23,12 +23,17 @@ internal sealed class StopSignals : IDisposable
     ];
 
     private readonly List<PosixSignalRegistration> _registrations = [];
+    private readonly Action? _onHangup;
     private Action<string>? _stop; // interlocked
     private string? _signal;       // interlocked: the last received
 
+    /// <param name="onHangup">
+    /// What SIGHUP does, on a thread of the runtime; null if it ends the process.
+    /// </param>
     /// <exception cref="SetupException">They cannot be caught, which takes a thread and two descriptors.</exception>
-    public StopSignals()
+    public StopSignals(Action? onHangup = null)
     {
+        _onHangup = onHangup;
         try
         {
             foreach ((int number, string name) in Signals)
@@ -57,6 +62,12 @@ internal sealed class StopSignals : IDisposable
     private void Take(PosixSignalContext context, string name)
     {
         context.Cancel = true;
+        if (name == "SIGHUP" && _onHangup is not null)
+        {
+            _onHangup();
+            return;
+        }
+
         Interlocked.Exchange(ref _signal, name);
         Volatile.Read(ref _stop)?.Invoke(name);
     }

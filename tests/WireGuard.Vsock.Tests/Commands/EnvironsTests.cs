@@ -10,6 +10,22 @@ public sealed class EnvironsTests : IDisposable
     public void Dispose() => Environment.SetEnvironmentVariable(Name, null);
 
     [Theory]
+    [InlineData("0", true)]
+    [InlineData("c0FFee", true)]
+    [InlineData("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", true)]
+    [InlineData("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0", false)]
+    [InlineData("g", false)]
+    [InlineData("0x1", false)]
+    [InlineData("1\n", false)]
+    public void An_instance_is_of_hexadecimal_digits(string id, bool isValid)
+    {
+        if (isValid)
+            Assert.Equal(id, Environs.CheckInstance(id));
+        else
+            Assert.Throws<SetupException>(() => Environs.CheckInstance(id));
+    }
+
+    [Theory]
     [InlineData(null)]
     [InlineData("")]
     public void Variable_that_is_empty_is_as_one_that_is_not_set(string? value)
