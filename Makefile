@@ -1,7 +1,7 @@
 # make             builds out/wireguard-vsock: Native AOT, stripped, one file; and its man pages
 # make install     to $(DESTDIR)$(PREFIX): bin, share/man and the completion for bash
 # make demo        a tunnel between two network namespaces of this machine
-# make test        everything; or one of: test-unit test-e2e test-vsock test-vm
+# make test        everything; or one of: test-unit test-e2e test-vsock test-vm test-enclave
 # make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
 #                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found;
 #                  BASE=FILE compares with another build of wireguard-vsock, and fails if this one is slower
@@ -39,7 +39,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm bench bench-vsock bench-scale bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave bench bench-vsock bench-scale bench-profile bench-micro lint clean
 
 all: $(BINARY) $(MAN_PAGES)
 
@@ -74,7 +74,7 @@ demo: $(BINARY)
 
 test: $(BINARY)
 	scripts/setup.sh build test vm
-	scripts/test.sh unit namespaces vsock vm
+	scripts/test.sh unit namespaces vsock vm enclave
 
 test-unit:
 	scripts/setup.sh build
@@ -91,6 +91,10 @@ test-vsock: $(BINARY)
 test-vm: $(BINARY)
 	scripts/setup.sh test vm
 	scripts/test.sh vm $(PATTERN)
+
+test-enclave: $(BINARY)
+	scripts/setup.sh test vm
+	scripts/test.sh enclave $(PATTERN)
 
 # What the same lanes carry without encryption. It has build folders and a name of its own.
 $(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*)
@@ -123,7 +127,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/vm/*.init \
+	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

@@ -56,6 +56,8 @@ cpio                 cpio
 lz4                  lz4
 zstd                 zstd
 xz                   xz-utils
+gcc                  gcc
+/usr/include/stdio.h libc6-dev
 END
       ;;
     # Either counts system calls; perf costs less.
