@@ -29,14 +29,9 @@ internal static class ConfigKeys
     internal const string InterfaceSection = "[Interface]";
     internal const string PeerSection = "[Peer]";
 
-    internal static readonly string[] OfInterface =
-    [
-        PrivateKey, PrivateKeyFile, ListenPort, FwMark, Address, Dns, Mtu, Table, PreUp, PostUp, PreDown, PostDown, SaveConfig,
-        Network, Streams, Superpackets,
-    ];
+    internal static readonly string[] OfInterface = [.. KeyMeaning.OfInterface.Select(key => key.Key)];
 
-    internal static readonly string[] OfPeer =
-        [PublicKey, PresharedKey, PresharedKeyFile, AllowedIps, Endpoint, PersistentKeepalive];
+    internal static readonly string[] OfPeer = [.. KeyMeaning.OfPeer.Select(key => key.Key)];
 
     /// <summary>Those that wg(8) knows.</summary>
     internal static readonly string[] OfWg =

@@ -6,49 +6,51 @@ namespace WireGuard.Vsock.Config;
 /// <param name="Meaning">In sentences.</param>
 internal sealed record KeyMeaning(string Key, string Value, string Meaning)
 {
-    /// <summary>In the order of the man page; a test holds that no key of the reader's is missing.</summary>
+    /// <summary>All that the reader knows, in the order of the man page.</summary>
     public static IReadOnlyList<KeyMeaning> OfInterface { get; } =
     [
-        new("PrivateKey", "KEY|generate", "The private key, in base64. generate makes a new one at each up: it is never written "
-            + "anywhere, and the public key is printed. Without a key a hook must set one."),
-        new("PrivateKeyFile", "FILE", "Instead of PrivateKey: the file that holds it."),
-        new("Address", "ADDRESS[/LENGTH], ...", "IPv4 and IPv6 addresses of the interface. May be given more than once."),
-        new("ListenPort", "PORT", "Where to listen: a port of the network. Chosen by itself if not given."),
-        new("Network", "vsock|tcp|tcp4|tcp6|udp|udp4|udp6", "What the messages travel over; vsock if not given. Over udp the "
-            + "peer may run any other WireGuard."),
-        new("MTU", "BYTES", "The interface's MTU. If not given: 1420 over vsock and tcp; over udp 80 less than that of the path "
-            + "to the endpoints."),
-        new("DNS", "SERVER|DOMAIN, ...", "Servers' IP addresses and search domains, given to resolvconf(8) where it is in PATH, "
-            + "else written to /etc/resolv.conf, which down restores if it is still as up left it."),
-        new("Table", "auto|off|NUMBER", "The routing table for the routes to all AllowedIPs. auto, the default, is the main "
-            + "table; with a default route it is a table of its own, with policy rules and a firewall mark. off makes no "
+        new(ConfigKeys.PrivateKey, "KEY|generate", "The private key, in base64. generate makes a new one at each up: it is "
+            + "never written anywhere, and the public key is printed. Without a key a hook must set one."),
+        new(ConfigKeys.PrivateKeyFile, "FILE", "Instead of PrivateKey: the file that holds it."),
+        new(ConfigKeys.Address, "ADDRESS[/LENGTH], ...", "IPv4 and IPv6 addresses of the interface. May be given more than "
+            + "once."),
+        new(ConfigKeys.ListenPort, "PORT", "Where to listen: a port of the network. Chosen by itself if not given."),
+        new(ConfigKeys.Network, "vsock|tcp|tcp4|tcp6|udp|udp4|udp6", "What the messages travel over; vsock if not given. Over "
+            + "udp the peer may run any other WireGuard."),
+        new(ConfigKeys.Mtu, "BYTES", "The interface's MTU. If not given: 1420 over vsock and tcp; over udp 80 less than that of "
+            + "the path to the endpoints."),
+        new(ConfigKeys.Dns, "SERVER|DOMAIN, ...", "Servers' IP addresses and search domains, given to resolvconf(8) where it is "
+            + "in PATH, else written to /etc/resolv.conf, which down restores if it is still as up left it."),
+        new(ConfigKeys.Table, "auto|off|NUMBER", "The routing table for the routes to all AllowedIPs. auto, the default, is the "
+            + "main table; with a default route it is a table of its own, with policy rules and a firewall mark. off makes no "
             + "routes."),
-        new("FwMark", "MARK|off", "The firewall mark of the messages, decimal or 0x and hexadecimal; off or 0 for none. Over "
-            + "vsock it has no effect."),
-        new("PreUp", "COMMAND", "Run before the addresses are set. This and the three below may be given more than once; %i "
-            + "stands for the interface's name. They are run by bash, or by sh where there is no bash."),
-        new("PostUp", "COMMAND", "Run when the tunnel is up."),
-        new("PreDown", "COMMAND", "Run before the tunnel is taken down."),
-        new("PostDown", "COMMAND", "Run when the interface is gone."),
-        new("Streams", "NUMBER", "Over vsock and tcp, up to that many parallel connections to a peer whose endpoint is dialled, "
-            + "1 to 8; one per processor if not given."),
-        new("Superpackets", "on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not given."),
-        new("SaveConfig", "true|false", "Read for wg-quick's sake. The file is never written: true is warned of."),
+        new(ConfigKeys.FwMark, "MARK|off", "The firewall mark of the messages, decimal or 0x and hexadecimal; off or 0 for "
+            + "none. Over vsock it has no effect."),
+        new(ConfigKeys.PreUp, "COMMAND", "Run before the addresses are set. This and the three below may be given more than "
+            + "once; %i stands for the interface's name. They are run by bash, or by sh where there is no bash."),
+        new(ConfigKeys.PostUp, "COMMAND", "Run when the tunnel is up."),
+        new(ConfigKeys.PreDown, "COMMAND", "Run before the tunnel is taken down."),
+        new(ConfigKeys.PostDown, "COMMAND", "Run when the interface is gone."),
+        new(ConfigKeys.Streams, "NUMBER", "Over vsock and tcp, up to that many parallel connections to a peer whose endpoint is "
+            + "dialled, 1 to 8; one per processor if not given."),
+        new(ConfigKeys.Superpackets, "on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if "
+            + "not given."),
+        new(ConfigKeys.SaveConfig, "true|false", "Read for wg-quick's sake. The file is never written: true is warned of."),
     ];
 
     /// <summary>Likewise.</summary>
     public static IReadOnlyList<KeyMeaning> OfPeer { get; } =
     [
-        new("PublicKey", "KEY", "The peer's public key, in base64. Each peer must have one."),
-        new("PresharedKey", "KEY", "A key that both ends have in secret, besides."),
-        new("PresharedKeyFile", "FILE", "Instead of PresharedKey: the file that holds it."),
-        new("AllowedIPs", "ADDRESS[/LENGTH], ...", "What the peer may send from and what is sent to it; also where routes lead. "
-            + "May be given more than once."),
-        new("Endpoint", "ADDRESS:PORT", "Where to reach the peer. Over vsock CID:PORT, as 3:51820, vm(6):51820, host(2):51820 or "
-            + "0.0.0.3:51820; \" to-host\" behind it asks for the host where a machine is host and guest at once. Over tcp and "
-            + "udp an IP address (IPv6 in brackets) or a host name, which is resolved again when the peer does not answer. "
-            + "Without an endpoint the peer must connect first."),
-        new("PersistentKeepalive", "SECONDS|off", "How often an empty message is sent, to keep paths through firewalls open; "
-            + "off or 0 for never, which is the default."),
+        new(ConfigKeys.PublicKey, "KEY", "The peer's public key, in base64. Each peer must have one."),
+        new(ConfigKeys.PresharedKey, "KEY", "A key that both ends have in secret, besides."),
+        new(ConfigKeys.PresharedKeyFile, "FILE", "Instead of PresharedKey: the file that holds it."),
+        new(ConfigKeys.AllowedIps, "ADDRESS[/LENGTH], ...", "What the peer may send from and what is sent to it; also where "
+            + "routes lead. May be given more than once."),
+        new(ConfigKeys.Endpoint, "ADDRESS:PORT", "Where to reach the peer. Over vsock CID:PORT, as 3:51820, vm(6):51820, "
+            + "host(2):51820 or 0.0.0.3:51820; \" to-host\" behind it asks for the host where a machine is host and guest at "
+            + "once. Over tcp and udp an IP address (IPv6 in brackets) or a host name, which is resolved again when the peer "
+            + "does not answer. Without an endpoint the peer must connect first."),
+        new(ConfigKeys.PersistentKeepalive, "SECONDS|off", "How often an empty message is sent, to keep paths through firewalls "
+            + "open; off or 0 for never, which is the default."),
     ];
 }
