@@ -75,7 +75,7 @@ internal sealed partial class ConfigFile
         ConfigResult result = ReadAlone();
         var found = new List<Diagnostic>(result.Diagnostics);
         bool mayAppear = result.Settings?.Interface.PreUp.Count > 0;
-        foreach (KeyMention mention in result.Keys)
+        foreach (KeyMention mention in result.Keys.DistinctBy(mention => mention.File))
         {
             if (CheckKey(mention, mayAppear) is { } diagnostic)
                 found.Add(diagnostic);

@@ -9,7 +9,7 @@ namespace WireGuard.Vsock.Config;
 /// <summary>The values of each [Peer].</summary>
 internal sealed partial class ConfigReader
 {
-    private const string AddressForm = "IP address: 10.0.0.1, 10.0.0.0/24 or 2001:db8::/64, with up to /32 or /128";
+    private const string AddressForm = "IP address, such as 10.0.0.1, 10.0.0.0/24 or 2001:db8::/64";
 
     private void ReadPeerValue(PeerDraft peer, string key, ReadOnlySpan<char> value, Place place, int offset)
     {
@@ -80,7 +80,7 @@ internal sealed partial class ConfigReader
             if (item.IsEmpty)
                 Mistake(at, AllowedIps, "there is a comma too many: an address is missing");
             else if (!InterfaceAddress.TryParse(Squeeze(item), out InterfaceAddress address))
-                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}; between two there is a comma");
+                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}, each behind a comma");
             else
                 TakeAllowedIp(peer, address, at);
         }

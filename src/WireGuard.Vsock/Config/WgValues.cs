@@ -57,12 +57,13 @@ internal static class WgValues
             ReadOnlySpan<char> item = value[range];
             int slash = item.IndexOf('/');
             ReadOnlySpan<char> host = slash < 0 ? item : item[..slash];
-            if (!InterfaceAddress.TryParse(host, out InterfaceAddress alone))
+            if (!InterfaceAddress.TryParse(host, out InterfaceAddress address))
                 return $"Unable to parse IP address: `{Shown(host)}'";
-            if (!InterfaceAddress.TryParse(item, out InterfaceAddress address))
+            uint length = address.PrefixLength; // without one, all bits
+            if (slash >= 0 && !WgNumber.TryParse(item[(slash + 1)..], length, out length))
                 return $"AllowedIP is not in the correct format: `{Shown(item)}'";
-            IpPrefix prefix = address.Network;
-            if (prefix.Address != alone.Address)
+            IpPrefix prefix = (address with { PrefixLength = (byte)length }).Network;
+            if (prefix.Address != address.Address)
                 warn($"Warning: AllowedIP has nonzero host part: {item}");
             to.Add(new AllowedIpChange(prefix, Removes: false));
         }

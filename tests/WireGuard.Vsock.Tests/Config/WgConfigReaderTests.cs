@@ -17,7 +17,7 @@ public sealed class WgConfigReaderTests
             FwMark = 0xca6c
             [Peer]
             AllowedIPs = 10.0.0.2 / 32
-            AllowedIPs = fd00::1,10.1.0.0/16
+            AllowedIPs = fd00::1,10.1.0.0/016
             PublicKey = {Peer2}
             PublicKey = {Peer1}
             PresharedKey = {Preshared}
