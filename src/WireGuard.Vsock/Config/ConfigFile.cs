@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using System.Buffers;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
@@ -9,7 +9,7 @@ namespace WireGuard.Vsock.Config;
 /// A configuration file and the interface it is for. What is wrong with the file as such is a <see cref="SetupException"/>;
 /// what is wrong in it is in the result of <see cref="Read"/>.
 /// </summary>
-internal sealed partial class ConfigFile
+internal sealed class ConfigFile
 {
     /// <summary>Enough for the most peers that are likely in one file.</summary>
     private const int MaxBytes = 1 << 20;
@@ -17,6 +17,9 @@ internal sealed partial class ConfigFile
     private const int MaxKeyFileBytes = 4096;
     private const string Extension = ".conf";
     private const int ForOthers = 7; // rwx of everyone but the owner and the group
+
+    private static readonly SearchValues<char> NameLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=+.-");
 
     /// <summary>Where a NAME is looked for: wg-quick's folder, then our own.</summary>
     private static readonly string[] Folders = ["/etc/wireguard", "/etc/wireguard-vsock"];
@@ -195,8 +198,7 @@ internal sealed partial class ConfigFile
         return Sys.Stat(fd, out statx_t status) < 0 ? 0 : status.stx_mode;
     }
 
-    private static bool IsName(string name) => NamePattern().IsMatch(name);
-
-    [GeneratedRegex(@"\A[a-zA-Z0-9_=+.-]{1,15}\z")]
-    private static partial Regex NamePattern();
+    /// <summary>wg-quick's test: <c>[a-zA-Z0-9_=+.-]{1,15}</c>.</summary>
+    private static bool IsName(string name) =>
+        name.Length is > 0 and <= Tun.InterfaceName.MaxBytes && !name.AsSpan().ContainsAnyExcept(NameLetters);
 }
