@@ -16,12 +16,19 @@ internal static class Say
     public static void Error(string text) => Write(2, $"{ProgramName}: {text}\n");
 
     /// <summary>Writes a text as it is to stdout (1) or stderr (2).</summary>
-    public static void Write(int fd, string text)
+    public static void Write(int fd, string text) => Write(fd, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Writes a text in UTF-8.</summary>
+    public static void Write(int fd, ReadOnlySpan<byte> rest)
     {
-        ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(text);
         while (rest.Length > 0)
         {
             int n = Sys.Write(fd, rest);
+            if (n == -Errno.EAGAIN)
+            {
+                _ = Sys.Poll(fd, Libc.POLLOUT, -1);
+                continue;
+            }
             if (n <= 0) return; // the terminal is gone
             rest = rest[n..];
         }

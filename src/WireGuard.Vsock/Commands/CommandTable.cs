@@ -10,6 +10,11 @@ internal static class CommandTable
     public static IReadOnlyList<CommandPage> All =>
     [
         CheckCommand.Page,
+        ShowCommand.Page,
+        ShowConfCommand.Page,
+        GenKeyCommand.Page,
+        PubKeyCommand.Page,
+        GenPskCommand.Page,
         HelpCommand.Page,
     ];
 

@@ -10,6 +10,12 @@ internal static class Environs
     public const string TunFd = "WG_TUN_FD";
     public const string UapiFd = "WG_UAPI_FD";
 
+    // Those of wg(8).
+    public const string ColorMode = "WG_COLOR_MODE";
+    public const string HideKeys = "WG_HIDE_KEYS";
+    public const string EndpointRetries = "WG_ENDPOINT_RESOLUTION_RETRIES";
+    public const string NoColor = "NO_COLOR";
+
     /// <summary>Not in wireguard-go, for tests: what to read instead of <see cref="SharedState.VmClock.DevicePath"/>.</summary>
     public const string VmClock = "WG_VSOCK_VMCLOCK";
 

@@ -66,6 +66,8 @@ internal static unsafe partial class Sys
         return n;
     }
 
+    public static bool IsTerminal(int fd) => isatty(fd) == 1;
+
     public static int SetNonBlocking(int fd)
     {
         int flags = Result(fcntl(fd, F_GETFL, 0));

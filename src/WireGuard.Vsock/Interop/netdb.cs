@@ -13,6 +13,7 @@ internal static unsafe partial class Libc
     public const int EAI_AGAIN = -3;
     public const int EAI_FAIL = -4;
     public const int EAI_NODATA = -5;
+    public const int EAI_SERVICE = -8;
     public const int EAI_SYSTEM = -11;
 
     [StructLayout(LayoutKind.Sequential)]

@@ -66,4 +66,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport(LibraryName)]
     public static partial void sync();
+
+    [LibraryImport(LibraryName)]
+    public static partial int isatty(int fd);
 }

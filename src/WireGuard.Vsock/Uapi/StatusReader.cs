@@ -7,22 +7,27 @@ using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// Reads the lines of a daemon's answer into a <see cref="DeviceStatus"/>: the inverse of <see cref="UapiWriter"/>, and what any
-/// other daemon says by https://www.wireguard.com/xplatform/. Unknown keys are passed over, as by <c>wg(8)</c>.
+/// other daemon says by https://www.wireguard.com/xplatform/. Unknown keys are passed over, as by <c>wg(8)</c>. What only our
+/// daemon tells is read in StatusReader.Details.cs.
 /// </summary>
-internal sealed class StatusReader(string name)
+/// <param name="name">The interface's.</param>
+/// <param name="isStatus">Whether it is the answer to <c>status</c>.</param>
+internal sealed partial class StatusReader(string name, bool isStatus)
 {
     private readonly List<PeerStatus> _peers = [];
+    private DeviceStatus _device = new();
     private int _lineNumber;
     private int? _errno;
 
     /// <summary>What has been read; whoever has it wipes its keys.</summary>
-    public DeviceStatus Status { get; private set; } = new();
+    public DeviceStatus Status => _device with { Peers = _peers };
 
     /// <summary>Takes a line without its newline.</summary>
     /// <exception cref="UapiException">It is malformed.</exception>
@@ -60,7 +65,8 @@ internal sealed class StatusReader(string name)
             throw Malformed("says no errno");
         if (errno != 0)
             throw new UapiException(name, errno);
-        Status = Status with { Peers = _peers };
+        if (isStatus && _device.Details is null)
+            throw Malformed("says no network");
         return Status;
     }
 
@@ -69,14 +75,18 @@ internal sealed class StatusReader(string name)
         switch (key)
         {
             case "private_key":
-                Status.PrivateKey?.Dispose();
-                Status = Status with { PrivateKey = ReadKey(key, value, bytes => new PrivateKey(bytes)) };
+                _device.PrivateKey?.Dispose();
+                _device = _device with { PrivateKey = ReadKey(key, value, bytes => new PrivateKey(bytes)) };
                 break;
             case "listen_port":
-                Status = Status with { ListenPort = (ushort)Number(key, value, ushort.MaxValue) };
+                _device = _device with { ListenPort = (ushort)Number(key, value, ushort.MaxValue) };
                 break;
             case "fwmark":
-                Status = Status with { FirewallMark = (uint)Number(key, value, uint.MaxValue) };
+                _device = _device with { FirewallMark = (uint)Number(key, value, uint.MaxValue) };
+                break;
+            default:
+                if (isStatus)
+                    _device = _device with { Details = TakeDetail(_device.Details, key, value) };
                 break;
         }
     }
@@ -87,7 +97,12 @@ internal sealed class StatusReader(string name)
             throw Malformed("public_key is not 64 hexadecimal digits");
         if (_peers.Count == Limits.MaxPeers)
             throw Malformed($"more than {Limits.MaxPeers} peers");
-        _peers.Add(new PeerStatus { PublicKey = publicKey, AllowedIps = new List<IpPrefix>() });
+        _peers.Add(new PeerStatus
+        {
+            PublicKey = publicKey,
+            AllowedIps = new List<IpPrefix>(),
+            Details = isStatus ? new PeerDetails { Connections = new List<ConnectionStatus>() } : null,
+        });
     }
 
     private PeerStatus TakePeerKey(PeerStatus peer, ReadOnlySpan<char> key, ReadOnlySpan<char> value)
@@ -115,7 +130,7 @@ internal sealed class StatusReader(string name)
                 ((List<IpPrefix>)peer.AllowedIps).Add(prefix);
                 return peer;
             default:
-                return peer;
+                return peer.Details is { } details ? peer with { Details = TakeDetail(details, key, value) } : peer;
         }
     }
 
@@ -124,8 +139,8 @@ internal sealed class StatusReader(string name)
     {
         if (value.IsEmpty)
             throw Malformed("endpoint is empty");
-        bool isAddress = EndpointAddress.TryParse(
-            value, NetworkKind.Udp, Sys.InterfaceIndex, out EndpointAddress endpoint, out _);
+        NetworkKind network = _device.Details?.Network ?? NetworkKind.Udp;
+        bool isAddress = EndpointAddress.TryParse(value, network, Sys.InterfaceIndex, out EndpointAddress endpoint, out _);
         return peer with { Endpoint = isAddress ? endpoint : null, EndpointText = value.ToString() };
     }
 

@@ -59,11 +59,11 @@ internal sealed class UapiClient : IDisposable
 
     /// <summary>The answer to <c>get</c>.</summary>
     /// <exception cref="UapiException">There is none in time, or it is not as it must be.</exception>
-    public DeviceStatus Get() => Ask("get=1\n\n"u8) ?? throw new UapiException(Name, Errno.EPROTO);
+    public DeviceStatus Get() => Ask("get=1\n\n"u8, isStatus: false) ?? throw new UapiException(Name, Errno.EPROTO);
 
     /// <summary>The answer to <c>status</c>; null if the daemon does not know that: it is not ours, or an earlier one.</summary>
     /// <exception cref="UapiException">There is none in time, or it is not as it must be.</exception>
-    public DeviceStatus? TryStatus() => Ask("status=1\n\n"u8);
+    public DeviceStatus? TryStatus() => Ask("status=1\n\n"u8, isStatus: true);
 
     /// <summary>Begins a handshake with every peer that has an endpoint and no session.</summary>
     /// <exception cref="UapiException">The daemon does not answer, or does not know how.</exception>
@@ -84,10 +84,10 @@ internal sealed class UapiClient : IDisposable
         _read.Clear();
     }
 
-    private DeviceStatus? Ask(ReadOnlySpan<byte> request)
+    private DeviceStatus? Ask(ReadOnlySpan<byte> request, bool isStatus)
     {
         using UapiExchange exchange = Open();
-        StatusReader reader = new(Name);
+        StatusReader reader = new(Name, isStatus);
         try
         {
             exchange.Send(request);
@@ -107,7 +107,7 @@ internal sealed class UapiClient : IDisposable
     private void Do(ReadOnlySpan<byte> request)
     {
         using UapiExchange exchange = Open();
-        StatusReader reader = new(Name);
+        StatusReader reader = new(Name, isStatus: false);
         exchange.Send(request);
         if (!exchange.Receive(reader.Take))
             throw new UapiException(Name, Errno.EPROTO);
