@@ -11,6 +11,10 @@ internal static class CommandTable
     [
         CheckCommand.Page,
         ShowCommand.Page,
+        SetCommand.Page,
+        SetConfCommand.Page,
+        AddConfCommand.Page,
+        SyncConfCommand.Page,
         ShowConfCommand.Page,
         GenKeyCommand.Page,
         PubKeyCommand.Page,

@@ -162,7 +162,7 @@ public sealed class ShowTests : IDisposable
                         DroppedPackets = 3,
                         Connections =
                         [
-                            new(EndpointAddress.Vsock(16, 4000000000), true, ConnectionUse.Current, 60, 1, 2048, 9, 0),
+                            new(EndpointAddress.Vsock(16, 4000000000), true, ConnectionUse.Current, 60, 1, 7, 9, 0),
                             new(EndpointAddress.Vsock(16, 77), false, ConnectionUse.Unused, 0, 0, 1, 9, 5),
                         ],
                     },
@@ -184,8 +184,8 @@ public sealed class ShowTests : IDisposable
               allowed ips: (none)
               session: yes
               superpackets: off
-              connection: vm(16):4000000000, dialled,  1 minute ago, 1 reconnect,  2.00 KiB received, 9 B sent, 0 B queued, current
-              connection: vm(16):77,         accepted, now,          0 reconnects, 1 B received,      9 B sent, 5 B queued, unused
+              connection: vm(16):4000000000, dialled,  1 minute ago, 1 reconnect,  7 B received, 9 B sent, 0 B queued, current
+              connection: vm(16):77,         accepted, now,          0 reconnects, 1 B received, 9 B sent, 5 B queued, unused
               dropped: 3 packets to this peer
 
             """,
