@@ -11,7 +11,7 @@ internal static class Program
         StandardDescriptors.Open();
         int code = CommandTable.Find(arguments) is { } command
             ? command.Invoke(arguments[1..], Say.Output, Say.Error)
-            : CommandLine.Invoke(arguments, Say.Output, Say.Error, request => DaemonCommand.Run(request));
+            : CommandLine.Invoke(arguments, Say.Output, Say.Error, request => DaemonCommand.Run(request, ReloadCommand.OnHangup));
         if (FirstProcess.IsOfMachine) FirstProcess.End($"{CommandProcess.Ended ?? Say.ProgramName} ended with {code}");
         return code;
     }

@@ -18,6 +18,7 @@ public sealed partial class ArrowsTests
         ["Streams", "Lanes"],
         ["Control"],
         ["Uapi", "Config"],
+        ["Tunnels"],
         ["Commands"],
     ];
 

@@ -328,6 +328,85 @@ processor_ms() {
 }
 rss_kib() { awk '$1 == "VmRSS:" {print $2}' "/proc/${pid[$1]}/status"; }
 
+# ---- tunnels from files ---------------------------------------------------------------------------------------------
+
+# Machines whose /run/wireguard-vsock and /etc are their own, so that tests see what is left there.
+file_machines() { # NAME...
+  local machine
+  new_machines "$@"
+  mkdir -p /run/wireguard-vsock
+  for machine; do
+    mkdir "$work/run-$machine" "$work/etc-$machine"
+    echo "nameserver 192.0.2.53" >"$work/etc-$machine/resolv.conf"
+    at "$machine" mount --bind "$work/run-$machine" /run/wireguard-vsock
+    at "$machine" mount --bind "$work/etc-$machine" /etc
+  done
+}
+
+file_of() { echo "$work/etc-$1/wireguard/wg0.conf"; } # MACHINE
+
+# wg0's file, without an endpoint where the network is "".
+write_file() { # MACHINE PEER NETWORK ALLOWED-IPS [MORE LINES OF [Interface]]
+  mkdir -p "$work/etc-$1/wireguard"
+  cat >"$(file_of "$1")" <<END
+[Interface]
+Network = $3
+Address = ${inner[$1]}/24, ${inner6[$1]}/64
+PrivateKey = $(cat "$work/$1.key")
+ListenPort = ${port[$1]}
+${5:-}
+[Peer]
+PublicKey = ${public[$2]}
+AllowedIPs = $4
+Endpoint = $(endpoint_of "$2" "$1" "$3")
+END
+}
+
+ours() { # MACHINE ARGUMENT...
+  at "$1" env PATH="$work/bin:$PATH" "$daemon" "${@:2}"
+}
+
+# host and enclave, each with a file that has the other's endpoint.
+two_files() { # NETWORK [MORE LINES OF THE HOST'S [Interface]]
+  file_machines host enclave
+  wire host enclave
+  write_file host enclave "$1" 203.0.113.0/24,fd77::/64 "${2:-}"
+  write_file enclave host "$1" 203.0.113.0/24,fd77::/64
+}
+
+daemon_at() { # MACHINE: processes of ours
+  local process
+  for process in $(ip netns pids "$1-$$"); do
+    if [ "$(readlink "/proc/$process/exe")" = "$(readlink -f "$daemon")" ]; then echo "$process"; fi
+  done
+}
+
+no_daemon_at() { [ -z "$(daemon_at "$1")" ]; }
+
+# Everything that `up` changes: links, addresses, routes and rules of both families, the folders of /run, resolv.conf.
+system_of() { # MACHINE
+  local family
+  ip -n "$1-$$" -j link show | tr '{' '\n' | grep -o '"ifname":"[^"]*"\|"mtu":[0-9]*\|"flags":[^]]*'
+  for family in -4 -6; do
+    ip -n "$1-$$" $family -o address show | grep -v 'inet6 fe80' | sed 's/^[0-9]*: //'
+    ip -n "$1-$$" $family route show table all | grep -v fe80
+    ip -n "$1-$$" $family rule show
+  done
+  ls "$work/$1" "$work/run-$1"
+  cat "$work/etc-$1/resolv.conf" 2>/dev/null || echo "no resolv.conf"
+}
+
+nothing_is_left() { # MACHINE SYSTEM-BEFORE
+  local difference
+  wait_for 30 no_daemon_at "$1" || fail "a daemon outlives down at $1"
+  difference=$(diff <(echo "$2") <(system_of "$1")) || fail "something is left at $1:"$'\n'"$difference"
+}
+
+refused() { # MACHINE TEXT ARGUMENT...: in one line
+  refused_in_one_line ours "$1" "${@:3}"
+  [[ $refusal == *"$2"* ]] || fail "expected '$2', got '$refusal'"
+}
+
 # ---- traffic -------------------------------------------------------------------------------------------------------
 
 pings() { # FROM TO [PING'S OPTIONS...]

@@ -33,8 +33,9 @@ internal static class Background
     /// <summary>Starts a daemon in the background and waits until it is ready.</summary>
     /// <param name="arguments">Of this program; the first is its name.</param>
     /// <param name="variables">What its environment has besides ours, each "name=value".</param>
+    /// <param name="passed">A descriptor that it inherits besides; null for none.</param>
     /// <exception cref="SetupException">It did not become ready.</exception>
-    public static void Start(IReadOnlyList<string> arguments, IReadOnlyList<string> variables)
+    public static void Start(IReadOnlyList<string> arguments, IReadOnlyList<string> variables, int? passed = null)
     {
         try
         {
@@ -43,7 +44,7 @@ internal static class Background
             int pid;
             using (FileDescriptor writing = new(write))
             {
-                PassOn(writing.Fd);
+                PassOn(writing.Fd, passed);
                 pid = DaemonOf(arguments, [.. variables, $"{Environs.ReadyFd}={writing.Fd}"]).Start();
             }
             string line = ReadLine(reading.Fd);
@@ -59,10 +60,10 @@ internal static class Background
     /// <summary>
     /// The new process inherits only the descriptors meant for it: no lock, pipe or socket of another program.
     /// </summary>
-    private static void PassOn(int ready)
+    private static void PassOn(int ready, int? passed)
     {
         _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, as with most daemons
-        int?[] meant = [ready, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
+        int?[] meant = [ready, passed, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
         foreach (int? fd in meant)
         {
             if (fd is { } open) _ = Sys.SetCloseOnExec(open, false); // if it is not open, the new process reports it

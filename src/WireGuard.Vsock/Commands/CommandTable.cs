@@ -9,6 +9,9 @@ internal static class CommandTable
     /// <summary>In the order in which the help shows them.</summary>
     public static IReadOnlyList<CommandPage> All =>
     [
+        UpCommand.Page,
+        DownCommand.Page,
+        ReloadCommand.Page,
         CheckCommand.Page,
         ShowCommand.Page,
         SetCommand.Page,

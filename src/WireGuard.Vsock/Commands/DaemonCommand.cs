@@ -18,7 +18,7 @@ internal static class DaemonCommand
     /// </param>
     public static int Run(CommandLine.Request request, Action<string>? reload = null)
     {
-        using Readiness readiness = new(Environs.Get(Environs.ReadyFd));
+        using Readiness readiness = new(Environs.Get(Environs.ReadyFd), Environs.Get(Environs.LockFd));
         bool foreground = request.Foreground || Environs.Get(Environs.Foreground) == "1" || readiness.IsAwaited;
         return foreground ? RunHere(request, reload, readiness) : Background.Start();
     }

@@ -28,6 +28,9 @@ internal static class Environs
     /// <summary>Of a daemon that `up` starts: the configuration file, which SIGHUP has read again.</summary>
     public const string Config = "WG_VSOCK_CONFIG";
 
+    /// <summary>Of a daemon that `up` starts: the descriptor of the tunnel's lock, which it holds until it is ready.</summary>
+    public const string LockFd = "WG_VSOCK_LOCK_FD";
+
     private const int MaxInstance = 64;
 
     public static string? Get(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

@@ -14,33 +14,51 @@ internal sealed class Readiness : IDisposable
     public const string ReadyLine = "ready";
 
     private readonly FileDescriptor _pipe;
+    private readonly FileDescriptor _lock;
 
     /// <param name="pipe">The number of the pipe's descriptor, which is closed afterwards; anything else for none.</param>
-    public Readiness(string? pipe)
+    /// <param name="tunnelLock">
+    /// That of the lock of a tunnel, which is held until the daemon is ready: if the `up` that waits for it is killed, the next
+    /// one does not begin before this daemon is there or gone.
+    /// </param>
+    public Readiness(string? pipe, string? tunnelLock = null)
     {
-        _pipe = new FileDescriptor(int.TryParse(pipe, NumberStyles.None, CultureInfo.InvariantCulture, out int fd) ? fd : -1);
-        if (!_pipe.IsInvalid) _ = Sys.SetCloseOnExec(_pipe.Fd, true);
+        _pipe = Inherited(pipe);
+        _lock = Inherited(tunnelLock);
     }
 
     /// <summary>Whether this process is the one in the background.</summary>
     public bool IsAwaited => !_pipe.IsInvalid;
 
+    /// <exception cref="SetupException">The `up` that waited was killed.</exception>
     public void Ready()
     {
-        if (!_pipe.IsInvalid) Tell(ReadyLine);
+        if (!_pipe.IsInvalid && !TryTell(ReadyLine) && !_lock.IsInvalid)
+            throw new SetupException("nobody waits for it any more");
+        _lock.Dispose();
     }
 
     public void Failed(string line)
     {
         if (_pipe.IsClosed || _pipe.IsInvalid) Say.Error(line);
-        else Tell(line);
+        else _ = TryTell(line);
     }
 
+    /// <summary>The lock is released last: with the process.</summary>
     public void Dispose() => _pipe.Dispose();
 
-    private void Tell(string line)
+    private static FileDescriptor Inherited(string? number)
     {
-        _ = Sys.Write(_pipe.Fd, Encoding.UTF8.GetBytes(line.ReplaceLineEndings(" ") + "\n"));
+        bool isNumber = int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int fd);
+        FileDescriptor inherited = new(isNumber ? fd : -1);
+        if (!inherited.IsInvalid) _ = Sys.SetCloseOnExec(inherited.Fd, true);
+        return inherited;
+    }
+
+    private bool TryTell(string line)
+    {
+        int result = Sys.Write(_pipe.Fd, Encoding.UTF8.GetBytes(line.ReplaceLineEndings(" ") + "\n"));
         _pipe.Dispose();
+        return result >= 0;
     }
 }

@@ -48,22 +48,27 @@ internal sealed class ConfigFile
 
     internal static ConfigFile Find(string nameOrPath, IReadOnlyList<string> folders)
     {
-        bool isPath = nameOrPath.Contains('/') || nameOrPath.EndsWith(Extension, StringComparison.Ordinal);
-        string shown = isPath ? nameOrPath : FindNamed(nameOrPath, folders);
-        string name = System.IO.Path.GetFileName(shown);
-        bool hasExtension = name.EndsWith(Extension, StringComparison.Ordinal);
-        name = hasExtension ? name[..^Extension.Length] : name;
-        if (!hasExtension || !IsName(name))
-        {
-            throw new SetupException(
-                $"'{Printable.Quote(shown)}' must be named INTERFACE.conf, INTERFACE of 1 to 15 of a-z, A-Z, 0-9, _ = + . and -");
-        }
-
-        if (Tun.InterfaceName.Check(name) is { } problem)
-            throw new SetupException(problem);
+        string shown = IsPath(nameOrPath) ? nameOrPath : FindNamed(nameOrPath, folders);
+        string name = NameOf(shown);
         if (!Exists(shown))
             throw new SetupException($"{Printable.Quote(shown)} does not exist");
         return new ConfigFile(shown, name);
+    }
+
+    /// <summary>The name of the interface that such a word means, whether or not there is a file.</summary>
+    internal static string NameOf(string nameOrPath)
+    {
+        bool isPath = IsPath(nameOrPath);
+        string name = isPath ? System.IO.Path.GetFileName(nameOrPath) : nameOrPath;
+        bool hasExtension = name.EndsWith(Extension, StringComparison.Ordinal);
+        name = isPath && hasExtension ? name[..^Extension.Length] : name;
+        if (isPath != hasExtension || !IsName(name))
+        {
+            throw new SetupException($"'{Printable.Quote(nameOrPath)}' must be named INTERFACE.conf, "
+                + "INTERFACE of 1 to 15 of a-z, A-Z, 0-9, _ = + . and -");
+        }
+
+        return Tun.InterfaceName.Check(name) is { } problem ? throw new SetupException(problem) : name;
     }
 
     /// <summary>A path in the configuration file as one from the root: it is relative to the file's folder.</summary>
@@ -114,6 +119,9 @@ internal sealed class ConfigFile
         using SecretFile text = Open(PathOf(file), file, MaxKeyFileBytes);
         return KeyText.ParsePreshared(text.Text.Trim()) ?? throw NoKey(file);
     }
+
+    private static bool IsPath(string nameOrPath) =>
+        nameOrPath.Contains('/') || nameOrPath.EndsWith(Extension, StringComparison.Ordinal);
 
     private static SetupException NoKey(string file) =>
         new($"{Printable.Quote(file)} holds no key: 44 characters of base64, as wireguard-vsock genkey prints");

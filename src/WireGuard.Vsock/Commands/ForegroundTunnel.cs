@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
+using WireGuard.Vsock.Tunnels;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// A tunnel that lasts as long as this process: <c>up -f FILE</c>, and <c>up FILE -- COMMAND</c>. The daemon is a thread. The
+/// main thread waits for a signal, for the command, or for the daemon's end, and then takes the tunnel down.
+/// </summary>
+internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)
+{
+    private volatile DaemonThread? _daemon; // set by the main thread, read by the runtime's for signals
+
+    private string Name => file.InterfaceName;
+
+    /// <summary>With a command. Gives its exit code; 1 if it was not started.</summary>
+    public int RunCommand()
+    {
+        using CommandProcess command = new(arguments.Command);
+        TunnelState state;
+        try
+        {
+            state = BringUp(command.Terminate, () => StopIf(command.Interruption.IsCancellationRequested), output: 2);
+        }
+        catch (SetupException e) when (command.Interruption.IsCancellationRequested)
+        {
+            Say.Error(e.Message);
+            return command.Wait();
+        }
+
+        try
+        {
+            command.Start();
+            return command.Wait();
+        }
+        finally
+        {
+            End(state);
+        }
+    }
+
+    /// <summary>Without one. Gives 0, or 1 when the daemon has failed.</summary>
+    public int Run()
+    {
+        using ManualResetEventSlim isToEnd = new();
+        using StopSignals signals = new(new Hangups(() => ReloadCommand.OnHangup(file.Path)).Receive);
+        using PosixSignalRegistration cloned = PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, context =>
+        {
+            context.Cancel = true;
+            _daemon?.DeclareCloned();
+        });
+        signals.Call(_ => isToEnd.Set());
+        TunnelState state = BringUp(isToEnd.Set, () => StopIf(isToEnd.IsSet), output: 1);
+        isToEnd.Wait();
+        End(state);
+        signals.Ignore();
+        return _daemon!.Join();
+    }
+
+    private static void StopIf(bool isAsked)
+    {
+        if (isAsked)
+            throw new SetupException("it was asked to end before the tunnel was up: what was done is undone");
+    }
+
+    private TunnelState BringUp(Action onEnded, Action stopIfAsked, int output)
+    {
+        using BringUp up = new(file, settings, stopIfAsked);
+        TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
+            RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), onEnded));
+        if (up.Generated is { } key)
+            TunnelFile.SayGenerated(key, output);
+        UpCommand.Wait(arguments, settings, state, stopIfAsked);
+        return state;
+    }
+
+    /// <summary>What cannot be done is said: the exit code is about something else.</summary>
+    private static void End(TunnelState state)
+    {
+        try
+        {
+            TakeDown.Run(state.Name, state.Instance);
+        }
+        catch (Exception e) when (e is SetupException or LinuxException)
+        {
+            Say.Error(e.Message);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using WireGuard.Vsock.Config;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>Has a tunnel take up what has changed in its configuration file.</summary>
+internal static class ReloadCommand
+{
+    public static CommandPage Page => new("reload", "Have a tunnel take up changes of its file", ["FILE|NAME"], Run)
+    {
+        Paragraphs =
+        [
+            "Sets what differs: keys, peers, addresses, MTU and routes. Sessions with peers that did not change go on, and a "
+                + "key that was generated stays. No hook is run. SIGHUP to the tunnel's process does the same.",
+            "Network, Streams, Superpackets and DNS are taken up by down and up only.",
+        ],
+        Examples = [new HelpItem("wireguard-vsock reload wg0", "take up what was written into wg0's file")],
+    };
+
+    /// <summary>Reloads the tunnel of that name.</summary>
+    public static void Reload(string name) =>
+        Tunnels.Reload.Run(name, TunnelFile.Read, key => TunnelFile.SayGenerated(key, output: 1));
+
+    /// <summary>SIGHUP was received by the process of a tunnel: whatever is wrong is said, and ends nothing.</summary>
+    /// <param name="file">The tunnel's configuration file.</param>
+    public static void OnHangup(string file)
+    {
+        try
+        {
+            Reload(ConfigFile.NameOf(file));
+        }
+        catch (Exception e)
+        {
+            Say.Error($"reload: {e.Message}");
+        }
+    }
+
+    private static int Run(IReadOnlyList<string> arguments)
+    {
+        Reload(ConfigFile.NameOf(TunnelArguments.One(arguments)));
+        return 0;
+    }
+}

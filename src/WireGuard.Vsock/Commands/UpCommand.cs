@@ -1,0 +1,118 @@
+using System.Globalization;
+using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Transport;
+using WireGuard.Vsock.Tunnels;
+
+namespace WireGuard.Vsock.Commands;
+
+/// <summary>
+/// Brings a tunnel up. In the background, the daemon is a process of its own, which this one configures and leaves behind. With
+/// -f or a command it is a thread of this process: <see cref="ForegroundTunnel"/>.
+/// </summary>
+internal static class UpCommand
+{
+    public static CommandPage Page => new(
+        "up", "Bring a tunnel up", ["[-f] [--wait[=SECONDS]] FILE|NAME [-- COMMAND [ARGUMENT...]]"], Run)
+    {
+        Paragraphs =
+        [
+            "Reads a configuration file, makes the interface that is named as the file, gives it keys, addresses, MTU, DNS "
+                + "servers and routes, and runs the file's hooks. If anything fails, all is undone.",
+            "NAME means /etc/wireguard/NAME.conf or else /etc/wireguard-vsock/NAME.conf; a word with a '/' or that ends in "
+                + ".conf is a file.",
+            "With a COMMAND it stays in the foreground: the command runs once the tunnel is up, gets all signals, and its end "
+                + "takes the tunnel down. The exit code is the command's, or 128 and the signal that ended it. When the tunnel "
+                + "fails, the command gets SIGTERM.",
+        ],
+        Options =
+        [
+            new HelpItem("-f, --foreground", "stay in the foreground until a signal comes or the interface is deleted; then "
+                + "take the tunnel down"),
+            new HelpItem("--wait[=SECONDS]", "return, or start the command, only when a handshake with every peer that has an "
+                + "endpoint is complete (with any peer, if none has one). If that takes longer than 30 s, or so many, the "
+                + "tunnel is taken down again, a line says why for each peer that is missing, and the exit code is 1"),
+            new HelpItem("-- COMMAND [ARGUMENT...]", "what to run behind the tunnel"),
+        ],
+        Files =
+        [
+            new HelpItem("/run/wireguard-vsock/NAME", "what `down` must undo; no keys"),
+        ],
+        Examples =
+        [
+            new HelpItem("wireguard-vsock up ./wg0.conf", "bring up the interface wg0"),
+            new HelpItem("wireguard-vsock up --wait wg0 && curl http://10.0.0.1/", "use the tunnel once it works"),
+            new HelpItem("wireguard-vsock up --wait enclave.conf -- /bin/server", "run a server behind a tunnel"),
+        ],
+    };
+
+    private static int Run(IReadOnlyList<string> words)
+    {
+        TunnelArguments arguments = TunnelArguments.Parse(words);
+        ConfigFile file = ConfigFile.Find(arguments.Tunnel);
+        using TunnelSettings settings = TunnelFile.Read(file);
+        if (arguments.Command.Count == 0 && !arguments.IsForeground)
+            return InBackground(arguments, file, settings);
+        Sys.SetSignals();
+        ForegroundTunnel tunnel = new(arguments, file, settings);
+        return arguments.Command.Count > 0 ? tunnel.RunCommand() : tunnel.Run();
+    }
+
+    private static int InBackground(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)
+    {
+        string? received = null;
+        using StopSignals signals = new();
+        signals.Call(signal => Volatile.Write(ref received, signal));
+        void StopIfAsked()
+        {
+            if (Volatile.Read(ref received) is { } signal)
+                throw new SetupException($"{signal} was received: what was done is undone");
+        }
+
+        using BringUp up = new(file, settings, StopIfAsked);
+        TunnelState state = up.Run((held, instance) => Background.Start(
+            DaemonLine(file.InterfaceName, settings.Interface),
+            [
+                $"{Environs.Instance}={instance}",
+                $"{Environs.Config}={file.Path}",
+                string.Create(CultureInfo.InvariantCulture, $"{Environs.LockFd}={held.Fd}"),
+            ],
+            held.Fd));
+        if (up.Generated is { } key)
+            TunnelFile.SayGenerated(key, output: 1);
+        Wait(arguments, settings, state, StopIfAsked);
+        return 0;
+    }
+
+    /// <summary>The same for a daemon of this process.</summary>
+    public static DaemonOptions OptionsOf(InterfaceSettings settings) => RunningDaemon.OptionsOf(
+        settings.Network, settings.Streams, settings.Superpackets ?? true, udpOffloads: true);
+
+    /// <summary>The command line of a daemon in the background.</summary>
+    private static List<string> DaemonLine(string name, InterfaceSettings settings)
+    {
+        List<string> line = [Say.ProgramName, "-n", settings.Network.Word];
+        if (settings.Streams is { } streams)
+            line.Add(string.Create(CultureInfo.InvariantCulture, $"--streams={streams}"));
+        if (settings.Superpackets is { } superpackets)
+            line.Add($"--superpackets={(superpackets ? "on" : "off")}");
+        return [.. line, "--", name];
+    }
+
+    /// <summary>A tunnel that is waited for in vain goes down: so whoever calls this may simply try again.</summary>
+    public static void Wait(TunnelArguments arguments, TunnelSettings settings, TunnelState state, Action stopIfAsked)
+    {
+        if (arguments.WaitSeconds is not { } seconds)
+            return;
+        try
+        {
+            Waiting.Run(state.Name, settings, seconds, stopIfAsked);
+        }
+        catch (SetupException)
+        {
+            TakeDown.Run(state.Name, state.Instance);
+            throw;
+        }
+    }
+}

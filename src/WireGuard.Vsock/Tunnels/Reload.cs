@@ -1,0 +1,73 @@
+using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Uapi;
+
+namespace WireGuard.Vsock.Tunnels;
+
+/// <summary>
+/// `reload`: a tunnel that is up takes up what has changed in its file: keys and peers as `wg syncconf` does, addresses, MTU and
+/// routes. Of a peer only what differs is set, so sessions go on.
+/// </summary>
+internal static class Reload
+{
+    /// <summary>Reloads a tunnel.</summary>
+    /// <param name="name">The interface's.</param>
+    /// <param name="read">Reads a configuration file, says its mistakes, and throws if there are any.</param>
+    /// <param name="sayGenerated">Says the public half of a key that was generated.</param>
+    /// <exception cref="SetupException">It is not up or not ours, or its file has mistakes: then nothing has changed.</exception>
+    public static void Run(string name, Func<ConfigFile, TunnelSettings> read, Action<PublicKey> sayGenerated)
+    {
+        using TunnelLock held = TunnelLock.Take(name);
+        TunnelState? state = TunnelState.Load(name);
+        if (state is not { IsUp: true } || !TakeDown.IsOurs(state))
+            throw new SetupException($"{name} was not brought up by `up`");
+        ConfigFile file = ConfigFile.Find(state.Config);
+        using TunnelSettings settings = read(file);
+        RequireSameDaemon(state, settings.Interface);
+
+        using RouteSocket kernel = new();
+        using KernelFacts facts = new(kernel);
+        TunnelLink link = new(kernel, state);
+        using UapiClient daemon = UapiClient.Connect(name);
+        DeviceStatus status = daemon.TryStatus() ?? throw new SetupException($"{name}'s daemon does not tell its state");
+        facts.Mark = status.FirewallMark;
+        facts.IgnoredLink = link.Index;
+        TunnelPlan plan = TunnelPlan.Make(settings, facts, state.Rules.FirstOrDefault(rule => rule.IsInverted).Table);
+        PublicKey? generated = Set(daemon, status, settings, state, plan, file);
+        if (generated is { } key)
+            sayGenerated(key);
+        link.SetAddresses(settings.Interface.Addresses);
+        link.SetMtu(plan.Mtu);
+        link.SetRoutes(plan.Routes, settings.Interface);
+        state.Save();
+    }
+
+    /// <summary>Keys and peers. A key that was generated stays, if one still is to be.</summary>
+    /// <returns>The public half of one that is generated now.</returns>
+    private static PublicKey? Set(
+        UapiClient daemon, DeviceStatus status, TunnelSettings settings, TunnelState state, TunnelPlan plan, ConfigFile file)
+    {
+        bool generates = settings.Interface.PrivateKey.Generates;
+        using PrivateKey? key = generates && state.HasGeneratedKey ? null : BringUp.PrivateKeyOf(settings.Interface, file);
+        using DeviceChange change = settings.ToDeviceChange(key, file.ReadPresharedKey);
+        // A mark that was chosen for default routes goes with them.
+        change.FirewallMark = plan.FirewallMark ?? (state.Rules.Count > 0 ? 0u : null);
+        DeviceDifference.Reduce(change, status);
+        daemon.Set(change);
+        state.HasGeneratedKey = generates;
+        return generates ? key?.PublicKey : null;
+    }
+
+    private static void RequireSameDaemon(TunnelState state, InterfaceSettings settings)
+    {
+        string wanted = TunnelState.DaemonOf(settings);
+        if (wanted == state.Daemon)
+            return;
+        string mend = $"{Say.ProgramName} down {state.Name}, then up";
+        if (wanted.Split(' ')[0] != state.Daemon.Split(' ')[0])
+            throw new SetupException($"Network has changed, which a reload cannot take up: {mend}");
+        Say.Error($"warning: Streams or Superpackets has changed, which a reload cannot take up: {mend}");
+    }
+}

@@ -1,0 +1,69 @@
+using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Tunnels;
+
+/// <summary>
+/// Held by an up, down or reload for as long as it changes a tunnel; the kernel releases it when the process is killed. Its file
+/// is removed by whoever releases it: so who takes it makes sure that the file it has locked is still the one that others find.
+/// </summary>
+internal sealed class TunnelLock : IDisposable
+{
+    private const int PatienceMs = 3000;
+    private const int StepMs = 20;
+
+    private readonly string _file;
+    private readonly FileDescriptor _lock;
+
+    private TunnelLock(string file, FileDescriptor held)
+    {
+        _file = file;
+        _lock = held;
+    }
+
+    public int Fd => _lock.Fd;
+
+    /// <summary>Takes the lock of a tunnel; waits for a moment if another process holds it.</summary>
+    /// <exception cref="SetupException">Another holds it for longer.</exception>
+    public static TunnelLock Take(string tunnel) => TryTake(FileOf(tunnel))
+        ?? throw new SetupException($"another up, down or reload of {tunnel} is running");
+
+    public static string FileOf(string tunnel) => tunnel + ":lock";
+
+    /// <summary>Null if another holds it for longer than a moment.</summary>
+    public static TunnelLock? TryTake(string file)
+    {
+        for (long end = Sys.MonotonicMs() + PatienceMs; ;)
+        {
+            string path = RunFolder.PathOf(file);
+            int fd = Sys.Open(path, O_RDWR | O_CREAT, 0b110_000_000);
+            if (fd == -Errno.ENOENT)
+                continue; // the folder was removed a moment ago
+            if (fd < 0)
+                throw new SetupException($"cannot open {path}: {Errno.Text(-fd)}");
+            FileDescriptor held = new(fd);
+            bool isHeld = Sys.TryLock(fd) >= 0;
+            if (isHeld
+                && Sys.Stat(path, out statx_t there) >= 0 && Sys.Stat(fd, out statx_t mine) >= 0 && mine.IsSameFileAs(there))
+            {
+                return new TunnelLock(file, held);
+            }
+
+            held.Dispose();
+            if (isHeld)
+                continue; // its file was removed by the process that held it
+            if (Sys.MonotonicMs() >= end)
+                return null;
+            Thread.Sleep(StepMs);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_lock.IsClosed)
+            return;
+        RunFolder.Remove(_file);
+        _lock.Dispose();
+        RunFolder.RemoveIfEmpty();
+    }
+}
