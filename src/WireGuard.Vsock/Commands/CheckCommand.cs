@@ -14,7 +14,7 @@ internal static class CheckCommand
             "NAME means /etc/wireguard/NAME.conf, or else /etc/wireguard-vsock/NAME.conf. The files that PrivateKeyFile and "
             + "PresharedKeyFile name are read too.",
         ],
-        Examples = [new("wireguard-vsock check ./wg0.conf", "check a file before it is brought up")],
+        Examples = [new("wireguard-vsock check ./wg0.conf", "Check a file before it is brought up.")],
     };
 
     private static int Run(IReadOnlyList<string> arguments) => Check(arguments, Say.Output, Say.Error);
