@@ -7,6 +7,7 @@
 #                  BASE=FILE compares with another build of wireguard-vsock, and fails if this one is slower
 # make bench-vsock the same over AF_VSOCK, inside an emulated guest
 # make bench-scale what ten thousand peers cost, for docs/performance.md: PEERS=10000
+# make bench-startup  how long a tunnel takes to come up, beside wg-quick with wireguard-go, for docs/performance.md
 # make bench-profile  where the processor time goes: ROWS=ours-udp, SECONDS=4
 # make bench-micro the protocol's pieces one by one, with BenchmarkDotNet: FILTER='*Aead*'
 # make lint      formatting, lines of more than 130 columns in C#, and shellcheck
@@ -39,7 +40,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave bench bench-vsock bench-scale bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
 
 all: $(BINARY) $(MAN_PAGES)
 
@@ -115,6 +116,10 @@ bench-scale: $(BINARY)
 	scripts/setup.sh build test
 	bench/scale --peers $(PEERS) --docs
 
+bench-startup: $(BINARY)
+	scripts/setup.sh test bench
+	bench/startup --docs
+
 bench-profile: $(BINARY) $(LIMIT_PROBE)
 	scripts/setup.sh test
 	bench/profile $(or $(ROWS),ours-tcp) $(SECONDS)
@@ -128,7 +133,7 @@ lint:
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
 	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
-	  bench/run bench/report bench/publish bench/profile bench/scale bench/*.sh bench/vsock/run bench/vsock/*.sh
+	  bench/run bench/report bench/publish bench/profile bench/scale bench/startup bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:
 	rm -rf out
