@@ -15,6 +15,7 @@ internal static class HelpCommand
 
     private static int Run(IReadOnlyList<string> arguments)
     {
+        bool isBold = TextStyle.OfOutput().Bold.Length > 0;
         string text = arguments switch
         {
             [] => HelpPages.OfProgram,
@@ -22,8 +23,9 @@ internal static class HelpCommand
             ["--man", "5"] => ConfigPage.ManPage,
             ["--words"] => string.Concat(((CommandPage[])[CommandLine.Page, .. CommandTable.All]).Select(
                 page => $"{(page.Name.Length > 0 ? page.Name : "-")} {string.Join(' ', page.OptionWords)}\n")),
-            [Conf] => HelpText.Of(ConfigPage.Blocks),
-            [{ } name] => HelpText.Of(CommandTable.Find(name) ?? throw new UsageException(CommandTable.NoSuchCommand(name))),
+            [Conf] => HelpText.Of(ConfigPage.Blocks, isBold),
+            [{ } name] => HelpText.Of(
+                CommandTable.Find(name) ?? throw new UsageException(CommandTable.NoSuchCommand(name)), isBold),
             _ => throw new UsageException("one command at a time"),
         };
         Say.Write(1, text.TrimEnd('\n') + "\n");

@@ -54,9 +54,15 @@ internal static class UpCommand
         using TunnelSettings settings = TunnelFile.Read(file);
         if (arguments.Command.Count == 0 && !arguments.IsForeground)
             return InBackground(arguments, file, settings);
-        Sys.SetSignals();
         ForegroundTunnel tunnel = new(arguments, file, settings);
-        return arguments.Command.Count > 0 ? tunnel.RunCommand() : tunnel.Run();
+        if (arguments.Command.Count > 0)
+        {
+            Sys.LetWritesFail(); // the command ignores what it would ignore without us
+            return tunnel.RunCommand();
+        }
+
+        Sys.SetSignals();
+        return tunnel.Run();
     }
 
     private static int InBackground(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)

@@ -119,12 +119,20 @@ internal static unsafe partial class Sys
 
     /// <summary>
     /// Ignores SIGPIPE and SIGXFSZ, so that a write to a closed connection or to a log that is too large fails instead of ending
-    /// the process; and takes back the default of SIGINT and SIGQUIT, which a shell's background jobs ignore.
+    /// the process.
     /// </summary>
-    public static void SetSignals()
+    public static void LetWritesFail()
     {
         _ = signal(SIGPIPE, SIG_IGN);
         _ = signal(SIGXFSZ, SIG_IGN);
+    }
+
+    /// <summary>
+    /// <see cref="LetWritesFail"/>; and takes back the default of SIGINT and SIGQUIT, which a shell's background jobs ignore.
+    /// </summary>
+    public static void SetSignals()
+    {
+        LetWritesFail();
         _ = signal(SIGINT, SIG_DFL);
         _ = signal(SIGQUIT, SIG_DFL);
     }
