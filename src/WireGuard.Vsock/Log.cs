@@ -70,6 +70,12 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Added")]
     public static partial void PeerAdded(ILogger log, Peer peer);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - {Name} is resolved: the endpoint is {Endpoint} from now on")]
+    public static partial void NameResolved(ILogger log, Peer peer, string name, EndpointAddress endpoint);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - {Name} cannot be resolved: {Reason}")]
+    public static partial void NameUnresolved(ILogger log, Peer peer, string name, string reason);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Peer} - Removed")]
     public static partial void PeerRemoved(ILogger log, Peer peer);
 

@@ -40,7 +40,14 @@ internal sealed class NoNetwork : Network
 
     public override void OnRemoved(Peer peer) => OnTold(peer);
 
-    public override bool TryReach(Peer peer) => false;
+    /// <summary>How often a peer was to be reached.</summary>
+    public int Tries { get; private set; }
+
+    public override bool TryReach(Peer peer)
+    {
+        Tries++;
+        return false;
+    }
 
     public override void OnSilence(Peer peer, bool isHandshake) { }
 

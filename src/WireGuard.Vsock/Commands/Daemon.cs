@@ -41,6 +41,7 @@ internal sealed class Daemon : IDisposable
     private readonly Hellos _hellos;
     private readonly Handshakes _handshakes;
     private readonly SessionDriver _sessions;
+    private readonly EndpointNames _names;
     private readonly Configurator _configurator;
     private readonly UapiServer _uapi;
     private readonly LinkMonitor _link;
@@ -88,8 +89,10 @@ internal sealed class Daemon : IDisposable
             _device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets,
             (lane, peer) => _lanes[lane].SendStaged(peer), log);
         _network.Events = _sessions;
+        _names = new EndpointNames(_loop, new NameResolver((host, port) => EndpointNames.Resolve(_kind, host, port)), log);
         _configurator = new Configurator(
-            _device, _network, _sessions, _hellos, options, [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+            _device, _network, _sessions, _hellos, _names, options,
+            [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
         if (_kind != NetworkKind.Vsock)
@@ -137,6 +140,7 @@ internal sealed class Daemon : IDisposable
     public void Dispose()
     {
         _uapi.Dispose();
+        _names.Dispose();
         _network.Close();
         foreach (Lane lane in _lanes)
             lane.Stop();

@@ -10,8 +10,8 @@ namespace WireGuard.Vsock.Commands;
 /// </summary>
 internal static class Prerequisites
 {
-    /// <summary>Descriptors of the daemon: control, the control socket, the first connections.</summary>
-    private const int Descriptors = 20;
+    /// <summary>Descriptors of the daemon: control, names, the control socket, the first connections.</summary>
+    private const int Descriptors = 21;
 
     /// <summary>For each lane: its epoll, its eventfd, its queue of the interface.</summary>
     private const int DescriptorsOfLane = 3;

@@ -82,12 +82,16 @@ internal sealed partial class Configurator
     private void StartPeers()
     {
         foreach (Peer peer in _device.Peers.Values)
-        {
-            if (peer.IsHandshakeWanted || peer.PersistentKeepaliveMs > 0)
-                _sessions.SendKeepalive(peer);
-            else
-                _sessions.SendStaged(peer);
-            _sessions.Schedule(peer);
-        }
+            Start(peer);
+    }
+
+    /// <summary>The peer can be sent to from now on.</summary>
+    private void Start(Peer peer)
+    {
+        if (peer.IsHandshakeWanted || peer.PersistentKeepaliveMs > 0)
+            _sessions.SendKeepalive(peer);
+        else
+            _sessions.SendStaged(peer);
+        _sessions.Schedule(peer);
     }
 }

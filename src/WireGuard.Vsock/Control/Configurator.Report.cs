@@ -72,6 +72,7 @@ internal sealed partial class Configurator
 
     private PeerDetails DetailsOf(Peer peer) => new()
     {
+        EndpointName = _names.NameOf(peer),
         Superpackets = _hellos.Local is { TakesSuperpackets: true }
             && peer.RemoteHello(_loop.NowMs) is { TakesSuperpackets: true },
         HasSession = HasSession(peer),
@@ -93,9 +94,11 @@ internal sealed partial class Configurator
         if (!peer.CanHandshake)
             return "the peer's public key is none that a handshake is possible with";
         if (peer.Hindrance?.Text(_loop.NowMs) is { } text)
-            return text;
+            return _names.ErrorOf(peer) is { } error ? $"{text}; {error}" : text;
         if (HasSession(peer))
             return null;
+        if (peer.Endpoint is null && _names.NameOf(peer) is { } name)
+            return _names.ErrorOf(peer) ?? $"the name {name[..name.LastIndexOf(':')]} is being resolved";
         if (!_network.IsOpen)
             return _listenError;
         if (peer.Endpoint is { Port: 0 })

@@ -21,6 +21,7 @@ internal sealed partial class Configurator
     private readonly SessionDriver _sessions;
     private readonly IReadOnlyList<LaneCounters> _counters;
     private readonly Hellos _hellos;
+    private readonly EndpointNames _names;
     private readonly DaemonOptions _options;
     private readonly EventLoop _loop;
     private readonly ILogger _log;
@@ -29,6 +30,7 @@ internal sealed partial class Configurator
     /// <param name="network">Under the tunnel.</param>
     /// <param name="sessions">Sends what a change makes possible.</param>
     /// <param name="hellos">Which say what we take.</param>
+    /// <param name="names">Of endpoints.</param>
     /// <param name="options">Of the daemon.</param>
     /// <param name="counters">Of every thread that drops packets.</param>
     /// <param name="loop">The control loop.</param>
@@ -38,6 +40,7 @@ internal sealed partial class Configurator
         Network network,
         SessionDriver sessions,
         Hellos hellos,
+        EndpointNames names,
         DaemonOptions options,
         IReadOnlyList<LaneCounters> counters,
         EventLoop loop,
@@ -45,6 +48,7 @@ internal sealed partial class Configurator
     {
         _counters = counters;
         _hellos = hellos;
+        _names = names;
         _options = options;
         _device = device;
         _network = network;
@@ -52,6 +56,8 @@ internal sealed partial class Configurator
         _loop = loop;
         _log = log;
         _listenAgain = new Deadline(ListenAgain);
+        names.OnResolved = OnResolved;
+        sessions.Unreached = names.OnUnreached;
     }
 
     /// <summary>Applies all of it, or nothing. Lanes see it as one change.</summary>
@@ -184,6 +190,7 @@ internal sealed partial class Configurator
         Log.PeerAdded(_log, peer);
         // Before lanes find the peer, they must find its destination.
         peer.Endpoint = change.Endpoint;
+        SetName(peer, change);
         if (change.Endpoint is not null)
             _network.OnEndpointSet(peer, previous: null);
         request.ChangedOf(peer, peer.Endpoint).Keepalive = change.PersistentKeepalive;
@@ -198,6 +205,8 @@ internal sealed partial class Configurator
     {
         _device.PutBack(peer);
         peer.Endpoint = null;
+        if (change.EndpointName is null)
+            _names.Remove(peer);
         if (change.PersistentKeepalive is null)
             peer.SetPersistentKeepalive(0, _loop.NowMs);
     }
@@ -217,9 +226,36 @@ internal sealed partial class Configurator
     {
         Changed changed = request.ChangedOf(peer, previous);
         changed.Keepalive = change.PersistentKeepalive ?? changed.Keepalive;
-        changed.NamesEndpoint |= change.Endpoint is not null;
-        peer.Endpoint = change.Endpoint ?? peer.Endpoint;
+        // What a name was resolved to stays while the name does, and what is used now until another name is resolved.
+        bool isResolved = previous is not null && change.EndpointName is { } name && name == _names.NameOf(peer);
+        if (change.Endpoint is { } endpoint && !isResolved)
+            (changed.NamesEndpoint, peer.Endpoint) = (true, endpoint);
+        else if (change.EndpointName is not null)
+            peer.Endpoint ??= previous;
+        SetName(peer, change);
         ApplyTo(peer, change);
+    }
+
+    private void SetName(Peer peer, PeerChange change)
+    {
+        if (change.EndpointName is { } name)
+            _names.Set(peer, name);
+        else if (change.Endpoint is not null)
+            _names.Remove(peer);
+    }
+
+    /// <summary>The peer's name has another address.</summary>
+    private void OnResolved(Peer peer, EndpointAddress endpoint, bool hasFailed)
+    {
+        EndpointAddress? previous = peer.Endpoint;
+        peer.Endpoint = endpoint;
+        _network.OnEndpointSet(peer, previous);
+        if (!_device.IsUp)
+            return;
+        if (hasFailed)
+            _sessions.OnReached(peer);
+        else
+            Start(peer);
     }
 
     private void ApplyTo(Peer peer, PeerChange change)
@@ -271,6 +307,7 @@ internal sealed partial class Configurator
     {
         Log.PeerRemoved(_log, peer);
         peer.End();
+        _names.Remove(peer);
         _network.OnRemoved(peer);
         _sessions.Schedule(peer);
     }

@@ -57,6 +57,9 @@ internal sealed class SessionDriver : INetworkEvents
         _log = log;
     }
 
+    /// <summary>Called when a peer cannot be reached where its endpoint says.</summary>
+    public Action<Peer> Unreached { get; set; } = _ => { };
+
     /// <summary>Lanes have signalled something of the peer.</summary>
     public void OnSignals(Peer peer)
     {
@@ -97,6 +100,8 @@ internal sealed class SessionDriver : INetworkEvents
         SendStaged(peer);
         Schedule(peer);
     }
+
+    public void OnUnreached(Peer peer) => Unreached(peer);
 
     public void OnDeadlineMoved(Peer peer) => Schedule(peer);
 

@@ -91,7 +91,13 @@ internal sealed class UdpNetwork : Network
 
     public override bool TryReach(Peer peer) => IsOpen && peer.Destination is not null;
 
-    public override void OnSilence(Peer peer, bool isHandshake) => (peer.Destination as UdpDestination)?.ForgetSource();
+    public override void OnSilence(Peer peer, bool isHandshake)
+    {
+        (peer.Destination as UdpDestination)?.ForgetSource();
+        // A cookie is an answer too.
+        if (isHandshake && peer.Timers.IsInitiationUnanswered)
+            Events.OnUnreached(peer);
+    }
 
     public override void SendHandshake(Peer peer, ReadOnlySpan<byte> message)
     {

@@ -127,6 +127,9 @@ internal interface INetworkEvents
     /// <summary>The peer has a connection to send on again.</summary>
     void OnReachable(Peer peer);
 
+    /// <summary>The peer is not reached at its endpoint: no connection comes about, or an initiation was not answered.</summary>
+    void OnUnreached(Peer peer);
+
     /// <summary>What goes to the peer leaves from another address of ours from now on.</summary>
     void OnMoved(Peer peer);
 

@@ -133,11 +133,15 @@ internal sealed partial class StreamNetwork
     }
 
     /// <summary>A connection of the peer has failed. If it has no other, nothing can be sent to it.</summary>
-    private static void NoteHindrance(StreamPeer known, string reason)
+    private void NoteHindrance(StreamPeer known, string reason)
     {
-        // Of a peer that does not answer, the initiations tell more.
-        if (known.Connections.HandshakePath is null && reason != PeerConnections.IsSilent)
-            known.Peer.Hinder(known.ConnectProblem ?? $"no connection: {reason}");
+        string? problem = known.ConnectProblem;
         known.ConnectProblem = null;
+        if (known.Connections.HandshakePath is not null)
+            return;
+        // Of a peer that does not answer, the initiations tell more.
+        if (reason != PeerConnections.IsSilent)
+            known.Peer.Hinder(problem ?? $"no connection: {reason}");
+        Events.OnUnreached(known.Peer);
     }
 }

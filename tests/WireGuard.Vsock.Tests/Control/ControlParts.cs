@@ -16,7 +16,8 @@ internal sealed class ControlParts : IDisposable
     private readonly Aead _aead = new();
     private readonly OutboundBatch _batch;
 
-    public ControlParts(Network network, NetworkKind kind = NetworkKind.Tcp)
+    public ControlParts(
+        Network network, NetworkKind kind = NetworkKind.Tcp, Func<string, ushort, NameAnswer>? resolve = null)
     {
         Loop = new EventLoop(() => NowMs);
         _batch = new OutboundBatch(_aead, isStream: true, _inbox, new LaneCounters());
@@ -29,7 +30,8 @@ internal sealed class ControlParts : IDisposable
         var hellos = new Hellos(Loop, _aead, null, NullLogger.Instance);
         var sessions = new SessionDriver(
             Device, network, handshakes, hellos, Loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
-        Configurator = new Configurator(Device, network, sessions, hellos, Options(kind), Counters, Loop, Log);
+        Names = new EndpointNames(Loop, new NameResolver(resolve ?? ((_, _) => new NameAnswer([], "no such name"))), Log);
+        Configurator = new Configurator(Device, network, sessions, hellos, Names, Options(kind), Counters, Loop, Log);
     }
 
     /// <summary>Boot time in ms; the loop sees it at its next turn.</summary>
@@ -38,6 +40,8 @@ internal sealed class ControlParts : IDisposable
     public EventLoop Loop { get; }
 
     public Device Device { get; }
+
+    public EndpointNames Names { get; }
 
     public Configurator Configurator { get; }
 
@@ -51,6 +55,7 @@ internal sealed class ControlParts : IDisposable
     public void Dispose()
     {
         Device.Dispose();
+        Names.Dispose();
         _batch.Dispose();
         _aead.Dispose();
         _inbox.Dispose();

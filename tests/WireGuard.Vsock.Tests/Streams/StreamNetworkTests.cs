@@ -35,6 +35,7 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     private long _nowMs = 1_000_000;
     private int _reached;
     private int _reachable;
+    private int _unreached;
     private Action _onDeadlineMoved = () => { };
 
     public StreamNetworkTests()
@@ -69,6 +70,8 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     void INetworkEvents.OnReached(Peer peer) => _reached++;
 
     void INetworkEvents.OnReachable(Peer peer) => _reachable++;
+
+    void INetworkEvents.OnUnreached(Peer peer) => _unreached++;
 
     void INetworkEvents.OnMoved(Peer peer) { }
 
