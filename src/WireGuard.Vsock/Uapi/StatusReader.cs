@@ -21,6 +21,7 @@ namespace WireGuard.Vsock.Uapi;
 /// <param name="isStatus">Whether it is the answer to <c>status</c>.</param>
 internal sealed partial class StatusReader(string name, bool isStatus)
 {
+    private readonly char[] _line = GC.AllocateUninitializedArray<char>(UapiExchange.MaxLine, pinned: true); // wiped after each
     private readonly List<PeerStatus> _peers = [];
     private DeviceStatus _device = new();
     private int _lineNumber;
@@ -34,8 +35,7 @@ internal sealed partial class StatusReader(string name, bool isStatus)
     public void Take(ReadOnlySpan<byte> line)
     {
         _lineNumber++;
-        Span<char> text = stackalloc char[UapiExchange.MaxLine];
-        text = text[..Encoding.Latin1.GetChars(line, text)];
+        Span<char> text = _line.AsSpan(0, Encoding.Latin1.GetChars(line, _line));
         try
         {
             int equals = text.IndexOf('=');

@@ -82,14 +82,14 @@ internal sealed class UapiExchange : IDisposable
             int newline = _received.AsSpan(start, end - start).IndexOf((byte)'\n');
             if (newline == 0)
                 return true;
-            if (newline > 0)
+            if (newline is > 0 and <= MaxLine)
             {
                 takeLine(_received.AsSpan(start, newline));
                 start += newline + 1;
                 continue;
             }
 
-            if (end - start > MaxLine || total > MaxBytes)
+            if (newline > MaxLine || end - start > MaxLine || total > MaxBytes)
                 throw new UapiException(_name, Errno.EPROTO, $"{Errno.Text(Errno.EPROTO)}: the daemon's answer is too long");
             _received.AsSpan(start, end - start).CopyTo(_received);
             (start, end) = (0, end - start);

@@ -113,10 +113,12 @@ public sealed class UapiClientTests : IDisposable
         Assert.DoesNotContain('\n', refusal.Reason);
     }
 
-    [Fact]
-    public void Lines_and_answers_are_bounded()
+    [Theory]
+    [InlineData(4097)]
+    [InlineData(70_000)]
+    public void Lines_are_bounded(int length)
     {
-        using Daemon daemon = new(_folder, new string('x', 70_000) + "\nerrno=0\n\n");
+        using Daemon daemon = new(_folder, new string('x', length) + "\nerrno=0\n\n");
         using UapiClient client = UapiClient.Connect("wg0", _folder);
         Assert.Contains("too long", Refusal(() => client.Get()).Reason);
     }
