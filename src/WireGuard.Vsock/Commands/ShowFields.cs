@@ -44,6 +44,8 @@ internal static class ShowFields
                     if (field != "peers")
                         WritePeerField(to.Append("\t"), field, peer);
                     to.Append("\n");
+                    // wg(8) of Debian 12 (1.0.20210914) names the interface at the first endpoint only, and programs know it so.
+                    lead = field == "endpoints" ? "" : lead;
                 }
 
                 break;

@@ -72,7 +72,7 @@ public sealed class ShowTests : IDisposable
     [InlineData("listen-port", "51820\n", "wg0\t51820\n")]
     [InlineData("fwmark", "0x1234\n", "wg0\t0x1234\n")]
     [InlineData("peers", "$1\n$2\n", "wg0\t$1\nwg0\t$2\n")]
-    [InlineData("endpoints", "$1\t(none)\n$2\t192.0.2.1:1000\n", "wg0\t$1\t(none)\nwg0\t$2\t192.0.2.1:1000\n")]
+    [InlineData("endpoints", "$1\t(none)\n$2\t192.0.2.1:1000\n", "wg0\t$1\t(none)\n$2\t192.0.2.1:1000\n")]
     [InlineData(
         "allowed-ips", "$1\t(none)\n$2\t10.0.0.0/8 ::1.2.3.4/128\n", "wg0\t$1\t(none)\nwg0\t$2\t10.0.0.0/8 ::1.2.3.4/128\n")]
     [InlineData("latest-handshakes", "$1\t0\n$2\t1700000037\n", "wg0\t$1\t0\nwg0\t$2\t1700000037\n")]
