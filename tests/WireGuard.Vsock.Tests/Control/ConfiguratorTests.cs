@@ -226,6 +226,88 @@ public sealed class ConfiguratorTests : IDisposable
     }
 
     [Fact]
+    public void A_port_that_is_taken_when_the_link_comes_up_is_tried_again_until_it_is_free()
+    {
+        _device.ListenPort = 1;
+        _device.IsUp = true;
+        _network.Refuses = Errno.EADDRINUSE;
+        _configurator.Listen();
+        for (int i = 0; i < 3; i++)
+        {
+            _control.NowMs += 1_000;
+            _control.Loop.RunOnce(0);
+        }
+
+        Assert.Equal(0, _network.Port);
+        Assert.Equal("listening port 1 is taken", _configurator.FullStatus().Details!.ListenError);
+        // Said once, however often it is tried.
+        Assert.Single(_control.Log.Lines);
+        _network.Refuses = 0;
+        _control.NowMs += 1_000;
+        _control.Loop.RunOnce(0);
+        Assert.Equal(1, _network.Port);
+        Assert.Null(_configurator.FullStatus().Details!.ListenError);
+        Assert.Equal("Listening on port 1", _control.Log.Lines[^1]);
+    }
+
+    [Fact]
+    public void A_port_is_not_tried_again_while_the_link_is_down()
+    {
+        _device.ListenPort = 1;
+        _device.IsUp = true;
+        _network.Refuses = Errno.EADDRINUSE;
+        _configurator.Listen();
+        _device.IsUp = false;
+        _network.Refuses = 0;
+        _control.NowMs += 10_000;
+        _control.Loop.RunOnce(0);
+        Assert.False(_network.IsOpen);
+    }
+
+    [Fact]
+    public void What_keeps_a_handshake_from_being_completed_is_said_of_each_peer()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key)));
+        Assert.Equal("the interface is down", Error());
+        _device.IsUp = true;
+        Assert.Equal("no private key is set", Error());
+        _device.SetPrivateKey(PrivateKey.Generate());
+        _network.Refuses = Errno.EADDRINUSE;
+        _device.ListenPort = 1;
+        _configurator.Listen();
+        Assert.Equal("listening port 1 is taken", Error());
+        _network.Refuses = 0;
+        Assert.Equal(0, _configurator.TryListen(2));
+        Assert.Equal("it has no endpoint, and the peer has not called", Error());
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.IPv4(1, 0) }));
+        Assert.Equal("the endpoint's port is 0, which cannot be called", Error());
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.IPv4(1, 1) }));
+        Assert.Null(Error());
+        Peer peer = Assert.Single(_device.Peers.Values);
+        peer.Hindrance = new Hindrance();
+        peer.Hindrance.NoteInitiation(_control.NowMs - 12_000);
+        peer.Hindrance.NoteInitiation(_control.NowMs - 6_000);
+        Assert.Equal("no answer to 2 handshake initiations since 12 s", Error());
+        peer.Hinder("connect: Connection refused");
+        Assert.Equal("connect: Connection refused", Error());
+        Handshakes.NoteComplete(peer);
+        Assert.Null(Error());
+
+        string? Error() => Assert.Single(_configurator.FullStatus().Peers).Details!.HandshakeError;
+    }
+
+    [Fact]
+    public void Status_says_what_the_daemon_is()
+    {
+        DeviceDetails details = _configurator.FullStatus().Details!;
+        Assert.Equal((NetworkKind.Tcp, false, "c0ffee"), (details.Network, details.IsUp, details.Instance));
+        Assert.Matches(@"^\d+\.\d+\.\d+$", details.Version);
+        Assert.Null(details.LocalCid);
+        Assert.DoesNotContain(details.Counters, counter => counter.Value == 0);
+        Assert.Null(_configurator.Status().Details);
+    }
+
+    [Fact]
     public void Counters_are_the_sum_over_all_threads()
     {
         _control.Counters[0].Count(DropReason.NotSent, 2);

@@ -12,6 +12,27 @@ public sealed class PeerConnectionsTests
 {
     private readonly Connections _c = new();
 
+    // ---- how often a connection was replaced ------------------------------------------------------------------------
+
+    [Fact]
+    public void Each_connection_counts_those_that_were_in_its_place()
+    {
+        PeerConnection first = _c.Dial();
+        Assert.Equal(0, first.Reconnects);
+        _c.Break(first);
+        PeerConnection second = _c.Use(_c.New());
+        Assert.Equal(1, second.Reconnects);
+        // One beside it is in a place of its own.
+        PeerConnection beside = _c.Use(_c.New(joins: true));
+        Assert.Equal(0, beside.Reconnects);
+        // One that takes the place of both, and one that joins it.
+        PeerConnection third = _c.Use(_c.New());
+        Assert.Equal(2, third.Reconnects);
+        Assert.Equal(1, _c.Use(_c.New(joins: true)).Reconnects);
+        _c.On(state => state.CloseAll("the interface is down"));
+        Assert.Equal(0, _c.Use(_c.New()).Reconnects);
+    }
+
     // ---- which one a lane sends on --------------------------------------------------------------------------------
 
     [Fact]

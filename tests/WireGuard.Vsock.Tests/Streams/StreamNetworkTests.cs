@@ -103,6 +103,40 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     }
 
     [Fact]
+    public void Peers_are_dialled_though_the_port_is_taken()
+    {
+        ushort taken = (ushort)((IPEndPoint)_far.LocalEndpoint).Port;
+        Assert.Throws<LinuxException>(() => _network.Open(taken));
+        Assert.Equal((true, 0), (_network.IsOpen, _network.Port));
+        Peer.Endpoint = EndpointAddress.IPv4(Loopback, taken);
+        Assert.False(_network.TryReach(Peer));
+        _loop.RunOnce(10_000);
+        Assert.Equal(1, _reached);
+        Assert.Single(Open);
+    }
+
+    [Fact]
+    public void A_dial_that_fails_is_said_in_words_until_one_succeeds()
+    {
+        _network.Open(0);
+        ushort port = (ushort)((IPEndPoint)_far.LocalEndpoint).Port;
+        _far.Stop();
+        Peer.Endpoint = EndpointAddress.IPv4(Loopback, port);
+        Assert.False(_network.TryReach(Peer));
+        _loop.RunOnce(10_000);
+        Assert.Equal("connect: Connection refused", Peer.Hindrance?.Text(_nowMs));
+        Assert.Equal(1, _unreached);
+        _far.Start();
+        Peer.Endpoint = EndpointAddress.IPv4(Loopback, (ushort)((IPEndPoint)_far.LocalEndpoint).Port);
+        _network.OnEndpointSet(Peer, EndpointAddress.IPv4(Loopback, port));
+        Assert.Null(Peer.Hindrance);
+        Assert.False(_network.TryReach(Peer));
+        _loop.RunOnce(10_000);
+        Assert.Null(Peer.Hindrance?.Text(_nowMs));
+        Assert.Equal(1, _unreached);
+    }
+
+    [Fact]
     public void Another_port_takes_the_place_of_the_one_before_and_connections_stay()
     {
         _network.Open(0);

@@ -44,6 +44,27 @@ Tunnel_over_vsock_carries_both_ways_and_both_families() {
   copy_checksummed enclave host 10
 }
 
+# The guest has the loopback's transport alone: nothing leads to CID 3, with the flag or without.
+The_parent_of_an_enclave_is_tried_by_the_transport_to_the_host() {
+  local key
+  new_machines host
+  start host vsock
+  configure host
+  new_key parent
+  key=$(public_hex parent)
+  equal "errno of 3:51820 to-host" 0 "$(errno_of host "set=1\npublic_key=$key\nendpoint=3:51820 to-host\n\n")"
+  uapi host 'status=1\n\n' | grep -qx 'endpoint=vm(3):51820 to-host' || fail "status: $(uapi host 'status=1\n\n')"
+  equal "errno of 3:4000000000" 0 "$(errno_of host "set=1\npublic_key=$key\nendpoint=3:4000000000\n\n")"
+  uapi host 'status=1\n\n' | grep -qx 'endpoint=vm(3):4000000000' || fail "status: $(uapi host 'status=1\n\n')"
+  equal errno 0 "$(errno_of host 'handshake=1\n\n')"
+  wait_for 30 grep -q 'Dialling vm(3):4000000000 by the transport to the host' "$work/host.log" || fail "the log does not say so"
+  wait_for 30 no_transport || fail "status: $(uapi host 'status=1\n\n')"
+}
+
+no_transport() {
+  uapi host 'status=1\n\n' | grep -q '^handshake_error=connect: No such device (no vsock transport reaches CID 3)$'
+}
+
 Peer_that_called_from_an_ephemeral_port_is_shown_by_every_wg_command() {
   new_machines host enclave
   for machine in host enclave; do
