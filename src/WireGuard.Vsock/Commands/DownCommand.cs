@@ -17,7 +17,7 @@ internal static class DownCommand
                 + "done without them.",
             "A tunnel whose interface was deleted by hand, or whose daemon or `up` was killed, is taken down in the same way.",
         ],
-        Examples = [new HelpItem("wireguard-vsock down wg0", "take the tunnel wg0 down")],
+        Examples = [new HelpItem("wireguard-vsock down wg0", "Take the tunnel wg0 down.")],
     };
 
     private static int Run(IReadOnlyList<string> arguments)

@@ -13,7 +13,7 @@ internal static class ReloadCommand
                 + "key that was generated stays. No hook is run. SIGHUP to the tunnel's process does the same.",
             "Network, Streams, Superpackets and DNS are taken up by down and up only.",
         ],
-        Examples = [new HelpItem("wireguard-vsock reload wg0", "take up what was written into wg0's file")],
+        Examples = [new HelpItem("wireguard-vsock reload wg0", "Take up what was written into wg0's file.")],
     };
 
     /// <summary>Reloads the tunnel of that name.</summary>

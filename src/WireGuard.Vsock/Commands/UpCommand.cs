@@ -28,22 +28,22 @@ internal static class UpCommand
         ],
         Options =
         [
-            new HelpItem("-f, --foreground", "stay in the foreground until a signal comes or the interface is deleted; then "
-                + "take the tunnel down"),
-            new HelpItem("--wait[=SECONDS]", "return, or start the command, only when a handshake with every peer that has an "
+            new HelpItem("-f, --foreground", "Stay in the foreground until a signal comes or the interface is deleted; then "
+                + "take the tunnel down."),
+            new HelpItem("--wait[=SECONDS]", "Return, or start the command, only when a handshake with every peer that has an "
                 + "endpoint is complete (with any peer, if none has one). If that takes longer than 30 s, or so many, the "
-                + "tunnel is taken down again, a line says why for each peer that is missing, and the exit code is 1"),
-            new HelpItem("-- COMMAND [ARGUMENT...]", "what to run behind the tunnel"),
+                + "tunnel is taken down again, a line says why for each peer that is missing, and the exit code is 1."),
+            new HelpItem("-- COMMAND [ARGUMENT...]", "What to run behind the tunnel."),
         ],
         Files =
         [
-            new HelpItem("/run/wireguard-vsock/NAME", "what `down` must undo; no keys"),
+            new HelpItem("/run/wireguard-vsock/NAME", "What `down` must undo; no keys."),
         ],
         Examples =
         [
-            new HelpItem("wireguard-vsock up ./wg0.conf", "bring up the interface wg0"),
-            new HelpItem("wireguard-vsock up --wait wg0 && curl http://10.0.0.1/", "use the tunnel once it works"),
-            new HelpItem("wireguard-vsock up --wait enclave.conf -- /bin/server", "run a server behind a tunnel"),
+            new HelpItem("wireguard-vsock up ./wg0.conf", "Bring up the interface wg0."),
+            new HelpItem("wireguard-vsock up --wait wg0 && curl http://10.0.0.1/", "Use the tunnel once it works."),
+            new HelpItem("wireguard-vsock up --wait enclave.conf -- /bin/server", "Run a server behind a tunnel."),
         ],
     };
 

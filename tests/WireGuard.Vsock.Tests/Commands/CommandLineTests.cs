@@ -115,7 +115,7 @@ public sealed class CommandLineTests
     {
         (int code, string output, string errors) = Invoke(line.Split(' '), _ => throw new InvalidOperationException());
         Assert.Equal((0, ""), (code, errors));
-        Assert.InRange(output.Split('\n').Length, 10, 70);
+        Assert.InRange(output.Split('\n').Length, 10, 80);
         Assert.DoesNotContain(output.Split('\n'), l => l.Length > 100);
         foreach (string word in new[]
         {
