@@ -57,10 +57,12 @@ Show_and_showconf_print_what_wg_prints() {
   local form field
   two_daemons udp
   pings host enclave
-  for form in wg0 wg1 all; do
+  for form in wg0 all; do
     for field in "${fields[@]}"; do same show $form "$field"; done
     same show $form
   done
+  same show wg1
+  same show wg1 dump
   same show
   same show interfaces
   same showconf wg0
