@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Configuration files: what `wireguard-vsock up` makes of each is what `wg-quick up` makes of it beside Debian's wireguard-go, in
-# namespaces that are the same; and `down` leaves as little. The first are those of wg-quick(8), with addresses that the namespaces
-# can have; then come kinds that are published often.
+# namespaces that are the same; and `down` leaves as little. The first are those of wg-quick(8), with addresses that the
+# namespaces can have; then come kinds that are published often.
 
 # In both: an uplink that leads everywhere, and programs that write down how they were called.
 prepare_files() {
@@ -47,11 +47,12 @@ uplink() { # MACHINE
   ip -n "$1-$$" -6 route add default via 2001:db8:77::1
 }
 
-# ours or theirs, up or down; the daemon is left behind without our standard output.
-tool() { # MACHINE up|down
-  local command=("$daemon" "$2" wg0)
-  [ "$2" = down ] || command=("$daemon" up "$work/etc-ours/wg0.conf")
-  [ "$1" = ours ] || command=("$work/bin/wg-quick" "$2" "$work/etc-theirs/wg0.conf")
+# Ours up or down, or wg-quick's.
+tool() { # MACHINE up|down [INTERFACE]
+  local name=${3:-wg0}
+  local command=("$daemon" "$2" "$name")
+  [ "$2" = down ] || command=("$daemon" up "$work/etc-ours/$name.conf")
+  [ "$1" = ours ] || command=("$work/bin/wg-quick" "$2" "$work/etc-theirs/$name.conf")
   at "$1" env PATH="$work/bin:$PATH" CALLS="$work/$1.calls" WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go \
     unshare -m sh -c '[ ! -d /sys/module/wireguard ] || mount -t tmpfs none /sys/module; exec "$@"' sh \
     "${command[@]}" >>"$work/$1.log" 2>&1 || return 1
@@ -75,9 +76,12 @@ resolvers() { cat "$work/$1.resolv"; }
 device() { # MACHINE
   at "$1" wg show wg0 dump | awk -F '\t' -v port="$(grep -ci '^ *listenport' "$work/etc-$1/wg0.conf")" '
     NR == 1 {print $1, $2, (port ? $3 : "any"), $4; next}
-    {n = split($4, ips, ","); asort_(ips, n); printf "%s %s %s", $1, $2, $3; for (i = 1; i <= n; i++) printf " %s", ips[i]; print "", $8}
-    function asort_(a, n,  i, j, t) {
-      for (i = 2; i <= n; i++) for (j = i; j > 1 && a[j] < a[j - 1]; j--) {t = a[j]; a[j] = a[j - 1]; a[j - 1] = t}
+    {
+      n = split($4, ips, ",")
+      for (i = 2; i <= n; i++) for (j = i; j > 1 && ips[j] < ips[j - 1]; j--) {t = ips[j]; ips[j] = ips[j - 1]; ips[j - 1] = t}
+      printf "%s %s %s", $1, $2, $3
+      for (i = 1; i <= n; i++) printf " %s", ips[i]
+      print "", $8
     }' | sort
 }
 
@@ -115,7 +119,7 @@ kernel_state() { routes "$1" && rules "$1" && listed "$1" address; } # MACHINE
 no_daemon_at() { # MACHINE
   local process
   for process in $(ip netns pids "$1-$$"); do
-    if grep -qa wg0 "/proc/$process/cmdline"; then return 1; fi
+    if grep -qa "wg[01]" "/proc/$process/cmdline"; then return 1; fi
   done
 }
 
@@ -456,6 +460,61 @@ PublicKey = ${public[two]}
 AllowedIPs = 0.0.0.0/0, ::/0
 Endpoint = 203.0.114.7:51820
 END
+}
+
+Up_is_as_wg_quick_with_an_endpoint_by_name() {
+  local machine
+  prepare_files
+  except addresses 's/"mtu":1320/"mtu":1420/' "the daemon resolves names, after the MTU is set: it is that of the default route"
+  echo '198.51.100.7 vpn.example' >"$work/hosts"
+  for machine in ours theirs; do at $machine mount --bind "$work/hosts" /etc/hosts; done
+  as_wg_quick has_endpoint <<END
+[Interface]
+PrivateKey = $private
+Address = 10.7.0.2/24
+
+[Peer]
+PublicKey = ${public[two]}
+AllowedIPs = 0.0.0.0/0
+Endpoint = vpn.example:51820
+END
+}
+
+has_endpoint() { at ours wg show wg0 endpoints | grep -q 198.51.100.7; }
+
+# wg-quick's down deletes the rules for the main table of all tunnels; ours deletes its own.
+One_of_two_tunnels_that_send_everything_goes_down_and_the_other_keeps_its_rules() {
+  local machine before
+  prepare_files
+  write_files <<END
+[Interface]
+PrivateKey = $private
+Address = 10.7.0.2/24, fd07::2/64
+
+[Peer]
+PublicKey = ${public[two]}
+AllowedIPs = 0.0.0.0/0, ::/0
+Endpoint = 203.0.114.7:51820
+END
+  for machine in ours theirs; do
+    sed 's/^Address.*/Address = 10.8.0.2/' "$work/etc-$machine/wg0.conf" >"$work/etc-$machine/wg1.conf"
+  done
+  before=$(kernel_state ours)
+  rules ours >"$work/before"
+  tool theirs up
+  tool ours up
+  rules ours >"$work/first"
+  tool theirs up wg1
+  tool ours up wg1
+  same addresses routes rules marks
+  rules ours >"$work/both"
+  tool ours down
+  sort "$work/before" <(comm -23 <(sort "$work/both") <(sort "$work/first")) >"$work/expected"
+  diff "$work/expected" <(rules ours | sort) || fail "the rules of wg1 alone"
+  tool ours down wg1
+  tool theirs down
+  tool theirs down wg1
+  nothing_is_left "$before"
 }
 
 Up_over_streams_is_as_wg_quick_but_for_the_MTU() {
