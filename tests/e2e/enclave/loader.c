@@ -26,6 +26,8 @@ int main(void) {
   static char modules[4096], command[4096], path[256];
   char *words[32], *environment[] = {NULL}, *rest;
   int count = 0;
+  puts("loader: inserts modules");
+  fflush(stdout);
   for (char *name = strtok_r(lines_of(MODULES, modules, sizeof modules), "\n", &rest); name; name = strtok_r(NULL, "\n", &rest)) {
     snprintf(path, sizeof path, "/modules/%s", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
