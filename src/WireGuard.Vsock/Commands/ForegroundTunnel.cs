@@ -13,6 +13,7 @@ namespace WireGuard.Vsock.Commands;
 internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)
 {
     private volatile DaemonThread? _daemon; // set by the main thread, read by the runtime's for signals
+    private volatile bool _hasEnded;        // set by the daemon's thread
 
     private string Name => file.InterfaceName;
 
@@ -25,7 +26,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         {
             state = BringUp(command.Terminate, () => StopIf(command.Interruption.IsCancellationRequested), output: 2);
         }
-        catch (SetupException e) when (command.Interruption.IsCancellationRequested)
+        catch (SetupException e) when (command.StopSignal != 0)
         {
             Say.Error(e.Message);
             return command.Wait();
@@ -60,17 +61,25 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         return _daemon!.Join();
     }
 
-    private static void StopIf(bool isAsked)
+    private void StopIf(bool isAsked)
     {
+        if (_hasEnded)
+            throw new SetupException($"the interface {Name} was deleted, or its daemon failed, before the tunnel was up");
         if (isAsked)
             throw new SetupException("it was asked to end before the tunnel was up: what was done is undone");
     }
 
     private TunnelState BringUp(Action onEnded, Action stopIfAsked, int output)
     {
+        void OnEnded()
+        {
+            _hasEnded = true;
+            onEnded();
+        }
+
         using BringUp up = new(file, settings, stopIfAsked);
         TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
-            RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), onEnded));
+            RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), OnEnded));
         if (up.Generated is { } key)
             TunnelFile.SayGenerated(key, output);
         UpCommand.Wait(arguments, settings, state, stopIfAsked);

@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end: on each the daemon shuts down and removes
+/// SIGTERM, SIGINT, SIGHUP and the other signals that ask a process to end: on each the daemon shuts down and removes
 /// its control socket. They are caught before that socket is made. A signal that was ignored at start, as SIGHUP under nohup(1),
 /// still is. SIGHUP may have another meaning: then it ends nothing.
 /// <para>
@@ -20,6 +21,8 @@ internal sealed class StopSignals : IDisposable
         (SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGQUIT, "SIGQUIT"), (SIGUSR1, "SIGUSR1"), (SIGALRM, "SIGALRM"),
         (SIGTERM, "SIGTERM"), (SIGSTKFLT, "SIGSTKFLT"), (SIGXCPU, "SIGXCPU"), (SIGVTALRM, "SIGVTALRM"), (SIGPROF, "SIGPROF"),
         (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"),
+        .. Enumerable.Range(FirstRealTime, LastRealTime - FirstRealTime + 1).Select(
+            number => (number, string.Create(CultureInfo.InvariantCulture, $"SIGRTMIN+{number - FirstRealTime + 1}"))),
     ];
 
     private readonly List<PosixSignalRegistration> _registrations = [];

@@ -28,6 +28,12 @@ internal static unsafe partial class Libc
     public const int SIGWINCH = 28;
     public const int SIGIO = 29;
     public const int SIGPWR = 30;
+
+    /// <summary>
+    /// The first and last real-time signal. glibc keeps 32 and 33 for itself; .NET interrupts threads with its SIGRTMIN, 34.
+    /// </summary>
+    public const int FirstRealTime = 35, LastRealTime = 64;
+
     public const nint SIG_DFL = 0;
     public const nint SIG_IGN = 1;
 

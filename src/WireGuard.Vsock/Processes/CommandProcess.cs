@@ -6,8 +6,8 @@ namespace WireGuard.Vsock.Processes;
 
 /// <summary>
 /// The command behind a tunnel: <c>up FILE -- COMMAND [ARGUMENT...]</c>. It runs in a process group of its own; each signal
-/// that this process receives is passed on to it, and each child that ends is reaped: as process 1 those are also orphans of
-/// others.
+/// that this process receives is passed on to it (those that a terminal sends to a group: to its group), and each child that
+/// ends is reaped: as process 1 those are also orphans of others.
 /// <para>
 /// 1. The constructor finds the program, before anything is changed, and begins to catch signals. 2. <see cref="Start"/>
 /// starts it once the tunnel is up. 3. <see cref="Wait"/>, on the same thread, gives its exit code.
@@ -24,7 +24,7 @@ internal sealed class CommandProcess : IDisposable
     private static readonly int[] s_signals =
     [
         SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGCONT, SIGTSTP, SIGXCPU, SIGVTALRM, SIGPROF,
-        SIGWINCH, SIGIO, SIGPWR,
+        SIGWINCH, SIGIO, SIGPWR, .. Enumerable.Range(FirstRealTime, LastRealTime - FirstRealTime + 1),
     ];
 
     private readonly ChildProcess _program;
@@ -36,7 +36,7 @@ internal sealed class CommandProcess : IDisposable
     private readonly List<int> _early = []; // guarded by _gate: signals from before the start
     private int _pid;                       // guarded by _gate: 0 before the start and after the end
     private bool _isOver;                   // guarded by _gate: it has ended, or is not to start
-    private int _stopSignal;                // guarded by _gate: the one that came before the start
+    private int _stopSignal;                // guarded by _gate: the one that prevented the start, 0 for none
 
     /// <summary>The command that has ended, for process 1 to say. Written and read by the main thread.</summary>
     public static string? Ended { get; private set; }
@@ -62,9 +62,18 @@ internal sealed class CommandProcess : IDisposable
 
     /// <summary>
     /// Cancelled by a signal that asks this process to end, or by <see cref="Terminate"/>, before the command has started: it
-    /// will not start, and <see cref="Wait"/> gives the code of that signal.
+    /// will not start, and <see cref="Wait"/> gives the code of that signal, or 1.
     /// </summary>
     public CancellationToken Interruption => _interruption.Token;
+
+    /// <summary>The signal that asked this process to end before the command was started; 0 for none.</summary>
+    public int StopSignal
+    {
+        get
+        {
+            lock (_gate) return _stopSignal;
+        }
+    }
 
     /// <exception cref="SetupException">It could not be started: 127 if there is no such file, else 126.</exception>
     public void Start()
@@ -86,7 +95,7 @@ internal sealed class CommandProcess : IDisposable
     }
 
     /// <summary>Waits until the command has ended, and reaps children until then.</summary>
-    /// <returns>Its exit code, or 128 and the signal that ended it.</returns>
+    /// <returns>Its exit code, or 128 and the signal that ended it or prevented its start; 1 if the tunnel's end did.</returns>
     public int Wait()
     {
         using Terminal terminal = new();
@@ -96,7 +105,7 @@ internal sealed class CommandProcess : IDisposable
             lock (_gate)
             {
                 command = _pid;
-                if (command == 0) return 128 + _stopSignal;
+                if (command == 0) return _stopSignal == 0 ? 1 : 128 + _stopSignal;
             }
             int pid = Sys.Check(Sys.WaitForAny(), "waitid");
             lock (_gate)
@@ -127,7 +136,7 @@ internal sealed class CommandProcess : IDisposable
         {
             if (_pid == 0)
             {
-                if (!_isOver) CancelStart(SIGTERM);
+                if (!_isOver) CancelStart();
                 return;
             }
         }
@@ -174,26 +183,39 @@ internal sealed class CommandProcess : IDisposable
             if (_pid == 0)
             {
                 if (_isOver || signal is SIGCONT or SIGTSTP or SIGWINCH) return;
-                if (signal is SIGTERM or SIGINT or SIGHUP or SIGQUIT) CancelStart(signal);
-                else if (!_early.Contains(signal)) _early.Add(signal);
+                if (signal is SIGTERM or SIGINT or SIGHUP or SIGQUIT)
+                {
+                    _stopSignal = signal;
+                    CancelStart();
+                }
+                else if (!_early.Contains(signal))
+                {
+                    _early.Add(signal);
+                }
                 return;
             }
         }
         Pass(signal);
     }
 
-    private void CancelStart(int signal)
+    private void CancelStart()
     {
         _isOver = true;
-        _stopSignal = signal;
         _ = _interruption.CancelAsync(); // who waits for it is called on another thread, without the lock
     }
 
+    /// <summary>
+    /// A script's shell, as most programs, does not end at Ctrl-C while the program that it waits for goes on: so what a terminal
+    /// sends goes to the whole group, and so does SIGKILL, after which nobody else would end the others.
+    /// </summary>
     private void Pass(int signal)
     {
+        bool isForGroup = signal is SIGINT or SIGQUIT or SIGTSTP or SIGCONT or SIGHUP or SIGWINCH or SIGKILL;
         lock (_gate)
         {
-            if (_pid != 0) _ = Sys.Kill(_pid, signal);
+            if (_pid == 0) return;
+            // There is no such group when its leader has joined another.
+            if (!isForGroup || Sys.Kill(-_pid, signal) == -Errno.ESRCH) _ = Sys.Kill(_pid, signal);
         }
     }
 }

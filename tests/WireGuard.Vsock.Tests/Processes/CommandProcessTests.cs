@@ -31,13 +31,25 @@ public sealed class CommandProcessTests : IDisposable
     [InlineData(SIGUSR2, "USR2")]
     [InlineData(SIGWINCH, "WINCH")]
     [InlineData(SIGPROF, "PROF")]
+    [InlineData(FirstRealTime, "35")]
+    [InlineData(FirstRealTime + 2, "37")] // SIGRTMIN+3, with which systemd stops a container
+    [InlineData(LastRealTime, "64")]
     public void Signals_are_passed_on(int signal, string name)
     {
-        using CommandProcess command = Shell(
-            $"trap 'exit 9' {name}; echo ready >{_file}; while :; do read -r line </dev/zero & wait $!; done");
+        using CommandProcess command = Shell($"sleep 1000 & trap \"kill $!; exit 9\" {name}; echo ready >{_file}; wait");
         command.Start();
-        Assert.True(SpinWait.SpinUntil(() => new FileInfo(_file).Length > 0, 30_000));
+        WaitForFile();
         _ = Sys.Kill(Environment.ProcessId, signal);
+        Assert.Equal(9, command.Wait());
+    }
+
+    [Fact]
+    public void What_a_terminal_sends_goes_to_all_of_its_group()
+    {
+        using CommandProcess command = Shell($"(sleep 30 & trap \"kill $!; exit 9\" CONT; echo ready >{_file}; wait); exit $?");
+        command.Start();
+        WaitForFile();
+        _ = Sys.Kill(Environment.ProcessId, SIGCONT);
         Assert.Equal(9, command.Wait());
     }
 
@@ -63,21 +75,24 @@ public sealed class CommandProcessTests : IDisposable
     }
 
     [Fact]
-    public void A_tunnel_that_fails_before_the_start_prevents_it()
+    public void A_tunnel_that_fails_before_the_start_prevents_it_and_that_is_no_signals_code()
     {
         using CommandProcess command = Shell($"echo started >{_file}");
         command.Terminate();
         Assert.True(command.Interruption.WaitHandle.WaitOne(30_000));
         command.Start();
-        Assert.Equal(128 + SIGTERM, command.Wait());
+        Assert.Equal((0, 1), (command.StopSignal, command.Wait()));
         Assert.Equal("", File.ReadAllText(_file));
     }
 
     [Fact]
     public void A_tunnel_that_fails_ends_it_even_if_it_is_stopped()
     {
-        using CommandProcess command = Shell("kill -STOP $$; sleep 1000");
+        using CommandProcess command = Shell($"echo $$ >{_file}; kill -STOP $$; exec sleep 1000");
         command.Start();
+        WaitForFile();
+        string status = $"/proc/{File.ReadAllText(_file).Trim()}/stat";
+        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText(status).Contains(") T ", StringComparison.Ordinal), 30_000));
         command.Terminate();
         Assert.Equal(128 + SIGTERM, command.Wait());
         command.Terminate();
@@ -102,6 +117,8 @@ public sealed class CommandProcessTests : IDisposable
         command.Start();
         Assert.Equal(7, command.Wait());
     }
+
+    private void WaitForFile() => Assert.True(SpinWait.SpinUntil(() => new FileInfo(_file).Length > 0, 30_000));
 
     private static CommandProcess Shell(string script) => new(["sh", "-c", script]);
 }

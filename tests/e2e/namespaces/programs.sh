@@ -2,7 +2,7 @@
 # Programs behind a tunnel: up FILE -- COMMAND.
 
 one_end() {
-  new_machines host
+  [ -n "${holder[host]:-}" ] || new_machines host
   cat >"$work/wg0.conf" <<END
 [Interface]
 PrivateKey = $(cat "$work/host.key")
@@ -11,11 +11,11 @@ Address = 203.0.113.1/24
 END
 }
 
-# With a state folder that is this run's own. `within` is what it is run by.
+# With a state folder that is this run's own. `within` is what it is run by, `options` are those of up.
 behind() { # COMMAND...
   # shellcheck disable=SC2016
   enter host unshare -m sh -c 'mkdir -p /run/wireguard-vsock && mount -t tmpfs run /run/wireguard-vsock && exec "$@"' sh \
-    ${within[@]+"${within[@]}"} "$daemon" up "$work/wg0.conf" -- "$@"
+    ${within[@]+"${within[@]}"} "$daemon" up ${options[@]+"${options[@]}"} "$work/wg0.conf" -- "$@"
 }
 
 code_behind() { # COMMAND...
@@ -35,6 +35,21 @@ The_exit_code_is_the_programs_own() {
   # shellcheck disable=SC2016
   equal "exit code after SIGKILL" 137 "$(code_behind sh -c 'kill -9 $$')"
   nothing_is_left
+}
+
+A_tunnel_that_does_not_come_up_is_code_1() {
+  local options=()
+  one_end
+  echo "PostUp = exit 5" >>"$work/wg0.conf"
+  equal "exit code after a hook" 1 "$(code_behind touch "$work/ran")"
+  nothing_is_left
+  one_end
+  printf '[Peer]\nPublicKey = %s\nAllowedIPs = 203.0.113.2\nEndpoint = 127.0.0.1:9\n' "$(wg genkey | wg pubkey)" >>"$work/wg0.conf"
+  # shellcheck disable=SC2034 # read by behind
+  options=(--wait=1)
+  equal "exit code after waiting ($(cat "$work/said"))" 1 "$(code_behind touch "$work/ran")"
+  nothing_is_left
+  [ ! -e "$work/ran" ] || fail "the program ran without a tunnel"
 }
 
 A_program_that_cannot_run_is_refused_before_anything_changes() {
@@ -67,7 +82,7 @@ Signals_are_passed_on_and_the_tunnel_goes_down_after_the_program() {
   one_end
   # With job control a background job ignores no signal from its start.
   set -m
-  for signal in HUP INT QUIT TERM USR1 USR2 WINCH; do
+  for signal in HUP INT QUIT TERM USR1 USR2 WINCH RTMIN+3; do
     # shellcheck disable=SC2016
     start_behind sh -c 'trap "ip -o link show wg0; exit 9" "$0"; echo ready; while :; do sleep 0.1; done' $signal
     kill -$signal "${pid[host]}"
@@ -117,27 +132,41 @@ As_process_1_it_reaps_orphans() {
   nothing_is_left
 }
 
-# At a terminal: what it reads comes from there, and Ctrl-C reaches it.
-A_program_that_reads_the_terminal_gets_it() {
-  one_end
+# A program in the foreground of a terminal that is all its own; what is written to $keyboard is typed there.
+at_a_terminal() { # COMMAND, as the shell reads it
   declare -f behind enter >"$work/functions"
   {
     declare -p holder work daemon
-    echo "within=() && . $work/functions"
-    # shellcheck disable=SC2016
-    echo 'behind bash -c '\''read -r line; echo "read: $line"; trap "echo interrupted; exit 3" INT; echo ready; sleep 1000'\'
+    echo "within=() options=() && . $work/functions"
+    echo "behind $1"
   } >"$work/script"
   mkfifo "$work/keyboard"
   exec {keyboard}<>"$work/keyboard"
+  set -m # else it would ignore SIGINT from its start
   script -qec "bash $work/script" /dev/null <"$work/keyboard" >"$work/said" 2>&1 &
+  set +m
   pid[host]=$!
   wait_for 60 at host ip link show wg0 || fail "no interface: $(cat "$work/said")"
+}
+
+A_program_that_reads_the_terminal_gets_it() {
+  one_end
+  # shellcheck disable=SC2016
+  at_a_terminal 'bash -c '\''read -r line; echo "read: $line"; trap "echo interrupted; exit 3" INT; echo ready; sleep 1000'\'
   echo "some words" >&"$keyboard"
   wait_for 60 grep -q '^read: some words' "$work/said" || fail "nothing was read: $(cat "$work/said")"
   wait_for 60 grep -q '^ready' "$work/said" || fail "said: $(cat "$work/said")"
   printf '\003' >&"$keyboard"
   wait_for 60 grep -q interrupted "$work/said" || fail "not interrupted: $(cat "$work/said")"
-  exec {keyboard}>&-
-  wait_for 60 is_gone "${pid[host]}" || fail "it does not end"
-  nothing_is_left
+  ends_with 3
+}
+
+# A shell ends at Ctrl-C only if what it waits for does.
+Ctrl_C_ends_a_script_and_what_it_runs() {
+  one_end
+  at_a_terminal "bash -c 'echo ready; sleep 1000; echo after'"
+  wait_for 60 grep -q '^ready' "$work/said" || fail "said: $(cat "$work/said")"
+  printf '\003' >&"$keyboard"
+  ends_with 130
+  if grep -q '^after' "$work/said"; then fail "the script went on"; fi
 }
