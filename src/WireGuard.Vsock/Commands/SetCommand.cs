@@ -160,7 +160,8 @@ internal static class SetCommand
         }
         catch (LinuxException e)
         {
-            throw new WgMistake($"fopen: {Errno.Text(e.Errno)}: {Printable.Quote(path)}");
+            string shown = KeyText.IsKey(path) ? KeyText.Hidden : Printable.Quote(path);
+            throw new WgMistake($"fopen: {Errno.Text(e.Errno)}: {shown}");
         }
         finally
         {

@@ -101,14 +101,14 @@ internal sealed class ConfigFile
     /// <summary>Reads the file whole and nothing else: for what needs no key, as taking a tunnel down.</summary>
     internal ConfigResult ReadAlone()
     {
-        using SecretFile text = Open(Path, Shown, MaxBytes);
+        using SecretFile text = Open(Path, Printable.Quote(Shown), MaxBytes);
         return ConfigReader.Read(text.Text, Sys.InterfaceIndex);
     }
 
     /// <summary>Reads the key file that PrivateKeyFile names.</summary>
     internal PrivateKey ReadPrivateKey(string file)
     {
-        using SecretFile text = Open(PathOf(file), file, MaxKeyFileBytes);
+        using SecretFile text = Open(PathOf(file), ShownKeyFile(file), MaxKeyFileBytes);
         ReadOnlySpan<char> key = text.Text.Trim();
         return (KeyText.IsZero(key) ? null : KeyText.ParsePrivate(key)) ?? throw NoKey(file);
     }
@@ -116,7 +116,7 @@ internal sealed class ConfigFile
     /// <summary>Reads the key file that PresharedKeyFile names.</summary>
     internal PresharedKey ReadPresharedKey(string file)
     {
-        using SecretFile text = Open(PathOf(file), file, MaxKeyFileBytes);
+        using SecretFile text = Open(PathOf(file), ShownKeyFile(file), MaxKeyFileBytes);
         return KeyText.ParsePreshared(text.Text.Trim()) ?? throw NoKey(file);
     }
 
@@ -150,9 +150,12 @@ internal sealed class ConfigFile
         }
         catch (LinuxException e)
         {
-            throw new SetupException($"{Printable.Quote(shown)} cannot be read: {Errno.Text(e.Errno)}");
+            throw new SetupException($"{shown} cannot be read: {Errno.Text(e.Errno)}");
         }
     }
+
+    /// <summary>How a message names a key file that may not exist: its name may be a mistyped key.</summary>
+    private static string ShownKeyFile(string file) => KeyText.MayBeIn(file) ? "the key file" : Printable.Quote(file);
 
     private Diagnostic? CheckKey(KeyMention mention, bool mayAppear)
     {
@@ -197,16 +200,9 @@ internal sealed class ConfigFile
         return (ModeOf(real) & ModeOf(System.IO.Path.GetDirectoryName(real)!) & ForOthers) != 0;
     }
 
-    private static int ModeOf(string path)
-    {
-        int fd = Sys.Open(path, O_RDONLY | O_NONBLOCK);
-        if (fd < 0)
-            return 0;
-        using FileDescriptor file = new(fd);
-        return Sys.Stat(fd, out statx_t status) < 0 ? 0 : status.stx_mode;
-    }
+    private static int ModeOf(string path) => Sys.StatTarget(path, out statx_t status) < 0 ? 0 : status.stx_mode;
 
     /// <summary>wg-quick's test: <c>[a-zA-Z0-9_=+.-]{1,15}</c>.</summary>
-    private static bool IsName(string name) =>
-        name.Length is > 0 and <= Tun.InterfaceName.MaxBytes && !name.AsSpan().ContainsAnyExcept(NameLetters);
+    internal static bool IsName(ReadOnlySpan<char> name) =>
+        name.Length is > 0 and <= Tun.InterfaceName.MaxBytes && !name.ContainsAnyExcept(NameLetters);
 }

@@ -41,8 +41,8 @@ internal sealed partial class ConfigReader
         bool isFile = _said.TryGetValue(PrivateKeyFile, out Place file);
         if (isGiven && isFile)
             Mistake(file, PrivateKeyFile, $"there is {ConfigKeys.PrivateKey} on line {given.Line} too: keep one of the two");
-        else if (isFile && _mentions.Find(mention => mention.Key == PrivateKeyFile).File is { } path)
-            OwnKey = new() { File = path };
+        else if (isFile)
+            OwnKey = new() { File = _mentions.Find(mention => mention.Key == PrivateKeyFile).File }; // null after a mistake
         else if (!isGiven && _hooks.Values.All(hooks => hooks.Count == 0))
             Warn(section, ConfigKeys.PrivateKey, "there is none, and no hook to set it: nothing goes through without a key");
     }
@@ -88,8 +88,14 @@ internal sealed partial class ConfigReader
 
     private void ReadEndpoint(PeerDraft peer, ReadOnlySpan<char> value, NetworkKind network)
     {
-        string text = SqueezeEndpoint(value);
         Place place = peer.EndpointPlace;
+        if (IsKey(value))
+        {
+            Mistake(place, ConfigKeys.Endpoint, "this is a key, not ADDRESS:PORT");
+            return;
+        }
+
+        string text = SqueezeEndpoint(value);
         if (EndpointAddress.TryParse(text, network, _interfaceIndex, out EndpointAddress endpoint, out string error))
         {
             peer.Address = endpoint;

@@ -11,6 +11,7 @@ namespace WireGuard.Vsock.Config;
 internal sealed partial class ConfigReader
 {
     private readonly List<InterfaceAddress> _addresses = [];
+    private readonly HashSet<InterfaceAddress> _addressesToKernel = []; // as it tells them apart
     private readonly List<string> _dnsServers = [];
     private readonly List<string> _searchDomains = [];
     private readonly Dictionary<string, List<string>> _hooks = new()
@@ -33,7 +34,15 @@ internal sealed partial class ConfigReader
     // Null if what was said is no network: then nothing that depends on it is judged.
     private NetworkKind? _network = NetworkKind.Vsock;
 
-    private KeySource<PrivateKey> OwnKey { get; set; } = new();
+    private KeySource<PrivateKey> OwnKey
+    {
+        get;
+        set
+        {
+            field.Dispose();
+            field = value;
+        }
+    } = new();
 
     private void ReadInterfaceValue(string key, ReadOnlySpan<char> value, Place place, ReadOnlySpan<char> comment)
     {
@@ -43,13 +52,13 @@ internal sealed partial class ConfigReader
                 ReadPrivateKey(value, place);
                 break;
             case PrivateKeyFile:
-                _mentions.Add(new KeyMention(place, key, value.ToString()));
+                TakeKeyFile(key, ConfigKeys.PrivateKey, value, place);
                 break;
             case ListenPort:
-                _listenPort = ReadNumber(key, value, place, ushort.MaxValue);
+                _listenPort = ReadWgNumber(key, value, place);
                 break;
             case FwMark:
-                _fwMark = WgValues.TryReadFwMark(Squeeze(value).ToLowerInvariant(), out uint mark) ? mark : null;
+                _fwMark = WgValues.TryReadFwMark(Word(value).ToLowerInvariant(), out uint mark) ? mark : null;
                 if (_fwMark is null)
                     Mistake(place, key, $"{Shown(value)} is neither off nor a number to 4294967295 or 0xffffffff");
                 break;
@@ -64,7 +73,9 @@ internal sealed partial class ConfigReader
                 _mtuPlace = place;
                 break;
             case Table:
-                if (!RouteTable.TryParse(value, out _table))
+                if (value is ['0', >= '0' and <= '9', ..])
+                    Mistake(place, key, $"{Shown(value)} begins with a zero, which ip(8) takes for octal: leave the zero out");
+                else if (!RouteTable.TryParse(value, out _table))
                     Mistake(place, key, $"{Shown(value)} is neither auto, off nor the number of a table, from 1");
                 break;
             case SaveConfig:
@@ -105,7 +116,7 @@ internal sealed partial class ConfigReader
 
     private void ReadNetwork(ReadOnlySpan<char> value, Place place)
     {
-        bool isNetwork = NetworkKind.TryFromWord(Squeeze(value).ToLowerInvariant(), out NetworkKind network);
+        bool isNetwork = NetworkKind.TryFromWord(Word(value).ToLowerInvariant(), out NetworkKind network);
         _network = isNetwork ? network : null;
         if (!isNetwork)
             Mistake(place, ConfigKeys.Network, $"{Shown(value)} is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6");
@@ -115,19 +126,22 @@ internal sealed partial class ConfigReader
     {
         if (!InterfaceAddress.TryParse(item, out InterfaceAddress address))
             Mistake(place, Address, $"{Shown(item)} is no {AddressForm}");
-        else if (_addresses.Contains(address))
-            Mistake(place, Address, $"{address} is given already: delete it here");
+        else if (!_addressesToKernel.Add(address.IsIPv6 ? address with { PrefixLength = 128 } : address))
+            Mistake(place, Address, $"{(address.IsIPv6 ? address.AddressText : address)} is given already: delete it here");
         else
             _addresses.Add(address);
     }
 
-    /// <summary>What has a colon, or digits and dots alone, is a server, as in wg-quick; else it is a search domain.</summary>
+    /// <summary>
+    /// What has a colon, or digits and dots alone, is a server, as in wg-quick; else it is a search domain, or with '~' a routing
+    /// domain of systemd-resolved.
+    /// </summary>
     private void ReadDns(ReadOnlySpan<char> item, Place place)
     {
         bool isServer = item.Contains(':') || !item.ContainsAnyExcept(QuadCharacters);
         if (!isServer)
         {
-            if (DomainName.IsValid(item))
+            if (item is "~." || DomainName.IsValid(item.StartsWith('~') ? item[1..] : item))
                 _searchDomains.Add(item.ToString());
             else
                 Mistake(place, Dns, $"{Shown(item)} is neither a server's IP address nor a search domain");
@@ -136,7 +150,8 @@ internal sealed partial class ConfigReader
 
         int scope = item.IndexOf('%');
         bool isAddress = IpAddressText.TryParseIPv4(item, out _)
-            || IpAddressText.TryParseIPv6(scope < 0 ? item : item[..scope], out _);
+            || (IpAddressText.TryParseIPv6(scope < 0 ? item : item[..scope], out _)
+                && (scope < 0 || ConfigFile.IsName(item[(scope + 1)..])));
         if (isAddress)
             _dnsServers.Add(item.ToString());
         else

@@ -22,8 +22,8 @@ internal sealed partial class ConfigReader
                 ReadPresharedKey(peer, value, place);
                 break;
             case PresharedKeyFile:
-                _mentions.Add(new KeyMention(place, key, value.ToString()));
-                peer.PresharedKey = new() { File = value.ToString() };
+                if (TakeKeyFile(key, ConfigKeys.PresharedKey, value, place) is { } file)
+                    peer.PresharedKey = new() { File = file };
                 break;
             case AllowedIps:
                 ReadAllowedIps(peer, value, place);
@@ -35,9 +35,23 @@ internal sealed partial class ConfigReader
             default:
                 peer.Keepalive = value.Equals("off", StringComparison.OrdinalIgnoreCase)
                     ? 0
-                    : ReadNumber(key, value, place, ushort.MaxValue, unless: "off");
+                    : ReadWgNumber(key, value, place, unless: "off");
                 break;
         }
+    }
+
+    /// <summary>The name of a file that holds a key. Null if a key itself stands there, which must not become a string.</summary>
+    private string? TakeKeyFile(string key, string other, ReadOnlySpan<char> value, Place place)
+    {
+        if (IsKey(value))
+        {
+            Mistake(place, key, $"this is a key, not a file: write {other} = ... instead");
+            return null;
+        }
+
+        string file = value.ToString();
+        _mentions.Add(new KeyMention(place, key, file));
+        return file;
     }
 
     private void ReadPublicKey(PeerDraft peer, ReadOnlySpan<char> value, Place place)
@@ -79,10 +93,10 @@ internal sealed partial class ConfigReader
             Place at = place with { Column = place.Column + start };
             if (item.IsEmpty)
                 Mistake(at, AllowedIps, "there is a comma too many: an address is missing");
-            else if (!InterfaceAddress.TryParse(Squeeze(item), out InterfaceAddress address))
-                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}, each behind a comma");
-            else
+            else if (ReadSecret(item, WgValues.ReadAllowedIp) is { } address)
                 TakeAllowedIp(peer, address, at);
+            else
+                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}, each behind a comma");
         }
     }
 
@@ -110,7 +124,15 @@ internal sealed partial class ConfigReader
 
         internal Place PublicKeyPlace { get; set; }
 
-        internal KeySource<PresharedKey> PresharedKey { get; set; } = new();
+        internal KeySource<PresharedKey> PresharedKey
+        {
+            get;
+            set
+            {
+                field.Dispose();
+                field = value;
+            }
+        } = new();
 
         internal List<IpPrefix> AllowedIps { get; } = [];
 

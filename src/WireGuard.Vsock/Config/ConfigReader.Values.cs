@@ -9,6 +9,7 @@ namespace WireGuard.Vsock.Config;
 internal sealed partial class ConfigReader
 {
     private const string WhiteSpace = " \t\v\f\r"; // isspace(3), but for the end of the line
+    private const int MaxSecret = 64; // of characters: more than a key has, or an address with its length
     private const string NoKey = "it is not 44 characters of base64 that end with '='";
 
     /// <summary>What no line of text holds, white space at its ends aside.</summary>
@@ -30,10 +31,17 @@ internal sealed partial class ConfigReader
     /// <summary>A value as a message may show it.</summary>
     private static string Shown(ReadOnlySpan<char> value) => KeyText.MayBeIn(value) ? "this" : $"'{Printable.Quote(value)}'";
 
-    /// <summary>Reads what may be a secret key, without its white space.</summary>
+    /// <summary>A word without its white space; empty if it is longer than any, and could be a key.</summary>
+    private static string Word(ReadOnlySpan<char> text) =>
+        ReadSecret(text, word => word.Length <= LongestWord ? word.ToString() : null) ?? "";
+
+    /// <summary>Whether a value is a key, secret or not, that stands in a wrong place.</summary>
+    private static bool IsKey(ReadOnlySpan<char> value) => ReadSecret(value, KeyText.IsKey);
+
+    /// <summary>Reads what may be a secret key, without its white space. Anything longer gives the default.</summary>
     private static T? ReadSecret<T>(ReadOnlySpan<char> value, Func<ReadOnlySpan<char>, T?> parse)
     {
-        Span<char> squeezed = stackalloc char[KeyText.Length];
+        Span<char> squeezed = stackalloc char[MaxSecret];
         try
         {
             int length = 0;
@@ -65,12 +73,21 @@ internal sealed partial class ConfigReader
         }
     }
 
-    private uint? ReadNumber(string key, ReadOnlySpan<char> value, Place place, uint max, uint min = 0, string? unless = null)
+    private uint? ReadNumber(string key, ReadOnlySpan<char> value, Place place, uint max, uint min = 0)
     {
-        if (DecimalText.TryParse(Squeeze(value), max, out uint number) && number >= min)
+        if (DecimalText.TryParse(Word(value), max, out uint number) && number >= min)
+            return number;
+        Mistake(place, key, $"{Shown(value)} is no number from {min} to {max}");
+        return null;
+    }
+
+    /// <summary>Those that <c>wg(8)</c> reads, for which a leading zero means nothing. To ip(8) it means octal.</summary>
+    private uint? ReadWgNumber(string key, ReadOnlySpan<char> value, Place place, string? unless = null)
+    {
+        if (WgNumber.TryParse(Word(value), ushort.MaxValue, out uint number))
             return number;
         string other = unless is null ? "" : $", nor {unless}";
-        Mistake(place, key, $"{Shown(value)} is no number from {min} to {max}{other}");
+        Mistake(place, key, $"{Shown(value)} is no number from 0 to {ushort.MaxValue}{other}");
         return null;
     }
 

@@ -15,7 +15,8 @@ namespace WireGuard.Vsock.Config;
 /// the end (ConfigReader.Checks.cs). DEVIATION: <c>wg(8)</c> takes the last of a repeated key; here that is a mistake, as is a
 /// second [Interface]. Test: ConfigReaderErrorTests.
 ///
-/// The text holds keys. Nothing of it becomes a string but values of other keys that are right, or that a message can show.
+/// The text holds keys, and a string cannot be wiped. So nothing of it becomes one but words that are shorter than a key, values
+/// of other keys that are right, and what a message can show.
 /// </summary>
 internal sealed partial class ConfigReader
 {
@@ -97,7 +98,7 @@ internal sealed partial class ConfigReader
     {
         int end = line.IndexOf(']') + 1;
         ReadOnlySpan<char> bracketed = end == 0 ? line : line[..end];
-        string name = bracketed.Length <= LongestWord ? Squeeze(bracketed) : "";
+        string name = Word(bracketed);
         string? section = Find(Sections, name) ?? Nearest(name, Sections);
         if (section is null)
         {
@@ -128,7 +129,7 @@ internal sealed partial class ConfigReader
         Place place = at.Column(indent);
         int equals = line.IndexOf('=');
         ReadOnlySpan<char> before = equals < 0 ? line : line[..equals];
-        string word = before.Length <= 2 * LongestWord ? Squeeze(before) : "";
+        string word = Word(before);
         string[] own = _section == Section.Peer ? OfPeer : OfInterface;
         string[] others = _section == Section.Peer ? OfInterface : OfPeer;
         string? key = Find(own, word) ?? Find(others, word);
@@ -136,7 +137,7 @@ internal sealed partial class ConfigReader
         {
             // A first word that is a key tells more; the rest of the line may be anything, a secret as well.
             int end = line.IndexOfAny(WhiteSpace);
-            key ??= end < 0 ? null : Find([.. own, .. others], line[..end].ToString());
+            key ??= end < 0 ? null : Find([.. own, .. others], Word(line[..end]));
             Mistake(place, key ?? "", $"there is no '=': a line is {key ?? "KEY"} = VALUE, or a section, or a # comment");
         }
         else if (key is null)
@@ -163,7 +164,7 @@ internal sealed partial class ConfigReader
     private void UnknownKey(string word, Place place, string[] own, string[] others)
     {
         // What precedes the '=' may be a key of base64, which ends with one.
-        bool isWord = word.Length is > 0 and <= LongestWord
+        bool isWord = word.Length > 0
             && word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-');
         string? nearest = isWord ? Nearest(word, own) ?? Nearest(word, others) : null;
         bool mayShow = isWord && (nearest is not null || !KeyText.MayBeIn(word));

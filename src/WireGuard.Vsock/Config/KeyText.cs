@@ -59,6 +59,9 @@ internal static class KeyText
     /// <summary>Null if the text is no key.</summary>
     internal static PresharedKey? ParsePreshared(ReadOnlySpan<char> text) => Parse(text, bytes => new PresharedKey(bytes));
 
+    /// <summary>Whether the text is a key, secret or not.</summary>
+    internal static bool IsKey(ReadOnlySpan<char> text) => TryParse(text, out PublicKey _);
+
     /// <summary>Whether the text is the key of 32 zero bytes, which means none.</summary>
     internal static bool IsZero(ReadOnlySpan<char> text) =>
         text.Length == Length && text[^1] == '=' && !text[..^1].ContainsAnyExcept('A');

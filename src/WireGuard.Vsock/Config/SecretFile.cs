@@ -40,7 +40,7 @@ internal sealed class SecretFile : IDisposable
         {
             Sys.Check(Sys.Stat(fd, out statx_t status), "statx");
             if (!takesPipes && (status.stx_mode & S_IFMT) != S_IFREG)
-                throw new SetupException($"{path} is {KindOf(status.stx_mode)}, not a file: name a file");
+                throw new SetupException($"{Printable.Quote(path)} is {KindOf(status.stx_mode)}, not a file: name a file");
             int length = 0;
             while (true)
             {
@@ -49,7 +49,7 @@ internal sealed class SecretFile : IDisposable
                 int count = Sys.Check(Sys.Read(fd, buffer.AsSpan(length)), "read");
                 length += count;
                 if (length > maxBytes)
-                    throw new SetupException($"{path} has more than {maxBytes} bytes: it is not the file that is meant");
+                    throw new SetupException($"{Printable.Quote(path)} has more than {maxBytes} bytes: it is not the one meant");
                 if (count == 0)
                     return new SecretFile(buffer.AsSpan(0, length));
             }

@@ -55,20 +55,33 @@ internal static class WgValues
         foreach (Range range in value.Split(','))
         {
             ReadOnlySpan<char> item = value[range];
-            int slash = item.IndexOf('/');
-            ReadOnlySpan<char> host = slash < 0 ? item : item[..slash];
-            if (!InterfaceAddress.TryParse(host, out InterfaceAddress address))
-                return $"Unable to parse IP address: `{Shown(host)}'";
-            uint length = address.PrefixLength; // without one, all bits
-            if (slash >= 0 && !WgNumber.TryParse(item[(slash + 1)..], length, out length))
-                return $"AllowedIP is not in the correct format: `{Shown(item)}'";
-            IpPrefix prefix = (address with { PrefixLength = (byte)length }).Network;
+            if (ReadAllowedIp(item) is not { } address)
+            {
+                int slash = item.IndexOf('/');
+                ReadOnlySpan<char> host = slash < 0 ? item : item[..slash];
+                return InterfaceAddress.TryParse(host, out _)
+                    ? $"AllowedIP is not in the correct format: `{Shown(item)}'"
+                    : $"Unable to parse IP address: `{Shown(host)}'";
+            }
+
+            IpPrefix prefix = address.Network;
             if (prefix.Address != address.Address)
                 warn($"Warning: AllowedIP has nonzero host part: {item}");
             to.Add(new AllowedIpChange(prefix, Removes: false));
         }
 
         return null;
+    }
+
+    /// <summary>Reads ADDRESS[/LENGTH] without white space, with the bits behind its length; null for anything else.</summary>
+    internal static InterfaceAddress? ReadAllowedIp(ReadOnlySpan<char> item)
+    {
+        int slash = item.IndexOf('/');
+        if (!InterfaceAddress.TryParse(slash < 0 ? item : item[..slash], out InterfaceAddress address))
+            return null;
+        uint length = address.PrefixLength; // without one, all bits
+        bool isLength = slash < 0 || WgNumber.TryParse(item[(slash + 1)..], length, out length);
+        return isLength ? address with { PrefixLength = (byte)length } : null;
     }
 
     internal static string BadKey => $"Key is not the correct length or format: `{KeyText.Hidden}'";

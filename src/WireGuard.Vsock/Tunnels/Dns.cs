@@ -17,14 +17,13 @@ internal static class Dns
     {
         if (settings.DnsServers.Count == 0)
             return; // search domains alone do nothing, as with wg-quick
-        string lines = LinesOf(settings);
         if (ProgramPath.TryFind(Resolvconf) is not { } resolvconf)
         {
             state.HasResolvConf = true;
             state.Save();
             ResolvConf.Set(state.Name, Encoding.UTF8.GetBytes($"""
                 # By wireguard-vsock up, for {state.Name}; wireguard-vsock down {state.Name} puts back what was here.
-                {lines}
+                {LinesOf(WithoutRoutingDomains(settings))}
                 """));
             return;
         }
@@ -33,7 +32,7 @@ internal static class Dns
         state.ResolvconfName = PrefixIn(Encoding.UTF8.GetString(order)) + state.Name;
         state.Save();
         string[] arguments = ["-a", state.ResolvconfName, "-m", "0", "-x"];
-        int code = Programs.RunResolvconf(resolvconf, arguments, Encoding.UTF8.GetBytes(lines));
+        int code = Programs.RunResolvconf(resolvconf, arguments, Encoding.UTF8.GetBytes(LinesOf(settings)));
         if (code != 0)
             throw new SetupException($"resolvconf ended with code {code}");
     }
@@ -51,6 +50,15 @@ internal static class Dns
 
         if (state.HasResolvConf && ResolvConf.Restore(state.Name) == ResolvConfFate.NotOurs)
             Say.Error("/etc/resolv.conf was changed since, and stays as it is");
+    }
+
+    /// <summary>Which names go to which server (~DOMAIN, systemd-resolved's) is nothing that resolv.conf can say.</summary>
+    private static InterfaceSettings WithoutRoutingDomains(InterfaceSettings settings)
+    {
+        string[] left = [.. settings.SearchDomains.Where(domain => domain.StartsWith('~'))];
+        if (left.Length > 0)
+            Say.Error($"without resolvconf, {string.Join(' ', left)} does nothing: /etc/resolv.conf has no routing domains");
+        return settings with { SearchDomains = [.. settings.SearchDomains.Except(left)] };
     }
 
     /// <summary>As resolv.conf(5) has them.</summary>

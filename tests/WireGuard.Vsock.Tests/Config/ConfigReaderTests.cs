@@ -85,6 +85,31 @@ public sealed class ConfigReaderTests
     }
 
     [Fact]
+    public void Leading_zeros_mean_nothing_where_wg_reads_the_number()
+    {
+        using TunnelSettings settings = Settings(
+            $"{Head}ListenPort = 051820\n{Peer}AllowedIPs = 10.0.0.0/08\nPersistentKeepalive = 025\n");
+        Assert.Equal((ushort)51820, settings.Interface.ListenPort);
+        Assert.Equal((ushort)25, settings.Peers[0].PersistentKeepalive);
+        Assert.Equal("10.0.0.0/8", settings.Peers[0].AllowedIps[1].ToString());
+    }
+
+    [Fact]
+    public void Addresses_differ_as_they_do_to_the_kernel()
+    {
+        using TunnelSettings settings = Settings($"{Head}Address = 10.0.0.1/24, 10.0.0.1/32, fd00::1/64, fd00::2/64\n");
+        Assert.Equal(4, settings.Interface.Addresses.Count);
+    }
+
+    [Fact]
+    public void Servers_may_have_a_scope_and_domains_may_be_routed()
+    {
+        using TunnelSettings settings = Settings($"{Head}DNS = fe80::1%eth0.5, ~., ~corp.example, example.com\n");
+        Assert.Equal(["fe80::1%eth0.5"], settings.Interface.DnsServers);
+        Assert.Equal(["~.", "~corp.example", "example.com"], settings.Interface.SearchDomains);
+    }
+
+    [Fact]
     public void What_is_not_said_is_left_to_defaults()
     {
         using TunnelSettings settings = Settings("[Interface]\nPostUp = wg set %i private-key <(pass key)\n");
