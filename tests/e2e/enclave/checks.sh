@@ -14,7 +14,7 @@ enclave() { # NAME [COMMAND: run again and again as long as the enclave runs]
     kill -9 $emulator 2>/dev/null || :
     wait $emulator || :
   done
-  while [ -d /proc/$emulator ]; do
+  while [ -d "/proc/$emulator" ]; do
     ${2:-:} || :
     sleep 0.5
   done
@@ -26,7 +26,7 @@ loads() {
   left=300
   until grep -q '^loader: ' /console.raw; do
     left=$((left - 1))
-    [ $left -gt 0 ] && [ -d /proc/$emulator ] || return 1
+    [ $left -gt 0 ] && [ -d "/proc/$emulator" ] || return 1
     sleep 0.5
   done
 }
