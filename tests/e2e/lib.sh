@@ -386,7 +386,7 @@ no_daemon_at() { [ -z "$(daemon_at "$1")" ]; }
 # Everything that `up` changes: links, addresses, routes and rules of both families, the folders of /run, resolv.conf.
 system_of() { # MACHINE
   local family
-  ip -n "$1-$$" -j link show | tr '{' '\n' | grep -o '"ifname":"[^"]*"\|"mtu":[0-9]*\|"flags":[^]]*'
+  ip -n "$1-$$" -j link show | tr ',{' '\n' | grep -E '"(ifname|mtu)"'
   for family in -4 -6; do
     ip -n "$1-$$" $family -o address show | grep -v 'inet6 fe80' | sed 's/^[0-9]*: //'
     ip -n "$1-$$" $family route show table all | grep -v fe80

@@ -21,12 +21,12 @@ internal static class Programs
         foreach (string hook in hooks)
         {
             string script = hook.Replace("%i", tunnel, StringComparison.Ordinal);
-            Say.Write(2, $"[#] {script}\n");
             // wg-quick itself runs so, and a hook is evaluated within it.
             string[] arguments =
                 ProgramPath.TryFind("bash") is { } bash ? [bash, "-e", "-o", "pipefail", "-O", "extglob", "-c", script]
                 : ProgramPath.TryFind("sh") is { } sh ? [sh, "-e", "-c", script]
                 : throw new SetupException($"{kind} needs a shell, and there is neither bash nor sh in PATH: {script}");
+            Say.Write(2, $"[#] {script}\n");
             int code = Run(arguments, input: null);
             if (code != 0)
                 throw new SetupException($"{kind} ended with code {code}: {script}");

@@ -41,7 +41,7 @@ internal static class ResolvConf
         return fate;
     }
 
-    private static TunnelLock Lock() => TunnelLock.TryTake(TunnelLock.FileOf(StackFile))
+    private static TunnelLock Lock() => TunnelLock.TryTake(StackFile)
         ?? throw new SetupException($"another tunnel has been writing {Path} for seconds");
 
     private static byte[]? Read()

@@ -4,7 +4,8 @@ namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
 /// /run/wireguard-vsock: what the program must remember of its tunnels until they are down. For root only, and empty when no
-/// tunnel is up. Of a tunnel NAME: <c>NAME</c>, <c>NAME:lock</c>. Names of tunnels have no ':', so no other file is in their way.
+/// tunnel is up. Of a tunnel NAME: <c>NAME</c>, and beside it <c>NAME:lock</c> and <c>NAME:new</c> for as long as it is being
+/// changed. Names of tunnels have no ':', so no other file is in their way.
 /// </summary>
 internal static class RunFolder
 {
@@ -27,7 +28,7 @@ internal static class RunFolder
     /// <exception cref="SetupException">It cannot be written.</exception>
     public static void Write(string file, ReadOnlySpan<byte> content)
     {
-        string path = PathOf(file), next = PathOf(file + ":new");
+        string path = PathOf(file), next = PathOf(UnfinishedOf(file));
         _ = Sys.Unlink(next); // of a process that was killed; made anew it is ours, with our mode
         int result = Sys.WriteFile(next, content, FileMode);
         if (result >= 0)
@@ -49,10 +50,15 @@ internal static class RunFolder
             : throw new SetupException($"cannot read {path}: {Errno.Text(-result)}{Mend(-result)}");
     }
 
+    /// <summary>Removes what a process that was killed had not written to the end.</summary>
+    public static void RemoveUnfinished(string file) => Remove(UnfinishedOf(file));
+
     public static void Remove(string file) => _ = Sys.Unlink(PathOf(file));
 
     /// <summary>Removes the folder if nothing is left in it.</summary>
     public static void RemoveIfEmpty() => _ = Sys.RemoveDirectory(Folder);
+
+    private static string UnfinishedOf(string file) => file + ":new";
 
     private static string Mend(int errno) => errno is Errno.EACCES or Errno.EPERM ? ": run as root" : "";
 }

@@ -21,7 +21,7 @@ internal static class TakeDown
     public static void Run(string name, string? instance = null)
     {
         using RouteSocket kernel = new();
-        using TunnelLock? held = instance is null ? TunnelLock.Take(name) : TunnelLock.TryTake(TunnelLock.FileOf(name));
+        using TunnelLock? held = instance is null ? TunnelLock.Take(name) : TunnelLock.TryTake(name);
         if (held is null)
             return;
         bool hasLink = kernel.Find(name, out _) >= 0;

@@ -4,20 +4,21 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
-/// Held by an up, down or reload for as long as it changes a tunnel; the kernel releases it when the process is killed. Its file
-/// is removed by whoever releases it: so who takes it makes sure that the file it has locked is still the one that others find.
+/// Held by an up, down or reload for as long as it changes a tunnel; the kernel releases it when the process is killed. It guards
+/// a file of <see cref="RunFolder"/>, and its own file is beside that, removed by whoever releases it: so who takes it makes sure
+/// that the file it has locked is still the one that others find.
 /// </summary>
 internal sealed class TunnelLock : IDisposable
 {
     private const int PatienceMs = 3000;
     private const int StepMs = 20;
 
-    private readonly string _file;
+    private readonly string _guarded;
     private readonly FileDescriptor _lock;
 
-    private TunnelLock(string file, FileDescriptor held)
+    private TunnelLock(string guarded, FileDescriptor held)
     {
-        _file = file;
+        _guarded = guarded;
         _lock = held;
     }
 
@@ -25,17 +26,15 @@ internal sealed class TunnelLock : IDisposable
 
     /// <summary>Takes the lock of a tunnel; waits for a moment if another process holds it.</summary>
     /// <exception cref="SetupException">Another holds it for longer.</exception>
-    public static TunnelLock Take(string tunnel) => TryTake(FileOf(tunnel))
+    public static TunnelLock Take(string tunnel) => TryTake(tunnel)
         ?? throw new SetupException($"another up, down or reload of {tunnel} is running");
 
-    public static string FileOf(string tunnel) => tunnel + ":lock";
-
     /// <summary>Null if another holds it for longer than a moment.</summary>
-    public static TunnelLock? TryTake(string file)
+    public static TunnelLock? TryTake(string guarded)
     {
         for (long end = Sys.MonotonicMs() + PatienceMs; ;)
         {
-            string path = RunFolder.PathOf(file);
+            string path = RunFolder.PathOf(FileOf(guarded));
             int fd = Sys.Open(path, O_RDWR | O_CREAT, 0b110_000_000);
             if (fd == -Errno.ENOENT)
                 continue; // the folder was removed a moment ago
@@ -46,7 +45,7 @@ internal sealed class TunnelLock : IDisposable
             if (isHeld
                 && Sys.Stat(path, out statx_t there) >= 0 && Sys.Stat(fd, out statx_t mine) >= 0 && mine.IsSameFileAs(there))
             {
-                return new TunnelLock(file, held);
+                return new TunnelLock(guarded, held);
             }
 
             held.Dispose();
@@ -62,8 +61,11 @@ internal sealed class TunnelLock : IDisposable
     {
         if (_lock.IsClosed)
             return;
-        RunFolder.Remove(_file);
+        RunFolder.RemoveUnfinished(_guarded);
+        RunFolder.Remove(FileOf(_guarded));
         _lock.Dispose();
         RunFolder.RemoveIfEmpty();
     }
+
+    private static string FileOf(string guarded) => guarded + ":lock";
 }
