@@ -76,7 +76,7 @@ internal static class Background
         bool keepsOutput = Environs.Get(Environs.LogLevel) is { } level && StderrLogger.LevelOf(level) != LogLevel.None;
         return new ChildProcess(path, arguments)
         {
-            Variables = ChildProcess.OurVariables(variables),
+            Variables = variables,
             Nowhere = keepsOutput ? [0] : [0, 1, 2],
             HasSession = true,
         };

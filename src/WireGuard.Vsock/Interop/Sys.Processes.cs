@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -55,6 +56,19 @@ internal static unsafe partial class Sys
         _ = pthread_sigmask(SIG_BLOCK, blocked, before);
         _ = tcsetpgrp(terminal, group);
         _ = pthread_sigmask(SIG_SETMASK, before, null);
+    }
+
+    /// <summary>
+    /// environ(7): our environment, "name=value" each, ended by a null. .NET's own has strings instead, which do not keep all
+    /// bytes, and what it sets is not in this one.
+    /// </summary>
+    public static byte** Variables => *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ");
+
+    /// <summary>Sets a variable of our environment, also for programs that we start. While there is no other thread.</summary>
+    public static void SetVariable(string name, string value)
+    {
+        _ = setenv(name, value, 1);
+        Environment.SetEnvironmentVariable(name, value);
     }
 
     /// <summary>The target of a symbolic link; null if it cannot be read.</summary>

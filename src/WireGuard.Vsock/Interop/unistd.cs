@@ -67,6 +67,10 @@ internal static unsafe partial class Libc
     [LibraryImport(LibraryName)]
     public static partial void sync();
 
+    /// <summary>stdlib.h.</summary>
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int setenv(string name, string value, int overwrites);
+
     [LibraryImport(LibraryName)]
     public static partial int isatty(int fd);
 }

@@ -1,4 +1,4 @@
-using System.Collections;
+using System.Runtime.InteropServices;
 using System.Text;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
@@ -11,11 +11,18 @@ namespace WireGuard.Vsock.Processes;
 /// their defaults.
 /// </summary>
 /// <param name="Path">Of the file.</param>
-/// <param name="Arguments">Its arguments; the first is its name.</param>
-internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<string> Arguments)
+/// <param name="Arguments">Its arguments, which need not be UTF-8; the first is its name.</param>
+internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Arguments)
 {
-    /// <summary>Its environment, each "name=value".</summary>
-    public IReadOnlyList<string> Variables { get; init; } = OurVariables([]);
+    public ChildProcess(string path, IReadOnlyList<string> arguments)
+        : this(path, [.. arguments.Select(Encoding.UTF8.GetBytes)])
+    {
+    }
+
+    /// <summary>
+    /// What its environment has besides ours or instead, each "name=value". Of ours, it gets the rest as it is.
+    /// </summary>
+    public IReadOnlyList<string> Variables { get; init; } = [];
 
     /// <summary>A descriptor that becomes its standard input; null for ours.</summary>
     public int? Input { get; init; }
@@ -29,19 +36,6 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<string> Ar
     /// <summary>Whether it gets a process group of its own, in our session.</summary>
     public bool HasGroup { get; init; }
 
-    /// <summary>Our environment, with variables that are added or replaced.</summary>
-    /// <param name="others">Each "name=value".</param>
-    public static List<string> OurVariables(IReadOnlyList<string> others)
-    {
-        List<string> variables = [.. others];
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-        {
-            string name = $"{variable.Key}=";
-            if (!others.Any(other => other.StartsWith(name, StringComparison.Ordinal))) variables.Add(name + variable.Value);
-        }
-        return variables;
-    }
-
     /// <summary>Starts it. Gives its process id, or a negated errno.</summary>
     public int TryStart()
     {
@@ -54,11 +48,14 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<string> Ar
             foreach (int fd in Nowhere) _ = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
             if (Input is { } input) _ = posix_spawn_file_actions_adddup2(actions, input, 0);
             int pid;
-            fixed (byte* argumentBlock = BlockOf(Arguments), variableBlock = BlockOf(Variables))
-            fixed (byte** argv = new byte*[Arguments.Count + 1], envp = new byte*[Variables.Count + 1])
+            byte[][] variables = [.. Variables.Select(Encoding.UTF8.GetBytes)];
+            int ours = Count(Sys.Variables);
+            fixed (byte* argumentBlock = BlockOf(Arguments), variableBlock = BlockOf(variables))
+            fixed (byte** argv = new byte*[Arguments.Count + 1], envp = new byte*[variables.Length + ours + 1])
             {
                 Point(argv, argumentBlock, Arguments.Count);
-                Point(envp, variableBlock, Variables.Count);
+                Point(envp, variableBlock, variables.Length);
+                AddOthers(envp, variables, Sys.Variables, ours);
                 Sys.KeepChildren();
                 int error = posix_spawn(&pid, Path, actions, attributes, argv, envp);
                 return error == 0 ? pid : -error;
@@ -107,8 +104,7 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<string> Ar
     }
 
     /// <summary>The strings one after another, each ended by a zero.</summary>
-    private static byte[] BlockOf(IEnumerable<string> strings) =>
-        Encoding.UTF8.GetBytes(string.Concat(strings.Select(s => s + '\0')));
+    private static byte[] BlockOf(IEnumerable<byte[]> strings) => [.. strings.SelectMany(s => s.Append((byte)0))];
 
     /// <summary>Fills a null-ended vector with the strings of a block.</summary>
     private static void Point(byte** vector, byte* block, int count)
@@ -121,5 +117,26 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<string> Ar
             }
         }
         vector[count] = null;
+    }
+
+    private static int Count(byte** vector)
+    {
+        int count = 0;
+        while (vector[count] != null) count++;
+        return count;
+    }
+
+    /// <summary>Adds those of our variables that have no other value there, to a vector that has the others.</summary>
+    private static void AddOthers(byte** vector, byte[][] others, byte** ours, int count)
+    {
+        int length = others.Length;
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<byte> variable = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(ours[i]);
+            bool isOther = false;
+            foreach (byte[] other in others) isOther |= variable.StartsWith(other.AsSpan(0, other.IndexOf((byte)'=') + 1));
+            if (!isOther) vector[length++] = ours[i];
+        }
+        vector[length] = null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -27,6 +28,7 @@ internal sealed class CommandProcess : IDisposable
         SIGWINCH, SIGIO, SIGPWR, .. Enumerable.Range(FirstRealTime, LastRealTime - FirstRealTime + 1),
     ];
 
+    private readonly string _name;
     private readonly ChildProcess _program;
     private readonly ulong _descriptorLimit;
     private readonly List<PosixSignalRegistration> _registrations = [];
@@ -45,7 +47,8 @@ internal sealed class CommandProcess : IDisposable
     /// <exception cref="SetupException">There is no such program, or signals cannot be caught.</exception>
     public CommandProcess(IReadOnlyList<string> line)
     {
-        _program = new ChildProcess(ProgramPath.Find(line[0]), line) { HasGroup = true };
+        _name = line[0];
+        _program = new ChildProcess(ProgramPath.Find(_name), BytesOf(line)) { HasGroup = true };
         _ = Sys.TryGetDescriptorLimit(out _descriptorLimit);
         Sys.KeepChildren();
         try
@@ -86,7 +89,7 @@ internal sealed class CommandProcess : IDisposable
             {
                 _isOver = true;
                 throw new SetupException(
-                    $"cannot run '{_program.Arguments[0]}': {Errno.Text(-pid)}",
+                    $"cannot run '{_name}': {Errno.Text(-pid)}",
                     pid == -Errno.ENOENT ? ProgramPath.NotFound : ProgramPath.NotExecutable);
             }
             _pid = pid;
@@ -120,7 +123,7 @@ internal sealed class CommandProcess : IDisposable
                 continue;
             }
             _ended.Set();
-            Ended = _program.Arguments[0];
+            Ended = _name;
             terminal.TakeBack();
             return ChildProcess.ExitCodeOf(status);
         }
@@ -156,6 +159,27 @@ internal sealed class CommandProcess : IDisposable
         _interruption.Dispose();
     }
 
+    /// <summary>
+    /// The words as they were given. Of bytes that are not UTF-8 .NET makes U+FFFD, so words with one are taken from our own
+    /// command line, which ends with them.
+    /// </summary>
+    /// <exception cref="SetupException">It cannot be read.</exception>
+    private static byte[][] BytesOf(IReadOnlyList<string> words)
+    {
+        if (!words.Any(IsDoubtful)) return [.. words.Select(Encoding.UTF8.GetBytes)];
+        _ = Sys.ReadFile("/proc/self/cmdline", out byte[] line);
+        ReadOnlySpan<byte> text = line.AsSpan(0, Math.Max(0, line.Length - 1)); // the last word, too, ends with a zero
+        List<byte[]> given = [];
+        foreach (Range range in text.Split((byte)0)) given.Add(line[range]);
+        byte[][] last = [.. given.TakeLast(words.Count)];
+        bool isSame = last.Length == words.Count
+            && words.Zip(last).All(pair => IsDoubtful(pair.First) || Encoding.UTF8.GetString(pair.Second) == pair.First);
+        if (!isSame) throw new SetupException($"cannot run '{words[0]}': it has bytes that are not UTF-8, and /proc is missing");
+        return last;
+
+        static bool IsDoubtful(string word) => word.Contains('\uFFFD', StringComparison.Ordinal);
+    }
+
     private static bool IsStopped(int status) => (status & 0xff) == 0x7f; // wait.h: WIFSTOPPED
 
     /// <summary>With the limit of descriptors that this process was started with: the daemon raises its own.</summary>
@@ -167,8 +191,8 @@ internal sealed class CommandProcess : IDisposable
         // A script without "#!" is the shell's, as with execvp(3).
         if (pid == -Errno.ENOEXEC)
         {
-            ChildProcess shell = new("/bin/sh", ["sh", _program.Path, .. _program.Arguments.Skip(1)]) { HasGroup = true };
-            pid = shell.TryStart();
+            byte[][] line = ["sh"u8.ToArray(), Encoding.UTF8.GetBytes(_program.Path), .. _program.Arguments.Skip(1)];
+            pid = (_program with { Path = "/bin/sh", Arguments = line }).TryStart();
         }
         if (isRaised) Sys.SetDescriptorLimit(raised);
         return pid;

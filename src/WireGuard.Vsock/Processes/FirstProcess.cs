@@ -45,7 +45,7 @@ internal static class FirstProcess
         if (!mounted.Contains(" /run ", StringComparison.Ordinal)) _ = Mount("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755");
         OpenConsole();
         if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("PATH")))
-            Environment.SetEnvironmentVariable("PATH", DefaultPath);
+            Sys.SetVariable("PATH", DefaultPath);
     }
 
     /// <summary>Says a last line on the console, and reboots. Does not return.</summary>

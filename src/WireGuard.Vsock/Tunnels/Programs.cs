@@ -9,7 +9,7 @@ namespace WireGuard.Vsock.Tunnels;
 /// </summary>
 internal static class Programs
 {
-    private const string LocaleVariable = "LC_ALL=";
+    private const string CLocale = "LC_ALL=C";
 
     /// <summary>Runs the hooks of one kind, one after another: each as a script of bash, or else of sh.</summary>
     /// <param name="kind">PreUp or its like, for messages.</param>
@@ -48,7 +48,7 @@ internal static class Programs
     {
         ChildProcess child = new(arguments[0], arguments)
         {
-            Variables = ChildProcess.OurVariables([LocaleVariable + "C"]),
+            Variables = [CLocale],
         };
         if (input is null)
             return child.Run();

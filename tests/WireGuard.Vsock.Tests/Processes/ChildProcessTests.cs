@@ -1,3 +1,4 @@
+using System.Text;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Processes;
 using static WireGuard.Vsock.Interop.Libc;
@@ -46,10 +47,21 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public void Variables_are_added_and_replaced()
     {
-        IReadOnlyList<string> variables = ChildProcess.OurVariables(["HOME=/x y", "WG_TEST=1"]);
-        Assert.Single(variables, variable => variable.StartsWith("HOME=", StringComparison.Ordinal));
-        (Shell($"echo \"$HOME,$WG_TEST,$PATH\" >{_file}") with { Variables = variables }).Run();
-        Assert.Equal($"/x y,1,{Environment.GetEnvironmentVariable("PATH")}\n", File.ReadAllText(_file));
+        ChildProcess child = Shell($"tr '\\0' '\\n' </proc/self/environ >{_file}") with { Variables = ["HOME=/x", "WG_TEST=1"] };
+        Assert.Equal(0, child.Run());
+        string[] variables = File.ReadAllLines(_file);
+        Assert.Equal("HOME=/x", Assert.Single(variables, variable => variable.StartsWith("HOME=", StringComparison.Ordinal)));
+        Assert.Contains("WG_TEST=1", variables);
+        Assert.Contains($"PATH={Environment.GetEnvironmentVariable("PATH")}", variables);
+    }
+
+    [Fact]
+    public void Arguments_keep_their_bytes()
+    {
+        byte[][] arguments = ["sh"u8.ToArray(), "-c"u8.ToArray(), "printf %s \"$1$2\" >\"$0\""u8.ToArray(),
+            Encoding.UTF8.GetBytes(_file), [(byte)'q', 0xff, (byte)'z'], []];
+        Assert.Equal(0, new ChildProcess("/bin/sh", arguments).Run());
+        Assert.Equal([(byte)'q', 0xff, (byte)'z'], File.ReadAllBytes(_file));
     }
 
     [Fact]

@@ -52,6 +52,16 @@ A_tunnel_that_does_not_come_up_is_code_1() {
   [ ! -e "$work/ran" ] || fail "the program ran without a tunnel"
 }
 
+Arguments_and_variables_keep_bytes_that_are_no_text() {
+  # shellcheck disable=SC2034 # read by behind
+  local within=(env NO_TEXT=$'n\xffz')
+  one_end
+  # shellcheck disable=SC2016
+  equal "exit code ($(cat "$work/said" 2>/dev/null))" 0 "$(code_behind sh -c 'printf "%s" "$1$NO_TEXT"' sh $'q\xff\xc3z')"
+  equal "what the program got" $'q\xff\xc3zn\xffz' "$(cat "$work/said")"
+  nothing_is_left
+}
+
 A_program_that_cannot_run_is_refused_before_anything_changes() {
   one_end
   equal "exit code" 127 "$(code_behind no-such-program)"
