@@ -41,6 +41,7 @@ insmod               kmod
 perl                 perl-base
 objdump              binutils
 mandoc               mandoc
+strace               strace
 groff                groff-base
 END
       ;;
