@@ -52,10 +52,24 @@ internal static class ResolvConf
         return result == -Errno.ENOENT ? null : throw new SetupException($"cannot read {Path}: {Errno.Text(-result)}");
     }
 
+    /// <summary>What was written through a link that led nowhere is removed, and the link stays.</summary>
+    private static string Target()
+    {
+        try
+        {
+            return File.ResolveLinkTarget(Path, returnFinalTarget: true)?.FullName ?? Path;
+        }
+        catch (IOException)
+        {
+            return Path; // there is none
+        }
+    }
+
     private static void Write(byte[]? content)
     {
+        _ = Sys.MakeDirectory("/etc", 0b111_101_101);
         // Of a bind mount there was a file before, so one that is to be removed is none.
-        int result = content is null ? Sys.Unlink(Path) : Sys.WriteFile(Path, content, Mode);
+        int result = content is null ? Sys.Unlink(Target()) : Sys.WriteFile(Path, content, Mode);
         if (result < 0 && !(content is null && result == -Errno.ENOENT))
         {
             throw new SetupException(

@@ -62,6 +62,8 @@ internal sealed class ResolvConfStack
         _written.RemoveRange(owner + 1, _written.Count - owner - 1);
         if (owner < 0)
             _before = current;
+        // One that went without going down comes again.
+        _ = _written.RemoveAll(entry => entry.Tunnel == tunnel);
         _written.Add((tunnel, content));
     }
 

@@ -33,6 +33,22 @@ public sealed class ResolvConfStackTests
         Assert.True(_stack.IsEmpty);
     }
 
+    [Theory]
+    [InlineData("a a", "a")]
+    [InlineData("a b a", "a b")]
+    [InlineData("a b a", "b a")]
+    [InlineData("a b b", "a b")]
+    public void A_tunnel_that_never_went_down_comes_up_again(string up, string down)
+    {
+        string? before = File;
+        foreach (string tunnel in up.Split(' '))
+            Up(tunnel);
+        foreach (string tunnel in down.Split(' '))
+            Down(tunnel);
+        Assert.Equal(before, File);
+        Assert.True(_stack.IsEmpty);
+    }
+
     [Fact]
     public void A_file_that_was_missing_is_removed()
     {
