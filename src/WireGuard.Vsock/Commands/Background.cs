@@ -44,8 +44,11 @@ internal static class Background
             int pid;
             using (FileDescriptor writing = new(write))
             {
-                PassOn(writing.Fd, passed);
+                int?[] meant = [writing.Fd, passed, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
+                _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, as with most daemons
+                SetCloseOnExec(meant, false);
                 pid = DaemonOf(arguments, [.. variables, $"{Environs.ReadyFd}={writing.Fd}"]).Start();
+                SetCloseOnExec(meant, true); // hooks that are run later inherit none of them
             }
             string line = ReadLine(reading.Fd);
             if (line == Readiness.ReadyLine) return;
@@ -60,13 +63,11 @@ internal static class Background
     /// <summary>
     /// The new process inherits only the descriptors meant for it: no lock, pipe or socket of another program.
     /// </summary>
-    private static void PassOn(int ready, int? passed)
+    private static void SetCloseOnExec(int?[] meant, bool closes)
     {
-        _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, as with most daemons
-        int?[] meant = [ready, passed, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
         foreach (int? fd in meant)
         {
-            if (fd is { } open) _ = Sys.SetCloseOnExec(open, false); // if it is not open, the new process reports it
+            if (fd is { } open) _ = Sys.SetCloseOnExec(open, closes); // if it is not open, the new process reports it
         }
     }
 

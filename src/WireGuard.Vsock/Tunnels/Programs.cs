@@ -11,6 +11,12 @@ internal static class Programs
 {
     private const string CLocale = "LC_ALL=C";
 
+    /// <summary>Holds a hook's text, for root alone to read.</summary>
+    private const string HookVariable = "WG_VSOCK_HOOK";
+
+    /// <summary>The hook, and before it a line that keeps its text from what it runs.</summary>
+    private const string EvaluateHook = $"eval \"unset {HookVariable}\n${HookVariable}\"";
+
     /// <summary>Runs the hooks of one kind, one after another: each as a script of bash, or else of sh.</summary>
     /// <param name="kind">PreUp or its like, for messages.</param>
     /// <param name="hooks">As written; %i stands for the interface's name.</param>
@@ -21,13 +27,13 @@ internal static class Programs
         foreach (string hook in hooks)
         {
             string script = hook.Replace("%i", tunnel, StringComparison.Ordinal);
-            // wg-quick itself runs so, and a hook is evaluated within it.
+            // wg-quick itself runs so, and a hook is evaluated within it. Its text may hold a key, and anyone may read arguments.
             string[] arguments =
-                ProgramPath.TryFind("bash") is { } bash ? [bash, "-e", "-o", "pipefail", "-O", "extglob", "-c", script]
-                : ProgramPath.TryFind("sh") is { } sh ? [sh, "-e", "-c", script]
+                ProgramPath.TryFind("bash") is { } bash ? [bash, "-e", "-o", "pipefail", "-O", "extglob", "-c", EvaluateHook]
+                : ProgramPath.TryFind("sh") is { } sh ? [sh, "-e", "-c", EvaluateHook]
                 : throw new SetupException($"{kind} needs a shell, and there is neither bash nor sh in PATH: {script}");
             Say.Write(2, $"[#] {script}\n");
-            int code = Run(arguments, input: null);
+            int code = Run(arguments, [HookVariable + "=" + script], input: null);
             if (code != 0)
                 throw new SetupException($"{kind} ended with code {code}: {script}");
         }
@@ -41,14 +47,14 @@ internal static class Programs
     public static int RunResolvconf(string path, IReadOnlyList<string> arguments, byte[]? input)
     {
         Say.Write(2, $"[#] resolvconf {string.Join(' ', arguments)}\n");
-        return Run([path, .. arguments], input);
+        return Run([path, .. arguments], [], input);
     }
 
-    private static int Run(string[] arguments, byte[]? input)
+    private static int Run(string[] arguments, IReadOnlyList<string> variables, byte[]? input)
     {
         ChildProcess child = new(arguments[0], arguments)
         {
-            Variables = [CLocale],
+            Variables = [CLocale, .. variables],
         };
         if (input is null)
             return child.Run();
