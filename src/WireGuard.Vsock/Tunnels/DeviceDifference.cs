@@ -6,8 +6,8 @@ using WireGuard.Vsock.Control;
 namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
-/// Takes out of a change what is so already: what is left ends no session that need not end. As `wg syncconf`, except that a
-/// port, a mark or an endpoint that is not said stays as it is.
+/// Takes out of a change what is so already: what is left ends no session that need not end. What a change does not say of a key,
+/// a port, a mark or an endpoint stays as it is.
 /// </summary>
 internal static class DeviceDifference
 {
@@ -41,6 +41,7 @@ internal static class DeviceDifference
 
         foreach (PeerChange change in changes.ToList())
         {
+            _ = change.AllowedIps.RemoveAll(allowedIp => owners[allowedIp.Prefix] != change.PublicKey);
             if (!peers.Remove(change.PublicKey, out PeerStatus? peer))
                 continue;
             ReduceKey(change, peer);
@@ -86,9 +87,7 @@ internal static class DeviceDifference
     private static void ReduceAllowedIps(PeerChange change, PeerStatus peer, Dictionary<IpPrefix, PublicKey> owners)
     {
         HashSet<IpPrefix> current = [.. peer.AllowedIps];
-        HashSet<IpPrefix> wanted = [.. change.AllowedIps
-            .Select(allowedIp => allowedIp.Prefix)
-            .Where(prefix => owners[prefix] == change.PublicKey)];
+        HashSet<IpPrefix> wanted = [.. change.AllowedIps.Select(allowedIp => allowedIp.Prefix)];
         change.ReplacesAllowedIps = false;
         change.AllowedIps.Clear();
         change.AllowedIps.AddRange(wanted.Except(current).Select(prefix => new AllowedIpChange(prefix, Removes: false)));

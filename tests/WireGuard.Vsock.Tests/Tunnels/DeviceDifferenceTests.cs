@@ -89,6 +89,16 @@ public sealed class DeviceDifferenceTests
     }
 
     [Fact]
+    public void An_allowed_ip_stays_with_the_last_that_names_it_when_a_new_peer_does_so_first()
+    {
+        using DeviceChange change = Reduced(
+            [Change(Alice, "10.0.0.0/8 10.1.0.0/16"), Change(Bob, "10.0.0.0/8")], [Peer(Bob, "10.0.0.0/8")]);
+        PeerChange only = Assert.Single(change.Peers);
+        Assert.Equal(Alice, only.PublicKey);
+        Assert.Equal("10.1.0.0/16", Text(only));
+    }
+
+    [Fact]
     public void An_allowed_ip_moves_by_being_given_to_another()
     {
         using DeviceChange change = Reduced(
