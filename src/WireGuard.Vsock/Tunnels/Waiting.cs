@@ -11,7 +11,13 @@ namespace WireGuard.Vsock.Tunnels;
 /// </summary>
 internal static class Waiting
 {
-    private const int StepMs = 20;
+    /// <summary>How often is looked in the first second, and then.</summary>
+    internal const int FirstStepMs = 20, StepMs = 200;
+
+    private const int FirstMs = 1000;
+
+    /// <summary>The daemon gives up a handshake after 90 s, and takes no notice of this while it tries.</summary>
+    private const int AgainMs = 30_000;
 
     /// <summary>Waits.</summary>
     /// <param name="name">The interface's.</param>
@@ -24,21 +30,42 @@ internal static class Waiting
     public static void Run(string name, TunnelSettings settings, int seconds, Action stopIfAsked)
     {
         using UapiClient client = UapiClient.Connect(name);
-        client.BeginHandshakes();
-        for (long end = Sys.MonotonicMs() + seconds * 1000L; ;)
+        IReadOnlyList<string> Look()
         {
             DeviceStatus status = client.TryStatus() ?? throw new SetupException($"{name} is another daemon's by now");
-            IReadOnlyList<PeerStatus> missing = Missing(settings, status);
-            if (missing.Count == 0)
-                return;
-            if (Sys.MonotonicMs() >= end)
-            {
-                IEnumerable<string> lines = missing.Select(peer => LineOf(name, peer, seconds));
-                throw new SetupException(string.Join($"\n{Say.ProgramName}: ", lines));
-            }
+            client.Forget();
+            return [.. Missing(settings, status).Select(peer => LineOf(name, peer, seconds))];
+        }
 
-            Thread.Sleep(StepMs);
+        void Sleep(int milliseconds)
+        {
+            Thread.Sleep(milliseconds);
             stopIfAsked();
+        }
+
+        IReadOnlyList<string> missing = Run(client.BeginHandshakes, Look, Sys.MonotonicMs, Sleep, seconds);
+        if (missing.Count > 0)
+            throw new SetupException(string.Join($"\n{Say.ProgramName}: ", missing));
+    }
+
+    /// <summary>Looks until nothing is missing, or the time is over.</summary>
+    /// <returns>What is missing in the end.</returns>
+    internal static IReadOnlyList<string> Run(
+        Action begin, Func<IReadOnlyList<string>> look, Func<long> now, Action<int> sleep, int seconds)
+    {
+        long began = now(), asked = began;
+        begin();
+        while (true)
+        {
+            IReadOnlyList<string> missing = look();
+            long passed = now() - began;
+            if (missing.Count == 0 || passed >= seconds * 1000L)
+                return missing;
+            sleep(passed < FirstMs ? FirstStepMs : StepMs);
+            if (now() - asked < AgainMs)
+                continue;
+            asked = now();
+            begin();
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed class UapiClient : IDisposable
         {
             return [.. Directory.EnumerateFileSystemEntries(folder, "*" + Suffix)
                 .Select(path => Path.GetFileName(path)![..^Suffix.Length])
-                .Where(name => name.Length != 0 && IsThere(name, folder))];
+                .Where(name => name.Length != 0 && HasListener(name, folder))];
         }
         catch (DirectoryNotFoundException)
         {
@@ -46,6 +46,20 @@ internal sealed class UapiClient : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UapiException(folder, e is IOException ? Errno.EIO : Errno.EACCES);
+        }
+    }
+
+    /// <summary>Whether a daemon of an interface of that name listens.</summary>
+    public static bool HasListener(string name, string folder = UapiListener.Folder)
+    {
+        try
+        {
+            new UapiClient(name, PathOf(name, folder)).Open().Dispose();
+            return true;
+        }
+        catch (UapiException e)
+        {
+            return e.Errno != Errno.ENODEV;
         }
     }
 
@@ -77,7 +91,10 @@ internal sealed class UapiClient : IDisposable
         Do(request.Bytes);
     }
 
-    public void Dispose()
+    public void Dispose() => Forget();
+
+    /// <summary>Wipes the keys of all that was read so far.</summary>
+    public void Forget()
     {
         foreach (DeviceStatus status in _read)
             status.WipeKeys();
@@ -115,19 +132,6 @@ internal sealed class UapiClient : IDisposable
     }
 
     private static string PathOf(string name, string folder) => $"{folder}/{name}{Suffix}";
-
-    private static bool IsThere(string name, string folder)
-    {
-        try
-        {
-            new UapiClient(name, PathOf(name, folder)).Open().Dispose();
-            return true;
-        }
-        catch (UapiException e)
-        {
-            return e.Errno != Errno.ENODEV;
-        }
-    }
 
     /// <exception cref="UapiException">It cannot be connected.</exception>
     private UapiExchange Open()
