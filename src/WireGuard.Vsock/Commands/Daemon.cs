@@ -92,7 +92,10 @@ internal sealed class Daemon : IDisposable
         _names = new EndpointNames(_loop, new NameResolver((host, port) => EndpointNames.Resolve(_kind, host, port)), log);
         _configurator = new Configurator(
             _device, _network, _sessions, _hellos, _names, options,
-            [.. _lanes.Select(lane => lane.Counters), counters], _loop, log);
+            [.. _lanes.Select(lane => lane.Counters), counters], _loop, log)
+        {
+            Tun = tun,
+        };
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
         if (_kind != NetworkKind.Vsock)

@@ -38,9 +38,15 @@ internal sealed class DaemonThread
         }
     }
 
-    /// <summary>Waits until it has ended. Gives 0, or 1 when it has failed.</summary>
-    public int Join()
+    /// <summary>Ends it, if it has not ended already. Gives 0, or 1 when it has failed.</summary>
+    public int Stop()
     {
+        lock (_gate)
+        {
+            if (!_isOver)
+                _daemon.RequestStop();
+        }
+
         _thread.Join();
         return _exitCode;
     }

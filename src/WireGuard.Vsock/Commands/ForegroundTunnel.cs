@@ -56,9 +56,9 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         signals.Call(_ => isToEnd.Set());
         TunnelState state = BringUp(isToEnd.Set, () => StopIf(isToEnd.IsSet), output: 1);
         isToEnd.Wait();
-        End(state);
+        int code = End(state);
         signals.Ignore();
-        return _daemon!.Join();
+        return code;
     }
 
     private void StopIf(bool isAsked)
@@ -77,25 +77,32 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             onEnded();
         }
 
-        using BringUp up = new(file, settings, stopIfAsked);
-        TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
-            RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), OnEnded));
-        if (up.Generated is { } key)
-            TunnelFile.SayGenerated(key, output);
-        UpCommand.Wait(arguments, settings, state, stopIfAsked);
-        return state;
-    }
-
-    /// <summary>What cannot be done is said: the exit code is about something else.</summary>
-    private static void End(TunnelState state)
-    {
         try
         {
-            TakeDown.Run(state.Name, state.Instance);
+            using BringUp up = new(file, settings, stopIfAsked);
+            TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
+                RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), OnEnded));
+            if (up.Generated is { } key)
+                TunnelFile.SayGenerated(key, output);
+            UpCommand.Wait(arguments, settings, state, stopIfAsked);
+            return state;
         }
-        catch (Exception e) when (e is SetupException or LinuxException)
+        catch
         {
-            Say.Error(e.Message);
+            _daemon?.Stop();
+            throw;
         }
+        finally
+        {
+            settings.Dispose(); // the tunnel may last for months, and needs its keys no more
+        }
+    }
+
+    /// <summary>Takes the tunnel down. What cannot be undone is said, and the daemon ends all the same.</summary>
+    /// <returns>0, or 1 if something could not be undone, or the daemon has failed.</returns>
+    private int End(TunnelState state)
+    {
+        bool isDown = TakeDown.TryRun(state);
+        return _daemon!.Stop() == 0 && isDown ? 0 : 1;
     }
 }

@@ -11,6 +11,8 @@ internal static class ReloadCommand
         [
             "Sets what differs: keys, peers, addresses, MTU and routes. Sessions with peers that did not change go on, and a "
                 + "key that was generated stays. No hook is run. SIGHUP to the tunnel's process does the same.",
+            "A ListenPort or FwMark that was taken out of the file is reset, as by wg syncconf: to any free port, and to no "
+                + "mark. A port that was free to choose from the start stays.",
             "Network, Streams, Superpackets and DNS are taken up by down and up only.",
         ],
         Examples = [new HelpItem("wireguard-vsock reload wg0", "Take up what was written into wg0's file.")],

@@ -9,16 +9,13 @@ namespace WireGuard.Vsock.Commands;
 
 /// <summary>
 /// A daemon with all that is opened for it: its interface, its control socket, its log. <see cref="Open"/> makes it, and it is
-/// ready then; <see cref="Run"/> is its control thread, or <see cref="Start"/> has it on a thread of its own. Signals are its
-/// caller's.
+/// ready then; <see cref="Run"/> is its control thread. Signals are its caller's.
 /// </summary>
 internal sealed class RunningDaemon : IDisposable
 {
     private readonly TunDevice _tun;
     private readonly UapiListener _uapi;
     private readonly Daemon _daemon;
-    private Thread? _thread;
-    private int _exitCode; // written by the control thread, read after it has ended
 
     private RunningDaemon(TunDevice tun, UapiListener uapi, Daemon daemon, ILogger log) =>
         (_tun, _uapi, _daemon, Log) = (tun, uapi, daemon, log);
@@ -89,45 +86,15 @@ internal sealed class RunningDaemon : IDisposable
         }
     }
 
-    /// <summary>Runs on a thread of its own.</summary>
-    /// <param name="onEnded">Called on that thread when it has ended, with the exit code.</param>
-    public void Start(Action<int> onEnded)
-    {
-        _thread = new Thread(() =>
-        {
-            _exitCode = Run();
-            onEnded(_exitCode);
-        })
-        {
-            Name = "control",
-            IsBackground = true,
-        };
-        _thread.Start();
-    }
-
     /// <summary>From any thread: it is to end.</summary>
     public void RequestStop() => _daemon.RequestStop();
 
     /// <summary>From any thread: this machine was cloned.</summary>
     public void DeclareCloned() => _daemon.DeclareCloned();
 
-    /// <summary>Waits until the thread that was started has ended.</summary>
-    /// <returns>The exit code.</returns>
-    public int Join()
-    {
-        _thread?.Join();
-        return _exitCode;
-    }
-
-    /// <summary>Ends it, and removes the control socket and the interface.</summary>
+    /// <summary>When it has ended: removes the control socket and the interface.</summary>
     public void Dispose()
     {
-        if (_thread is not null)
-        {
-            RequestStop();
-            Join();
-        }
-
         _daemon.Dispose();
         _uapi.Dispose();
         _tun.Dispose();

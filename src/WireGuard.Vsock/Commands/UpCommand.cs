@@ -117,7 +117,7 @@ internal static class UpCommand
         }
         catch (SetupException)
         {
-            TakeDown.Run(state.Name, state.Instance);
+            _ = TakeDown.TryRun(state);
             throw;
         }
     }

@@ -32,6 +32,8 @@ internal sealed partial class Configurator
             Mtu = _device.Mtu,
             Superpackets = _hellos.Local is { TakesSuperpackets: true },
             Instance = _options.Instance,
+            Interface = Tun?.CurrentName(),
+            Namespace = Tun?.Namespace,
             Version = Version,
             LocalCid = _options.Network == NetworkKind.Vsock ? Sys.LocalCid() : null,
             ListenError = _device.IsUp && _network.Port == 0 ? _listenError : null,

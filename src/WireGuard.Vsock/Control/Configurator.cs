@@ -7,6 +7,7 @@ using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
+using WireGuard.Vsock.Tun;
 
 namespace WireGuard.Vsock.Control;
 
@@ -59,6 +60,9 @@ internal sealed partial class Configurator
         names.OnResolved = OnResolved;
         sessions.Unreached = names.OnUnreached;
     }
+
+    /// <summary>The interface, for what `status` tells of it.</summary>
+    public TunDevice? Tun { get; init; }
 
     /// <summary>Applies all of it, or nothing. Lanes see it as one change.</summary>
     /// <returns>0, or the errno, positive.</returns>

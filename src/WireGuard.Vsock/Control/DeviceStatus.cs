@@ -49,6 +49,12 @@ internal sealed record DeviceDetails
     /// <summary>Which `up` started the daemon, hexadecimal digits; null if none did.</summary>
     internal string? Instance { get; init; }
 
+    /// <summary>The interface's name now, in whatever network namespace it is; null if it has been deleted.</summary>
+    internal string? Interface { get; init; }
+
+    /// <summary>The inode of that network namespace; null if the kernel does not say.</summary>
+    internal ulong? Namespace { get; init; }
+
     /// <summary>Of the program: 0.3.0.</summary>
     internal required string Version { get; init; }
 

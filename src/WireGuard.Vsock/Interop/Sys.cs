@@ -82,6 +82,19 @@ internal static unsafe partial class Sys
 
     public static int Ioctl(int fd, ulong request, void* argument) => Result(ioctl(fd, (nuint)request, argument));
 
+    /// <summary>
+    /// The inode of the network namespace of a socket (<see cref="SIOCGSKNS"/>, Linux 4.10) or of a TUN interface
+    /// (<see cref="TUNGETDEVNETNS"/>, Linux 5.2); null if the kernel does not say, which takes CAP_NET_ADMIN there.
+    /// </summary>
+    public static ulong? NetworkNamespace(int fd, uint request)
+    {
+        int result = Ioctl(fd, request, null);
+        if (result < 0)
+            return null;
+        using FileDescriptor found = new(result);
+        return Stat(found.Fd, out statx_t status) < 0 ? null : status.stx_ino;
+    }
+
     /// <summary>A pipe whose ends are close-on-exec.</summary>
     public static int Pipe(out int readEnd, out int writeEnd)
     {

@@ -38,6 +38,9 @@ internal sealed class RouteSocket : IDisposable
         _ = Sys.SetOption(_netlink.Fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
     }
 
+    /// <summary>The inode of the network namespace it was opened in; null if the kernel does not say.</summary>
+    public ulong? Namespace => Sys.NetworkNamespace(_netlink.Fd, SIOCGSKNS);
+
     /// <summary>
     /// Whether the kernel was built without what was asked for: policy rules, or IPv6 (or it was booted with ipv6.disable).
     /// </summary>

@@ -112,18 +112,12 @@ internal unsafe class TunDevice : IDisposable
     /// <summary>The name the interface has now, in whatever namespace it is; null if it is gone.</summary>
     public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
 
-    /// <summary>
-    /// Whether the interface is in the network namespace of this socket; null if the kernel does not say (that takes
-    /// CAP_NET_ADMIN in both, and Linux 5.2).
-    /// </summary>
-    public bool? IsInNamespaceOf(int socket)
-    {
-        using FileDescriptor mine = new(Sys.Ioctl(_queues[0].Fd, TUNGETDEVNETNS, null));
-        using FileDescriptor other = new(Sys.Ioctl(socket, SIOCGSKNS, null));
-        if (mine.IsInvalid || other.IsInvalid) return null;
-        if (Sys.Stat(mine.Fd, out statx_t a) < 0 || Sys.Stat(other.Fd, out statx_t b) < 0) return null;
-        return a.IsSameFileAs(b);
-    }
+    /// <summary>The inode of the network namespace it is in now; null if the kernel does not say.</summary>
+    public ulong? Namespace => Sys.NetworkNamespace(_queues[0].Fd, TUNGETDEVNETNS);
+
+    /// <summary>Whether it is in the network namespace of this socket; null if the kernel does not say.</summary>
+    public bool? IsInNamespaceOf(int socket) =>
+        Namespace is { } mine && Sys.NetworkNamespace(socket, SIOCGSKNS) is { } other ? mine == other : null;
 
     public void Dispose()
     {

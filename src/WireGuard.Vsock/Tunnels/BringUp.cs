@@ -65,7 +65,7 @@ internal sealed class BringUp : IDisposable
         }
         catch
         {
-            TakeDown.Undo(state, _kernel);
+            UndoWhatCanBe(state);
             throw;
         }
     }
@@ -90,7 +90,7 @@ internal sealed class BringUp : IDisposable
     {
         if (TunnelState.Load(Name) is { } left)
         {
-            if (left.IsUp && TakeDown.IsOurs(left))
+            if (left.IsUp && TakeDown.IsOurs(left, _kernel))
                 throw new SetupException($"{Name} is up already (`reload` takes up changes of its file, `down` ends it)");
             TakeDown.Undo(left, _kernel);
         }
@@ -99,6 +99,19 @@ internal sealed class BringUp : IDisposable
             return;
         string kind = link.Kind is { } word ? $", of the kind {word}" : "";
         throw new SetupException($"there is an interface {Name}{kind}, which `up` has not made: delete it, or rename the file");
+    }
+
+    /// <summary>What has failed is about to be said: what cannot be undone comes before it.</summary>
+    private void UndoWhatCanBe(TunnelState state)
+    {
+        try
+        {
+            TakeDown.Undo(state, _kernel);
+        }
+        catch (SetupException e)
+        {
+            Say.Error(e.Message);
+        }
     }
 
     /// <summary>From [set_config] to the last [add_route].</summary>
@@ -136,6 +149,7 @@ internal sealed class BringUp : IDisposable
         using PrivateKey? key = PrivateKeyOf(Device, _file);
         using DeviceChange change = _settings.ToDeviceChange(key, _file.ReadPresharedKey);
         change.FirewallMark = plan.FirewallMark;
+        state.HasListenPort = Device.ListenPort is not null;
         if (Device.PrivateKey.Generates)
         {
             state.HasGeneratedKey = true;

@@ -20,14 +20,14 @@ internal static class Reload
     public static void Run(string name, Func<ConfigFile, TunnelSettings> read, Action<PublicKey> sayGenerated)
     {
         using TunnelLock held = TunnelLock.Take(name);
+        using RouteSocket kernel = new();
         TunnelState? state = TunnelState.Load(name);
-        if (state is not { IsUp: true } || !TakeDown.IsOurs(state))
+        if (state is not { IsUp: true } || !TakeDown.IsOurs(state, kernel))
             throw new SetupException($"{name} was not brought up by `up`");
         ConfigFile file = ConfigFile.Find(state.Config);
         using TunnelSettings settings = read(file);
         RequireSameDaemon(state, settings.Interface);
 
-        using RouteSocket kernel = new();
         using KernelFacts facts = new(kernel);
         TunnelLink link = new(kernel, state);
         using UapiClient daemon = UapiClient.Connect(name);
@@ -52,11 +52,15 @@ internal static class Reload
         bool generates = settings.Interface.PrivateKey.Generates;
         using PrivateKey? key = generates && state.HasGeneratedKey ? null : BringUp.PrivateKeyOf(settings.Interface, file);
         using DeviceChange change = settings.ToDeviceChange(key, file.ReadPresharedKey);
-        // A mark that was chosen for default routes goes with them.
-        change.FirewallMark = plan.FirewallMark ?? (state.Rules.Count > 0 ? 0u : null);
+        // What is no longer said is reset, as by `wg syncconf`; but a port that the daemon chose stays.
+        change.FirewallMark = plan.FirewallMark ?? 0;
+        bool hasPort = change.ListenPort is not null;
+        if (!hasPort && state.HasListenPort)
+            change.ListenPort = 0;
         DeviceDifference.Reduce(change, status);
         daemon.Set(change);
         state.HasGeneratedKey = generates;
+        state.HasListenPort = hasPort;
         return generates ? key?.PublicKey : null;
     }
 

@@ -32,14 +32,19 @@ internal sealed class TunnelLock : IDisposable
     /// <summary>Null if another holds it for longer than a moment.</summary>
     public static TunnelLock? TryTake(string guarded)
     {
-        for (long end = Sys.MonotonicMs() + PatienceMs; ;)
+        for (long end = Sys.MonotonicMs() + PatienceMs; ; Thread.Sleep(StepMs))
         {
             string path = RunFolder.PathOf(FileOf(guarded));
+            bool isLast = Sys.MonotonicMs() >= end;
             int fd = Sys.Open(path, O_RDWR | O_CREAT, 0b110_000_000);
-            if (fd == -Errno.ENOENT)
+            if (fd == -Errno.ENOENT && !isLast)
                 continue; // the folder was removed a moment ago
             if (fd < 0)
-                throw new SetupException($"cannot open {path}: {Errno.Text(-fd)}");
+            {
+                string mend = fd == -Errno.ENOENT ? ": is its folder a link that leads nowhere?" : "";
+                throw new SetupException($"cannot open {path}: {Errno.Text(-fd)}{mend}");
+            }
+
             FileDescriptor held = new(fd);
             bool isHeld = Sys.TryLock(fd) >= 0;
             if (isHeld
@@ -48,12 +53,9 @@ internal sealed class TunnelLock : IDisposable
                 return new TunnelLock(guarded, held);
             }
 
-            held.Dispose();
-            if (isHeld)
-                continue; // its file was removed by the process that held it
-            if (Sys.MonotonicMs() >= end)
+            held.Dispose(); // if it was locked, its file was removed by the process that held it
+            if (isLast)
                 return null;
-            Thread.Sleep(StepMs);
         }
     }
 

@@ -30,6 +30,9 @@ internal sealed class TunnelState
     /// <summary>Whether the private key was generated.</summary>
     public bool HasGeneratedKey { get; set; }
 
+    /// <summary>Whether the file said a port: else the one that the daemon chose stays.</summary>
+    public bool HasListenPort { get; set; }
+
     /// <summary>How the daemon was started: what a reload cannot change.</summary>
     public string Daemon { get; init; } = "";
 
@@ -82,6 +85,7 @@ internal sealed class TunnelState
             Daemon = values["daemon"].FirstOrDefault() ?? "",
             IsUp = values["state"].Contains("up"),
             HasGeneratedKey = values["key"].Contains("generated"),
+            HasListenPort = values["port"].Contains("given"),
             ResolvconfName = values["resolvconf"].FirstOrDefault(),
             HasResolvConf = values["dns"].Contains("resolv.conf"),
         };
@@ -113,6 +117,7 @@ internal sealed class TunnelState
         Line("daemon", Daemon);
         Line("state", IsUp ? "up" : "starting");
         Line("key", HasGeneratedKey ? "generated" : null);
+        Line("port", HasListenPort ? "given" : null);
         Line("resolvconf", ResolvconfName);
         Line("dns", HasResolvConf ? "resolv.conf" : null);
         Addresses.ForEach(address => Line("address", address));

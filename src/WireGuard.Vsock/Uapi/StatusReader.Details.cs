@@ -34,6 +34,10 @@ internal sealed partial class StatusReader
                 return details with { Version = value.ToString() };
             case "instance":
                 return details with { Instance = value.ToString() };
+            case "interface":
+                return details with { Interface = value.ToString() };
+            case "netns":
+                return details with { Namespace = Number(key, value, ulong.MaxValue) };
             case "local_cid":
                 return details with { LocalCid = (uint)Number(key, value, uint.MaxValue) };
             case "listen_error":

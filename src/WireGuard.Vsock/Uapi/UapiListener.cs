@@ -52,7 +52,7 @@ internal sealed unsafe class UapiListener : IDisposable
             int result = BindPrivately(socket.Fd, path);
             if (result == -Errno.EADDRINUSE)
             {
-                RemoveLeftover(path);
+                RemoveLeftoverAt(path);
                 result = BindPrivately(socket.Fd, path);
             }
             if (result < 0) throw CannotOpen(path, -result);
@@ -92,6 +92,14 @@ internal sealed unsafe class UapiListener : IDisposable
         _socket.Dispose();
     }
 
+    /// <summary>Removes the control socket of an interface whose daemon was killed.</summary>
+    /// <exception cref="SetupException">A daemon listens there, or it cannot be removed.</exception>
+    public static void RemoveLeftover(string name, string folder = Folder)
+    {
+        string path = PathOf(name, folder);
+        if (Sys.Stat(path, out _) >= 0) RemoveLeftoverAt(path);
+    }
+
     private static string PathOf(string name, string folder) => $"{folder}/{name}.sock";
 
     /// <summary>struct sockaddr_un: the family, the path, a closing zero.</summary>
@@ -120,7 +128,7 @@ internal sealed unsafe class UapiListener : IDisposable
         return result;
     }
 
-    private static void RemoveLeftover(string path)
+    private static void RemoveLeftoverAt(string path)
     {
         if (Sys.Stat(path, out statx_t status) >= 0 && (status.stx_mode & S_IFMT) != S_IFSOCK)
         {

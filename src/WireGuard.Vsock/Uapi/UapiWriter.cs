@@ -128,6 +128,10 @@ internal sealed class UapiWriter : IDisposable
         WriteText("version="u8, device.Version);
         if (device.Instance is { } instance)
             WriteText("instance="u8, instance);
+        if (device.Interface is { } name)
+            WriteText("interface="u8, name);
+        if (device.Namespace is { } inode)
+            WriteNumber("netns="u8, inode);
         if (device.LocalCid is { } cid)
             WriteNumber("local_cid="u8, cid);
         if (device.ListenError is { } error)

@@ -11,6 +11,7 @@ public sealed class TunnelStateTests
     {
         TunnelState state = TunnelState.Begin("wg0", "/etc/wire guard/a=b.conf", "0123456789abcdef", "tcp streams 2");
         state.HasGeneratedKey = true;
+        state.HasListenPort = true;
         state.ResolvconfName = "tun.wg0";
         state.HasResolvConf = true;
         foreach (string text in new[] { "10.0.0.1/24", "fd00::1/64" })
@@ -28,6 +29,7 @@ public sealed class TunnelStateTests
             daemon=tcp streams 2
             state=starting
             key=generated
+            port=given
             resolvconf=tun.wg0
             dns=resolv.conf
             address=10.0.0.1/24

@@ -25,6 +25,8 @@ public sealed class StatusTextTests
                 Superpackets = true,
                 Version = "0.3.0",
                 Instance = "c0ffee",
+                Interface = "wg0",
+                Namespace = 4026531840,
                 LocalCid = 16,
                 ListenError = "listening port 1 is taken",
                 Counters = [new Counter("not_authentic", 7)],
@@ -76,6 +78,8 @@ public sealed class StatusTextTests
             superpackets=true
             version=0.3.0
             instance=c0ffee
+            interface=wg0
+            netns=4026531840
             local_cid=16
             listen_error=listening port 1 is taken
             not_authentic=7

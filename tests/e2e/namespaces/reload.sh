@@ -59,6 +59,22 @@ Reload_takes_up_default_routes_and_gives_them_back() {
   pings host enclave
 }
 
+# As by `wg syncconf`; but a port that was free to choose stays.
+Reload_resets_what_was_taken_out_of_the_file() {
+  local chosen
+  two_files tcp "FwMark = 7"
+  ours host up wg0
+  equal fwmark 0x7 "$(show host fwmark)"
+  sed -i '/^FwMark/d; /^ListenPort/d' "$(file_of host)"
+  ours host reload wg0
+  equal fwmark off "$(show host fwmark)"
+  chosen=$(show host listen-port)
+  [ "$chosen" != 8172 ] || fail "the port stays"
+  ours host reload wg0
+  equal port "$chosen" "$(show host listen-port)"
+  ours host down wg0
+}
+
 A_generated_key_stays_and_other_changes_are_refused() {
   local key before
   two_files tcp

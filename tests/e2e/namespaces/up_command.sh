@@ -90,6 +90,55 @@ In_the_foreground_it_lasts_until_a_signal_a_down_or_the_links_end() {
   done
 }
 
+# Whatever prevents that it is taken down as it should be: the process ends, and its daemon with it.
+In_the_foreground_it_ends_whatever_is_in_the_way() {
+  local before trouble code lock
+  two_files tcp "DNS = 10.0.0.1
+PreDown = ! [ -e $work/pre-down ]"
+  before=$(system_of host)
+  for trouble in pre-down removed damaged locked; do
+    foreground host up -f wg0
+    wait_for 30 is_up host || fail "not up: $(cat "$work/foreground")"
+    code=0
+    case $trouble in
+      pre-down) touch "$work/pre-down" ;;
+      removed) rm "$work/run-host/wg0" ;;
+      damaged) echo nonsense >"$work/run-host/wg0" ;;
+      locked)
+        code=1
+        flock -o "$work/run-host/wg0:lock" sleep 100 &
+        lock=$!
+        wait_for 30 eval '! flock -n "$work/run-host/wg0:lock" true' || fail "no lock"
+        ;;
+    esac
+    kill -TERM "$foreground"
+    ends_with $code
+    if [ $trouble = locked ]; then
+      grep -q 'another up, down or reload of wg0' "$work/foreground" || fail "said: $(cat "$work/foreground")"
+      kill $lock
+      ours host down wg0 2>/dev/null
+    fi
+    rm -f "$work/pre-down"
+    nothing_is_left host "$before"
+  done
+}
+
+A_tunnel_that_cannot_stay_goes_down_though_a_hook_fails() {
+  local before
+  two_files tcp "DNS = 10.0.0.1
+PreDown = false
+PostDown = touch $work/post-down"
+  before=$(system_of host)
+  ours host up wg0 -- true 2>"$work/said"
+  grep -q 'PreDown ended with code 1: false' "$work/said" || fail "said: $(cat "$work/said")"
+  [ -e "$work/post-down" ] || fail "PostDown did not run"
+  nothing_is_left host "$before"
+  # Nor does the hook take the place of what is said of the peers.
+  if ours host up --wait=1 wg0 2>"$work/said"; then fail "it did not wait"; fi
+  grep -qF "no handshake with ${public[enclave]}" "$work/said" || fail "said: $(cat "$work/said")"
+  nothing_is_left host "$before"
+}
+
 A_tunnel_that_goes_ends_its_command() {
   local before
   two_files tcp

@@ -81,6 +81,56 @@ PostUp = false"
   nothing_is_left host "$before"
 }
 
+# The tunnel's interface has another name or place by now, and another program's has its name.
+An_interface_that_was_renamed_or_moved_is_not_mistaken_for_another() {
+  local before elsewhere command
+  two_files tcp "DNS = 10.0.0.1"
+  before=$(system_of host)
+  ours host up wg0
+  ip -n "host-$$" link set wg0 down
+  ip -n "host-$$" link set wg0 name tun9
+  ip -n "host-$$" link add wg0 type veth peer name other
+  for command in down up reload; do refused host "called tun9" $command wg0; done
+  ip -n "host-$$" link show other >/dev/null || fail "another program's interface was deleted"
+  ip -n "host-$$" link delete wg0
+  # Once it has its name again, it goes down.
+  ip -n "host-$$" link set tun9 name wg0
+  ours host down wg0
+  nothing_is_left host "$before"
+
+  # The files are the host's, the network is the enclave's.
+  ours host up wg0
+  ip -n "enclave-$$" link add wg0 type veth peer name other
+  elsewhere=(nsenter "--mount=/proc/${holder[host]}/ns/mnt" "--net=/proc/${holder[enclave]}/ns/net" "$daemon")
+  for command in down up reload; do
+    refused_in_one_line "${elsewhere[@]}" $command wg0
+    [[ $refusal == *"in another network namespace"* ]] || fail "said: $refusal"
+  done
+  ip -n "enclave-$$" link show other >/dev/null || fail "another program's interface was deleted"
+  ours host down wg0
+  nothing_is_left host "$before"
+}
+
+# Its daemon does not answer while it is undone.
+What_cannot_be_undone_is_remembered() {
+  local before process
+  two_files tcp "DNS = 10.0.0.1
+PostUp = touch $work/at-hook; while [ ! -e $work/go-on ]; do sleep 0.05; done; false"
+  before=$(system_of host)
+  enter host "$daemon" up wg0 2>"$work/said" &
+  wait_for 30 [ -e "$work/at-hook" ] || fail "not at the hook: $(cat "$work/said")"
+  process=$(daemon_at host | grep -vx $!)
+  kill -STOP "$process"
+  touch "$work/go-on"
+  if wait $!; then fail "the hook's failure was not noticed"; fi
+  grep -q 'has not answered' "$work/said" || fail "said: $(cat "$work/said")"
+  grep -q 'wg0 is not wholly down' "$work/said" || fail "said: $(cat "$work/said")"
+  refused host "has not answered" down wg0
+  kill -CONT "$process"
+  ours host down wg0
+  nothing_is_left host "$before"
+}
+
 Names_with_dots_and_files_in_other_folders() {
   local before
   two_files tcp
@@ -99,6 +149,14 @@ Names_with_dots_and_files_in_other_folders() {
   ours host up wg9
   ours host down "$work/no/such/folder/wg9.conf"
   nothing_is_left host "$before"
+}
+
+A_run_folder_that_is_a_link_to_nowhere_is_refused() {
+  two_files tcp
+  # shellcheck disable=SC2016 # the inner shell's
+  refused_in_one_line at host timeout 60 unshare -m sh -c \
+    'mount -t tmpfs run /run && ln -s /no/such/folder /run/wireguard-vsock && exec "$0" up wg0' "$daemon"
+  [[ $refusal == *"a link that leads nowhere"* ]] || fail "said: $refusal"
 }
 
 Two_at_once_make_one_tunnel() {
@@ -132,7 +190,6 @@ DNS = 10.0.0.1"
       wait_for 30 no_daemon_at host
       [ $next = down ] || ours host up wg0
       ours host down wg0
-      rm -f "$work/host/wg0.sock"
       nothing_is_left host "$before"
     done
   done
@@ -190,6 +247,29 @@ PostDown = echo PostDown %i >>$work/hooks; [ ! -e /sys/class/net/%i ]"
   at host wg show wg0 >/dev/null || fail "the tunnel is down"
 }
 
+# Arguments can be read by everyone, and a hook may hold a key.
+A_hooks_text_is_in_no_arguments_and_in_no_environment_of_what_it_runs() {
+  two_files tcp "PostUp = tr '\\0' ' ' </proc/\$\$/cmdline >$work/arguments; env >$work/environment; : sesame"
+  ours host up wg0 2>/dev/null
+  grep -q eval "$work/arguments" || fail "arguments: $(cat "$work/arguments")"
+  grep -q '^LC_ALL=C' "$work/environment" || fail "no environment"
+  if grep -h sesame "$work/arguments" "$work/environment"; then fail "the hook's text is there"; fi
+  ours host down wg0
+}
+
+A_hook_that_outlives_up_holds_nothing_of_it() {
+  local before
+  two_files tcp "PostUp = touch $work/at-hook; exec sleep 300"
+  before=$(system_of host)
+  enter host "$daemon" up wg0 2>/dev/null &
+  wait_for 30 [ -e "$work/at-hook" ] || fail "not at the hook"
+  kill -9 $!
+  sed -i '/^PostUp/d' "$(file_of host)"
+  ours host up wg0
+  ours host down wg0
+  nothing_is_left host "$before"
+}
+
 Without_a_shell_a_hook_is_refused_and_others_are_not_missed() {
   local before
   two_files tcp "PostUp = true"
@@ -235,6 +315,14 @@ Resolv_conf_is_written_in_place_and_put_back() {
   ours host up wg0
   equal servers 2 "$(dns_of host | grep -c nameserver)"
   ours host down wg0
+  nothing_is_left host "$before"
+
+  ln -s resolv.target "$work/etc-host/resolv.conf"
+  ours host up wg0
+  equal servers 2 "$(grep -c nameserver "$work/etc-host/resolv.target")"
+  ours host down wg0
+  equal link resolv.target "$(readlink "$work/etc-host/resolv.conf")"
+  [ ! -e "$work/etc-host/resolv.target" ] || fail "what the link led to is still there"
   nothing_is_left host "$before"
 }
 
