@@ -53,7 +53,7 @@ internal static class Dns
     }
 
     /// <summary>Which names go to which server (~DOMAIN, systemd-resolved's) is nothing that resolv.conf can say.</summary>
-    private static InterfaceSettings WithoutRoutingDomains(InterfaceSettings settings)
+    internal static InterfaceSettings WithoutRoutingDomains(InterfaceSettings settings)
     {
         string[] left = [.. settings.SearchDomains.Where(domain => domain.StartsWith('~'))];
         if (left.Length > 0)

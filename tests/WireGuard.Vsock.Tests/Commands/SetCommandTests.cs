@@ -79,6 +79,8 @@ public sealed class SetCommandTests : IDisposable
         Assert.Equal("Found trailing character in key file: `x'", Mistake(Key + "\nx"));
         WgMistake missing = Assert.Throws<WgMistake>(() => Read(["private-key", "/nope"]));
         Assert.StartsWith("fopen: No such file or directory", missing.Message);
+        WgMistake mistaken = Assert.Throws<WgMistake>(() => Read(["private-key", Key]));
+        Assert.Equal("fopen: No such file or directory: (hidden)", mistaken.Message);
     }
 
     [Fact]

@@ -10,6 +10,11 @@ public sealed class DnsTests
         "nameserver 10.0.0.1\nnameserver fd00::1\nsearch a.example b.example\n",
         Dns.LinesOf(new InterfaceSettings { DnsServers = ["10.0.0.1", "fd00::1"], SearchDomains = ["a.example", "b.example"] }));
 
+    [Fact]
+    public void Resolv_conf_has_no_routing_domains() => Assert.Equal(
+        ["a.example"],
+        Dns.WithoutRoutingDomains(new InterfaceSettings { SearchDomains = ["~.", "a.example", "~b.example"] }).SearchDomains);
+
     [Theory]
     [InlineData("", "")]
     [InlineData("# comment\nlo.inet*\nlo*\ntun*\n", "lo.")]

@@ -206,7 +206,7 @@ Inherited_tun_and_control_descriptors_are_used() {
 Every_signal_that_ends_it_leaves_nothing() {
   local signal status
   new_machines host
-  for signal in HUP QUIT USR1 ALRM STKFLT XCPU VTALRM PROF IO PWR; do
+  for signal in HUP QUIT USR1 ALRM STKFLT XCPU VTALRM PROF IO PWR RTMIN+1 RTMIN+3 RTMAX; do
     start host tcp
     kill "-$signal" "${pid[host]}"
     wait_for 30 is_gone "${pid[host]}" || fail "SIG$signal did not end it"
