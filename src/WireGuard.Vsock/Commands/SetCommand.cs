@@ -34,7 +34,10 @@ internal static class SetCommand
         [
             new("listen-port PORT", "0 takes any that is free."),
             new("fwmark MARK", "Decimal, hexadecimal (0x), 0 or off."),
-            new("private-key FILE", "A file with the key in base64, or /dev/stdin; an empty one, as /dev/null, removes the key."),
+            new(
+                "private-key FILE",
+                "A file with the key in base64, or /dev/stdin; an empty file, as /dev/null, removes the key. An empty pipe is a "
+                + "mistake."),
             new("peer KEY", "A public key in base64. What follows is of this peer."),
             new("remove", "Remove the peer."),
             new("preshared-key FILE", "As private-key."),
@@ -149,7 +152,8 @@ internal static class SetCommand
             using SecretFile file = SecretFile.Read(path, MaxKeyFile, takesPipes: true);
             ReadOnlySpan<char> text = file.Text;
             bytes.Clear();
-            if (text.Length is > 0 and < KeyText.Length)
+            // As in wg(8), a pipe that ends without a word is a program that has failed, not a key to be removed.
+            if (text.Length < KeyText.Length && !(text.Length == 0 && file.IsSeekable))
                 throw new WgMistake("Invalid length key in key file");
             ReadOnlySpan<char> rest = text.Length == 0 ? [] : text[KeyText.Length..].TrimStart(" \t\n\v\f\r");
             if (rest.Length > 0)

@@ -60,23 +60,28 @@ internal static class SetConfCommand
 
     /// <summary>
     /// Has peers that the device has and the file names changed rather than removed and added: what the file does not say of
-    /// them is removed, and their sessions stay.
+    /// them is removed, but for their endpoints, and their sessions stay. DEVIATION: wg(8) of Debian 12 leaves a preshared key or
+    /// a keepalive that the file does not say; later ones remove it, so that the file says what there is.
+    /// Test: Syncconf_removes_what_the_file_does_not_say_and_nothing_else.
     /// </summary>
     internal static void Sync(DeviceStatus current, DeviceChange change)
     {
-        Dictionary<PublicKey, PeerStatus> known = current.Peers.ToDictionary(peer => peer.PublicKey);
+        Dictionary<PublicKey, PeerStatus> known = current.Peers.DistinctBy(peer => peer.PublicKey)
+            .ToDictionary(peer => peer.PublicKey);
         if (known.Count == 0 || change.Peers.Count == 0)
             return;
         change.ReplacesPeers = false;
         HashSet<PublicKey> named = [.. change.Peers.Select(peer => peer.PublicKey)];
-        foreach (PeerChange peer in change.Peers)
+        // A peer may have several sections: what none of them says is removed, by the first.
+        foreach (IGrouping<PublicKey, PeerChange> sections in change.Peers.GroupBy(peer => peer.PublicKey))
         {
-            if (!known.TryGetValue(peer.PublicKey, out PeerStatus? before))
+            if (!known.TryGetValue(sections.Key, out PeerStatus? before))
                 continue;
-            if (before.PresharedKey is not null)
-                peer.PresharedKey ??= new PresharedKey(new byte[PresharedKey.Size]);
-            if (before.PersistentKeepalive != 0)
-                peer.PersistentKeepalive ??= 0;
+            PeerChange first = sections.First();
+            if (before.PresharedKey is not null && sections.All(section => section.PresharedKey is null))
+                first.PresharedKey = new PresharedKey(new byte[PresharedKey.Size]);
+            if (before.PersistentKeepalive != 0 && sections.All(section => section.PersistentKeepalive is null))
+                first.PersistentKeepalive = 0;
         }
 
         change.Peers.InsertRange(

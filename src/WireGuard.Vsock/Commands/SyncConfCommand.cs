@@ -8,7 +8,8 @@ internal static class SyncConfCommand
     {
         Paragraphs =
         [
-            "The file is that of setconf, and so is the result. Only peers that the file does not name are removed.",
+            "The file is that of setconf, and so is the result, but for the endpoints of peers that stay: one that the file does "
+            + "not say is kept. Peers that the file does not name are removed.",
         ],
     };
 

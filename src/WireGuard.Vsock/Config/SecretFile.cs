@@ -17,11 +17,15 @@ internal sealed class SecretFile : IDisposable
     private readonly char[] _text;
     private readonly int _length;
 
-    private SecretFile(ReadOnlySpan<byte> bytes)
+    private SecretFile(ReadOnlySpan<byte> bytes, bool isSeekable)
     {
+        IsSeekable = isSeekable;
         _text = GC.AllocateUninitializedArray<char>(bytes.Length, pinned: true); // no byte becomes more than one
         _length = Encoding.UTF8.GetChars(bytes, _text);
     }
+
+    /// <summary>Whether it has a position, as files and /dev/null do, and pipes do not.</summary>
+    internal bool IsSeekable { get; }
 
     /// <summary>Valid until <see cref="Dispose"/>.</summary>
     internal ReadOnlySpan<char> Text => _text.AsSpan(0, _length);
@@ -51,7 +55,7 @@ internal sealed class SecretFile : IDisposable
                 if (length > maxBytes)
                     throw new SetupException($"{Printable.Quote(path)} has more than {maxBytes} bytes: it is not the one meant");
                 if (count == 0)
-                    return new SecretFile(buffer.AsSpan(0, length));
+                    return new SecretFile(buffer.AsSpan(0, length), Sys.IsSeekable(fd));
             }
         }
         finally

@@ -118,7 +118,7 @@ internal sealed class EndpointNames : IDisposable
                 Log.NameUnresolved(_log, entry.Peer, name.Host, answer.Error);
                 name.Unresolved(answer.Error, _loop.NowMs);
             }
-            else if (name.Resolved(answer.Addresses, entry.Peer.Endpoint) is { } address)
+            else if (name.Resolved(answer.Addresses, InUse(entry.Peer)) is { } address)
             {
                 Use(entry, address);
             }
@@ -126,6 +126,9 @@ internal sealed class EndpointNames : IDisposable
             Schedule(entry);
         }
     }
+
+    /// <summary>Over UDP a peer roams away from its endpoint, and comes back to it when it is set.</summary>
+    private static EndpointAddress? InUse(Peer peer) => peer.Destination is UdpDestination udp ? udp.Address : peer.Endpoint;
 
     private void Use(Entry entry, EndpointAddress address)
     {

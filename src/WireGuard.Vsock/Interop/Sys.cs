@@ -33,6 +33,9 @@ internal static unsafe partial class Sys
         fixed (byte* p = buffer) return Read(fd, p, (nuint)buffer.Length);
     }
 
+    /// <summary>Whether the descriptor has a position: pipes, sockets and terminals have none.</summary>
+    public static bool IsSeekable(int fd) => lseek(fd, 0, SEEK_CUR) >= 0;
+
     public static int Write(int fd, byte* buffer, nuint count)
     {
         int n;

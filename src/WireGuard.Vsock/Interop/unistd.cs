@@ -26,6 +26,11 @@ internal static unsafe partial class Libc
     [LibraryImport(LibraryName)]
     public static partial nint writev(int fd, iovec* pieces, int count);
 
+    public const int SEEK_CUR = 1; // include/uapi/linux/fs.h
+
+    [LibraryImport(LibraryName)]
+    public static partial long lseek(int fd, long offset, int whence);
+
     [LibraryImport(LibraryName)]
     public static partial int close(int fd);
 

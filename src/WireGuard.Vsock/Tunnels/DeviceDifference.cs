@@ -26,7 +26,7 @@ internal static class DeviceDifference
             change.ListenPort = null;
         if (change.FirewallMark == status.FirewallMark)
             change.FirewallMark = null;
-        ReducePeers(change.Peers, status.Peers.ToDictionary(peer => peer.PublicKey));
+        ReducePeers(change.Peers, status.Peers.DistinctBy(peer => peer.PublicKey).ToDictionary(peer => peer.PublicKey));
     }
 
     private static void ReducePeers(List<PeerChange> changes, Dictionary<PublicKey, PeerStatus> peers)

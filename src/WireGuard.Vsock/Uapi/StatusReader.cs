@@ -57,6 +57,12 @@ internal sealed partial class StatusReader(string name, bool isStatus)
         }
     }
 
+    /// <summary>
+    /// Whether the answer to <c>status</c> is an errno and nothing of ours: some daemons answer so to an operation that they do
+    /// not know, where others close.
+    /// </summary>
+    public bool IsRefusedStatus => isStatus && _errno is not (null or 0) && _device.Details is null;
+
     /// <summary>The answer is whole.</summary>
     /// <exception cref="UapiException">The daemon answered an error, or nothing of the kind.</exception>
     public DeviceStatus Finish()

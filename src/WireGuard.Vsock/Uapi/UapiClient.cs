@@ -108,8 +108,12 @@ internal sealed class UapiClient : IDisposable
         try
         {
             exchange.Send(request);
-            if (!exchange.Receive(reader.Take))
+            if (!exchange.Receive(reader.Take) || reader.IsRefusedStatus)
+            {
+                reader.Status.WipeKeys();
                 return null;
+            }
+
             DeviceStatus status = reader.Finish();
             _read.Add(status);
             return status;

@@ -1,3 +1,5 @@
+using System.IO.Pipes;
+using System.Text;
 using CsCheck;
 using WireGuard.Vsock.Commands;
 using WireGuard.Vsock.Config;
@@ -83,6 +85,32 @@ public sealed class SetCommandTests : IDisposable
         Assert.Equal("fopen: No such file or directory: (hidden)", mistaken.Message);
     }
 
+    [Theory]
+    [InlineData("private-key")]
+    [InlineData($"peer {Key} preshared-key")]
+    public void An_empty_pipe_is_a_mistake_and_removes_no_key(string words)
+    {
+        using AnonymousPipeServerStream pipe = new(PipeDirection.In);
+        pipe.DisposeLocalCopyOfClientHandle(); // nobody writes
+        string path = $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}";
+        WgMistake mistake = Assert.Throws<WgMistake>(() => Read([.. words.Split(' '), path]));
+        Assert.Equal("Invalid length key in key file", mistake.Message);
+    }
+
+    [Fact]
+    public void A_pipe_may_hold_a_key_once()
+    {
+        using AnonymousPipeServerStream pipe = new(PipeDirection.Out);
+        pipe.Write(Encoding.ASCII.GetBytes(Key + "\n"));
+        string path = $"/proc/self/fd/{pipe.GetClientHandleAsString()}";
+        // Opened for reading before the only writer goes.
+        using FileStream reader = new(path, FileMode.Open, FileAccess.Read);
+        pipe.Dispose();
+        string held = $"/proc/self/fd/{reader.SafeFileHandle.DangerousGetHandle()}";
+        WgMistake mistake = Assert.Throws<WgMistake>(() => Read(["private-key", held, "peer", Other, "preshared-key", held]));
+        Assert.Equal("Invalid length key in key file", mistake.Message);
+    }
+
     [Fact]
     public void A_private_key_is_never_shown()
     {
@@ -138,10 +166,36 @@ public sealed class SetCommandTests : IDisposable
         device.WipeKeys();
     }
 
-    private string Mistake(string content)
+    [Fact]
+    public void Syncconf_keeps_what_one_of_several_sections_of_a_peer_says()
+    {
+        using DeviceChange change = Read(
+            ["peer", Key, "persistent-keepalive", "7", "preshared-key", KeyFile(Other), "peer", Key, "allowed-ips", "::/0"]);
+        PeerStatus peer = new()
+        {
+            PublicKey = change.Peers[0].PublicKey,
+            PresharedKey = new WireGuard.Protocol.Crypto.PresharedKey(new byte[32]),
+            PersistentKeepalive = 5,
+        };
+        DeviceStatus device = new() { Peers = [peer, peer] }; // a daemon may list one twice
+        SetConfCommand.Sync(device, change);
+        Assert.Equal(2, change.Peers.Count);
+        Assert.Equal(Convert.FromBase64String(Other), change.Peers[0].PresharedKey!.Bytes.ToArray());
+        Assert.Equal((ushort)7, change.Peers[0].PersistentKeepalive);
+        Assert.Null(change.Peers[1].PresharedKey);
+        Assert.Null(change.Peers[1].PersistentKeepalive);
+        device.WipeKeys();
+    }
+
+    private string KeyFile(string content)
     {
         File.WriteAllText(_file, content);
-        return Assert.Throws<WgMistake>(() => Read(["private-key", _file])).Message;
+        return _file;
+    }
+
+    private string Mistake(string content)
+    {
+        return Assert.Throws<WgMistake>(() => Read(["private-key", KeyFile(content)])).Message;
     }
 
     private static DeviceChange Read(string[] words) => Read(words, new EndpointArgument("no such interface").Read);

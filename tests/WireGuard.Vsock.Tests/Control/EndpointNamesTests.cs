@@ -158,6 +158,19 @@ public sealed class EndpointNamesTests : IDisposable
     }
 
     [Fact]
+    public void A_peer_that_has_roamed_and_is_not_reached_there_gets_back_to_its_names_address()
+    {
+        Apply(new PeerChange(Key) { EndpointName = "a.example:1" });
+        Answer("a.example", A);
+        Peer.LastHandshake = (1, 0);
+        Peer.Destination = new UdpDestination(B);
+        Fail();
+        _control.NowMs += PeerName.MinDelayMs;
+        Answer("a.example", A);
+        Assert.Equal([A, A], _told);
+    }
+
+    [Fact]
     public void A_handshake_that_was_asked_for_begins_once_the_name_is_resolved()
     {
         Apply(new PeerChange(Key) { EndpointName = "a.example:1" });

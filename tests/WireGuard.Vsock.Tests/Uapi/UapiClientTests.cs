@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.Commands;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Uapi;
@@ -82,6 +83,20 @@ public sealed class UapiClientTests : IDisposable
         Assert.Equal(Errno.EPROTO, Refusal(client.BeginHandshakes).Errno);
     }
 
+    [Theory]
+    [InlineData("errno=5\n\n")]
+    [InlineData("errno=-22\n\n")]
+    public void A_daemon_that_refuses_status_is_asked_by_get(string refusal)
+    {
+        using Daemon daemon = new(
+            _folder, request => request == "get=1\n\n" ? "listen_port=51820\nerrno=0\n\n" : refusal);
+        using UapiClient client = UapiClient.Connect("wg0", _folder);
+        Assert.Null(client.TryStatus());
+        DeviceStatus status = WgCommand.StatusOf(client);
+        Assert.Equal((51820, null), (status.ListenPort, status.Details));
+        Assert.Equal(["status=1\n\n", "status=1\n\n", "get=1\n\n"], daemon.Requests);
+    }
+
     [Fact]
     public void A_refused_change_says_the_daemons_reason()
     {
@@ -125,14 +140,19 @@ public sealed class UapiClientTests : IDisposable
 
     private static UapiException Refusal(Action action) => Assert.Throws<UapiException>(action);
 
-    /// <summary>Answers every request alike and closes.</summary>
+    /// <summary>Answers every request and closes.</summary>
     private sealed class Daemon : IDisposable
     {
         private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         private readonly Thread _thread;
-        private readonly string _answer;
+        private readonly Func<string, string> _answer;
 
         public Daemon(string folder, string answer)
+            : this(folder, _ => answer)
+        {
+        }
+
+        public Daemon(string folder, Func<string, string> answer)
         {
             _answer = answer;
             _socket.Bind(new UnixDomainSocketEndPoint($"{folder}/wg0.sock"));
@@ -176,7 +196,7 @@ public sealed class UapiClientTests : IDisposable
             }
 
             Requests.Add(Encoding.ASCII.GetString(bytes, 0, length));
-            one.Send(Encoding.ASCII.GetBytes(_answer));
+            one.Send(Encoding.ASCII.GetBytes(_answer(Requests[^1])));
         }
     }
 }
