@@ -62,6 +62,9 @@ internal static class CommandLine
             error($"{Mistake(parsed, name)}{CommandTable.Suggestion(arguments)} (see {Say.ProgramName} --help)");
             return 1;
         }
+
+        if (arguments is [{ } word] && !word.StartsWith('-') && CommandTable.Nearest(word) is { } meant)
+            error($"'{word}' is taken for an interface's name; if a command was meant: {Say.ProgramName} {meant}");
         return parsed.Invoke(
             new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }

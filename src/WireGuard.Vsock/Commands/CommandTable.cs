@@ -30,15 +30,19 @@ internal static class CommandTable
     public static CommandPage? Find(string name) => All.FirstOrDefault(command => command.Name == name);
 
     /// <summary>What was probably meant by a word that is no command.</summary>
-    public static string NoSuchCommand(string word)
-    {
-        string? nearest = NearestWord.To(word, All.Select(command => command.Name));
-        return $"there is no command '{word}'" + (nearest == null ? "" : $", did you mean '{nearest}'?");
-    }
+    public static string NoSuchCommand(string word) =>
+        $"there is no command '{word}'" + (Nearest(word) is { } nearest ? $", did you mean '{nearest}'?" : "");
 
-    /// <summary>What to add to the refusal of a daemon's line that has two words: one may be meant as a command.</summary>
+    /// <summary>The command that was probably meant by a word that is none; null if it is like none.</summary>
+    public static string? Nearest(string word) => NearestWord.To(word, All.Select(command => command.Name));
+
+    /// <summary>
+    /// What to add to the refusal of a daemon's line: nothing at all may be a newcomer's line, and of two words one may be meant
+    /// as a command.
+    /// </summary>
     public static string Suggestion(IReadOnlyList<string> arguments)
     {
+        if (arguments.Count == 0) return $"; or, with a configuration file: {Say.ProgramName} up FILE";
         if (arguments.Count < 2 || arguments[0].StartsWith('-') || arguments[1].StartsWith('-')) return "";
         return Find(arguments[1]) is { } second
             ? $"; did you mean '{Say.ProgramName} {second.Name} {arguments[0]}'?"

@@ -69,7 +69,21 @@ public sealed class CommandLineTests
     }
 
     [Theory]
-    [InlineData("", "which interface? For example: wireguard-vsock wg0")]
+    [InlineData("shwo", "show")]
+    [InlineData("checks", "check")]
+    [InlineData("wg0", null)]
+    [InlineData("tun-up", null)]
+    public void A_word_like_a_command_is_an_interface_and_the_command_is_named(string word, string? command)
+    {
+        (int code, _, string errors) = Invoke([word], request => request.Interface == word ? 0 : 9);
+        string said = command is null
+            ? ""
+            : $"'{word}' is taken for an interface's name; if a command was meant: wireguard-vsock {command}";
+        Assert.Equal((0, said), (code, errors));
+    }
+
+    [Theory]
+    [InlineData("", "which interface? For example: wireguard-vsock wg0; or, with a configuration file: wireguard-vsock up")]
     [InlineData("-f", "which interface? For example: wireguard-vsock wg0")]
     [InlineData("-n|udp", "which interface? For example: wireguard-vsock wg0")]
     [InlineData("-n", "Required argument missing for option: '-n'")]
