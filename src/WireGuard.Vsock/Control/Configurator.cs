@@ -13,7 +13,8 @@ namespace WireGuard.Vsock.Control;
 
 /// <summary>
 /// Applies a parsed change of the configuration. What can fail (binding a port, too many peers) is tried before anything is
-/// changed. How it listens is in Configurator.Listening.cs, what it reports in Configurator.Report.cs. Control only.
+/// changed. How it listens is in Configurator.Listening.cs, how handshakes that are asked for begin in Configurator.Handshakes.cs,
+/// what it reports in Configurator.Report.cs. Control only.
 /// </summary>
 internal sealed partial class Configurator
 {
@@ -57,6 +58,7 @@ internal sealed partial class Configurator
         _loop = loop;
         _log = log;
         _listenAgain = new Deadline(ListenAgain);
+        _beginMore = new Deadline(BeginSome);
         names.OnResolved = OnResolved;
         sessions.Unreached = names.OnUnreached;
     }
@@ -105,24 +107,6 @@ internal sealed partial class Configurator
         _device.Published.Continuity.Declare();
         _loop.OnWake();
     }
-
-    /// <summary>
-    /// Begins a handshake with every peer that can be reached and has no session. Where it cannot begin yet, since the link is
-    /// down or a name is not resolved, it begins as soon as it can.
-    /// </summary>
-    public void BeginHandshakes()
-    {
-        foreach (Peer peer in _device.Peers.Values)
-        {
-            if (HasSession(peer))
-                continue;
-            peer.IsHandshakeWanted = true;
-            if (_device.IsUp)
-                _sessions.BeginHandshake(peer);
-        }
-    }
-
-    private bool HasSession(Peer peer) => peer.Keypairs.Current is { } keypair && keypair.CanSend(_loop.NowMs);
 
     private int CountAfter(DeviceChange change)
     {
@@ -256,10 +240,14 @@ internal sealed partial class Configurator
         _network.OnEndpointSet(peer, previous);
         if (!_device.IsUp)
             return;
-        if (hasFailed)
+        // Where the last address has failed, only what is under way goes on at this one: a connection goes on being dialled, and
+        // an initiation is sent again. Anything more would begin anew, for ever, what is to be given up after REKEY_ATTEMPT_TIME.
+        if (!hasFailed)
+            Start(peer);
+        else if (peer.Timers.IsInitiationInFlight)
             _sessions.OnReached(peer);
         else
-            Start(peer);
+            _sessions.Schedule(peer);
     }
 
     private void ApplyTo(Peer peer, PeerChange change)

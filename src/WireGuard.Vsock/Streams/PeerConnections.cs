@@ -186,13 +186,18 @@ internal sealed partial class PeerConnections
     /// <summary>Handshakes have been begun in vain for too long: nothing is dialled until there is something to send.</summary>
     public void Abandoned() => ResetDialing("the peer does not answer");
 
-    /// <summary>Its endpoint is another, or none: then a peer is still reached where it is.</summary>
+    /// <summary>
+    /// Its endpoint is another, or none: then a peer is still reached where it is. A first connection that is being dialled goes
+    /// on being dialled there at once, and is given up when it would have been.
+    /// </summary>
     /// <param name="isKnown">Whether there is one.</param>
     /// <param name="nowMs">Boot time in ms.</param>
     public void EndpointChanged(bool isKnown, long nowMs)
     {
         const string Reason = "the endpoint has changed";
+        long wantedMs = _first.WantedMs;
         ResetDialing(Reason);
+        _first.WantedMs = isKnown ? wantedMs : 0;
         _released.RemoveAll(connection => connection.IsDialed);
         _vacated.Clear();
         if (isKnown && Destination is { IsDialed: true })

@@ -171,6 +171,39 @@ public sealed class EndpointNamesTests : IDisposable
     }
 
     [Fact]
+    public void The_next_address_of_a_peer_that_nothing_is_sent_to_begins_nothing()
+    {
+        Apply(new PeerChange(Key) { EndpointName = "a.example:1" });
+        Answer("a.example", A, B);
+        int before = _network.Tries;
+        Fail();
+        Assert.Equal([A, B], _told);
+        Assert.Equal(before, _network.Tries);
+    }
+
+    [Fact]
+    public void A_great_many_handshakes_are_begun_a_few_in_each_turn_and_none_twice()
+    {
+        const int Slice = Configurator.HandshakesATurn;
+        for (int i = 0; i < (2 * Slice) + 1; i++)
+            Apply(new PeerChange(NewKey()) { Endpoint = A });
+        _control.Configurator.BeginHandshakes();
+        Assert.Equal(Slice, _network.Tries);
+        Turn();
+        Assert.Equal(2 * Slice, _network.Tries);
+        Turn();
+        Assert.Equal((2 * Slice) + 1, _network.Tries);
+        Turn();
+        Assert.Equal((2 * Slice) + 1, _network.Tries);
+
+        void Turn()
+        {
+            _control.NowMs++;
+            _control.Loop.RunOnce(0);
+        }
+    }
+
+    [Fact]
     public void A_handshake_that_was_asked_for_begins_once_the_name_is_resolved()
     {
         Apply(new PeerChange(Key) { EndpointName = "a.example:1" });

@@ -361,6 +361,28 @@ public sealed class PeerDialingTests
     }
 
     [Fact]
+    public void Endpoints_that_change_on_and_on_are_not_dialled_for_ever()
+    {
+        long end = _c.NowMs + 90_000;
+        PeerConnection dialed = _c.BeginToDial();
+        for (; _c.NowMs < end; _c.NowMs += 1_000)
+        {
+            _c.On(state => state.ConnectFailed(dialed, "refused", _c.NowMs));
+            _c.On(state => state.EndpointChanged(isKnown: true, _c.NowMs));
+            (ConnectionAction action, PeerConnection? connection) = Assert.Single(_c.Due());
+            Assert.Equal(Connect, action);
+            dialed = connection!;
+        }
+
+        _c.On(state => state.ConnectFailed(dialed, "refused", _c.NowMs));
+        _c.On(state => state.EndpointChanged(isKnown: true, _c.NowMs));
+        Assert.DoesNotContain(_c.Due(), command => command.Action == Connect);
+        Assert.Equal(PeerConnections.Never, _c.Deadline);
+        Assert.Empty(_c.On(state => state.EndpointChanged(isKnown: true, _c.NowMs)));
+        Assert.Equal(PeerConnections.Never, _c.Deadline);
+    }
+
+    [Fact]
     public void New_private_key_leaves_one_connection()
     {
         PeerConnection first = _c.Dial(), second = Join();
