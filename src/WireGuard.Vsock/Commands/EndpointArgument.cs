@@ -46,7 +46,9 @@ internal sealed class EndpointArgument(string interfaceName)
 
     private string? ReadHost(string text, PeerChange peer)
     {
-        int retries = Retries();
+        if (text.EndsWith($" {ToHost}", StringComparison.Ordinal))
+            return $"{ToHost} is for endpoints over vsock: `{WgValues.Shown(text)}'";
+        int retries = Retries(Environment.GetEnvironmentVariable(Environs.EndpointRetries));
         if (!NameLookup.TrySplit(text, out string host, out string port, out string error))
             return $"{error}: `{WgValues.Shown(text)}'";
         List<EndpointAddress> found = [];
@@ -77,15 +79,17 @@ internal sealed class EndpointArgument(string interfaceName)
         return null;
     }
 
-    /// <summary>How often to try again; negative for ever.</summary>
-    private static int Retries()
+    /// <summary>How often to try again, as wg(8) reads it with strtoul(3); negative for ever.</summary>
+    internal static int Retries(string? text)
     {
-        string? text = Environment.GetEnvironmentVariable(Environs.EndpointRetries);
+        const NumberStyles Style = NumberStyles.AllowLeadingWhite | NumberStyles.AllowLeadingSign;
         if (text is null)
             return DefaultRetries;
+        if (text.Length == 0)
+            return 0;
         if (text == "infinity")
             return -1;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int retries)
+        return int.TryParse(text, Style, CultureInfo.InvariantCulture, out int retries) && retries >= 0
             ? retries
             : throw new WgMistake($"Unable to parse {Environs.EndpointRetries}: `{text}'");
     }

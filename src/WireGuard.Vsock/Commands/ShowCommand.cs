@@ -66,7 +66,9 @@ internal static class ShowCommand
             throw new UsageException($"either {Long} or {Json}");
         if (options.Contains(ShowSecrets) && !isJson)
             throw new UsageException($"{ShowSecrets} goes with {Json}: without it, WG_HIDE_KEYS=never shows keys");
-        if (words is ["interfaces"] && !isLong && !isJson)
+        if (words is ["interfaces", ..] && (isLong || isJson))
+            throw new UsageException($"interfaces only lists names: without {Long} and {Json}");
+        if (words is ["interfaces"])
             return ListInterfaces();
         if (words is ["interfaces", _])
             throw new UsageException("interfaces has no fields");

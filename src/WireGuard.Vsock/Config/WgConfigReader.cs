@@ -17,6 +17,7 @@ internal sealed class WgConfigReader
     private readonly List<string> _messages = [];
     private readonly HashSet<PeerChange> _named = []; // those whose public key was given
     private Section _section;
+    private int _lineNumber;
 
     private WgConfigReader(DeviceChange change, EndpointReader readEndpoint)
     {
@@ -59,6 +60,7 @@ internal sealed class WgConfigReader
         {
             foreach (Range range in text.Split('\n'))
             {
+                _lineNumber++;
                 int length = Squeeze(text[range], squeezed);
                 if (length == 0 || ReadLine(squeezed.AsSpan(0, length)) is not { } mistake)
                     continue;
@@ -179,13 +181,17 @@ internal sealed class WgConfigReader
         }
     }
 
-    /// <summary>The value of a key that is nearly one of those for keys is likely one.</summary>
-    private static string Unrecognized(ReadOnlySpan<char> line, string key)
+    /// <summary>
+    /// The value of a key that is nearly one of those for keys is likely one. A line that is not shown is told by its number.
+    /// </summary>
+    private string Unrecognized(ReadOnlySpan<char> line, string key)
     {
         bool isSecret = key.EndsWith("Key", StringComparison.OrdinalIgnoreCase)
             || ConfigKeys.Nearest(key, ConfigKeys.OfWg)?.EndsWith("Key", StringComparison.Ordinal) == true;
         string name = KeyText.MayBeIn(key) ? "" : Printable.Quote(key);
         bool hides = isSecret || KeyText.MayBeIn(line);
-        return $"Line unrecognized: `{(hides ? $"{name}={KeyText.Hidden}" : Printable.Quote(line))}'";
+        return hides
+            ? $"Line unrecognized: `{name}={KeyText.Hidden}', line {_lineNumber}"
+            : $"Line unrecognized: `{Printable.Quote(line)}'";
     }
 }

@@ -13,8 +13,8 @@ namespace WireGuard.Vsock.Control;
 
 /// <summary>
 /// Applies a parsed change of the configuration. What can fail (binding a port, too many peers) is tried before anything is
-/// changed. How it listens is in Configurator.Listening.cs, how handshakes that are asked for begin in Configurator.Handshakes.cs,
-/// what it reports in Configurator.Report.cs. Control only.
+/// changed. How it listens is in Configurator.Listening.cs, how handshakes that are asked for begin in
+/// Configurator.Handshakes.cs, what it reports in Configurator.Report.cs. Control only.
 /// </summary>
 internal sealed partial class Configurator
 {

@@ -81,6 +81,8 @@ internal sealed partial class StatusReader(string name, bool isStatus)
         switch (key)
         {
             case "private_key":
+                // DEVIATION: wg(8) shows it as the daemon says it; here it is clamped, as every private key is.
+                // Test: An_answer_is_read_whatever_else_it_says.
                 _device.PrivateKey?.Dispose();
                 _device = _device with { PrivateKey = ReadKey(key, value, bytes => new PrivateKey(bytes)) };
                 break;
@@ -171,9 +173,10 @@ internal sealed partial class StatusReader(string name, bool isStatus)
 
     private ulong Number(ReadOnlySpan<char> key, ReadOnlySpan<char> value, ulong max)
     {
-        // Only digits, as many as wg(8) reads: leading zeros as well.
-        bool isNumber = !value.ContainsAnyExceptInRange('0', '9')
-            & ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number);
+        // Only digits, as many as wg(8) reads: leading zeros as well, and more than 64 bits are the most that they can say.
+        bool isNumber = !value.IsEmpty && !value.ContainsAnyExceptInRange('0', '9');
+        if (!ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong number))
+            number = ulong.MaxValue;
         return isNumber && number <= max ? number : throw Malformed($"{key} is not a number up to {max}");
     }
 

@@ -6,7 +6,7 @@ namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// One request to a daemon and its answer, line by line. Bounded: the daemon has <see cref="SilenceMs"/> to go on, and
-/// <see cref="AllMs"/> for all; an answer has <see cref="MaxBytes"/> at most, and a line <see cref="MaxLine"/>.
+/// <see cref="AllMs"/> for all; an answer has <see cref="MaxBytes"/> at most, and a line that is read <see cref="MaxLine"/>.
 /// </summary>
 internal sealed class UapiExchange : IDisposable
 {
@@ -71,26 +71,37 @@ internal sealed class UapiExchange : IDisposable
         }
     }
 
-    /// <summary>Gives each line of the answer, without its newline, until the empty one.</summary>
+    /// <summary>
+    /// Gives each line of the answer, without its newline, until the empty one. Of a value that is too long only the beginning is
+    /// given: it is that of a key which we do not know, or is refused.
+    /// </summary>
     /// <returns>False if the daemon closes without a word.</returns>
     /// <exception cref="UapiException">The answer ends too early, takes too long, or is too long.</exception>
     public bool Receive(Action<ReadOnlySpan<byte>> takeLine)
     {
         int start = 0, end = 0, total = 0;
+        bool isRest = false; // of a line that is too long
         while (true)
         {
             int newline = _received.AsSpan(start, end - start).IndexOf((byte)'\n');
-            if (newline == 0)
+            if (newline == 0 && !isRest)
                 return true;
-            if (newline is > 0 and <= MaxLine)
+            int length = newline < 0 ? end - start : newline;
+            bool isTooLong = !isRest && length > MaxLine;
+            bool isKeyTooLong = isTooLong && !_received.AsSpan(start, MaxLine).Contains((byte)'=');
+            if (isKeyTooLong || total > MaxBytes)
+                throw new UapiException(_name, Errno.EPROTO, $"{Errno.Text(Errno.EPROTO)}: the daemon's answer is too long");
+            if (!isRest && (newline >= 0 || isTooLong))
+                takeLine(_received.AsSpan(start, Math.Min(length, MaxLine)));
+            isRest = newline < 0 && (isRest || isTooLong);
+            if (newline >= 0)
             {
-                takeLine(_received.AsSpan(start, newline));
                 start += newline + 1;
                 continue;
             }
 
-            if (newline > MaxLine || end - start > MaxLine || total > MaxBytes)
-                throw new UapiException(_name, Errno.EPROTO, $"{Errno.Text(Errno.EPROTO)}: the daemon's answer is too long");
+            if (isRest)
+                start = end;
             _received.AsSpan(start, end - start).CopyTo(_received);
             (start, end) = (0, end - start);
             int n = ReceiveSome(end);

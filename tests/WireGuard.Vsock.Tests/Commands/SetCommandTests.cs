@@ -51,6 +51,7 @@ public sealed class SetCommandTests : IDisposable
     [InlineData($"peer {Key} allowed-ips 01.2.3.4/8", "Unable to parse IP address: `01.2.3.4'")]
     [InlineData($"peer {Key} endpoint 1.2.3.4", "Unable to find port of endpoint: `1.2.3.4'")]
     [InlineData($"peer {Key} endpoint [::1", "Unable to find matching brace of endpoint: `[::1'")]
+    [InlineData($"peer {Key} endpoint 1.2.3.4:5 to-host", "to-host is for endpoints over vsock: `1.2.3.4:5 to-host'")]
     [InlineData($"peer {Key} endpoint [::1]5", "Unable to find port of endpoint: `[::1]5'")]
     public void What_is_wrong_is_said_in_the_words_of_wg(string words, string expected) =>
         Assert.Equal(expected, Assert.Throws<WgMistake>(() => Read(words.Split(' '))).Message);
@@ -65,6 +66,23 @@ public sealed class SetCommandTests : IDisposable
     [InlineData($"peer {Key} endpoint")]
     public void A_word_in_the_wrong_place_is_an_invalid_argument(string words) =>
         Assert.StartsWith("Invalid argument: ", Assert.Throws<UsageException>(() => Read(words.Split(' '))).Message);
+
+    [Theory]
+    [InlineData(null, 15)]
+    [InlineData("", 0)]
+    [InlineData(" 3", 3)]
+    [InlineData("+04", 4)]
+    [InlineData("infinity", -1)]
+    public void Retries_are_read_as_wg_reads_them(string? text, int expected) =>
+        Assert.Equal(expected, EndpointArgument.Retries(text));
+
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("3 ")]
+    [InlineData(" ")]
+    [InlineData("2147483648")]
+    public void Retries_that_are_no_number_are_a_mistake(string text) =>
+        Assert.EndsWith($": `{text}'", Assert.Throws<WgMistake>(() => EndpointArgument.Retries(text)).Message);
 
     [Fact]
     public void A_key_file_holds_a_key_or_nothing()

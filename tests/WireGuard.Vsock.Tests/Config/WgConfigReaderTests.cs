@@ -78,8 +78,8 @@ public sealed class WgConfigReaderTests
     [InlineData("[Interface]\nPrivateKey = abc", "Key is not the correct length or format: `(hidden)'")]
     [InlineData("[Peer]\nPublicKey = abc", "Key is not the correct length or format: `(hidden)'")]
     [InlineData("[Peer]\nPresharedKey = abc", "Key is not the correct length or format: `(hidden)'")]
-    [InlineData("[Interface]\nPrivateKy = abc", "Line unrecognized: `PrivateKy=(hidden)'")]
-    [InlineData(Private, "Line unrecognized: `=(hidden)'")]
+    [InlineData("[Interface]\nPrivateKy = abc", "Line unrecognized: `PrivateKy=(hidden)', line 2")]
+    [InlineData(Private, "Line unrecognized: `=(hidden)', line 1")]
     public void The_first_mistake_ends_it_in_the_words_of_wg(string text, string expected)
     {
         Assert.Null(Read(text + "\nMore\n", replaces: true, out IReadOnlyList<string> messages));

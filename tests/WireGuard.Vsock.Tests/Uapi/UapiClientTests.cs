@@ -138,6 +138,27 @@ public sealed class UapiClientTests : IDisposable
         Assert.Contains("too long", Refusal(() => client.Get()).Reason);
     }
 
+    [Theory]
+    [InlineData(4097)]
+    [InlineData(70_000)]
+    [InlineData(200_000)]
+    public void A_long_value_of_a_key_that_we_do_not_know_is_passed_over(int length)
+    {
+        string value = new('x', length);
+        using Daemon daemon = new(_folder, $"other={value}\nlisten_port=7\nanother={value}=\nfwmark=8\nerrno=0\n\n");
+        using UapiClient client = UapiClient.Connect("wg0", _folder);
+        DeviceStatus status = client.Get();
+        Assert.Equal((7, 8u), (status.ListenPort, status.FirewallMark));
+    }
+
+    [Fact]
+    public void A_count_of_more_than_64_bits_is_the_most_there_is()
+    {
+        using Daemon daemon = new(_folder, $"public_key={Peer1}\nrx_bytes=18446744073709551616\nerrno=0\n\n");
+        using UapiClient client = UapiClient.Connect("wg0", _folder);
+        Assert.Equal(ulong.MaxValue, Assert.Single(client.Get().Peers).RxBytes);
+    }
+
     private static UapiException Refusal(Action action) => Assert.Throws<UapiException>(action);
 
     /// <summary>Answers every request and closes.</summary>
