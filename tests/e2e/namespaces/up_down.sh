@@ -154,7 +154,7 @@ Names_with_dots_and_files_in_other_folders() {
 A_run_folder_that_is_a_link_to_nowhere_is_refused() {
   two_files tcp
   # shellcheck disable=SC2016 # the inner shell's
-  refused_in_one_line at host timeout 60 unshare -m sh -c \
+  refused_in_one_line at host timeout -k 5 60 unshare -m sh -c \
     'mount -t tmpfs run /run && ln -s /no/such/folder /run/wireguard-vsock && exec "$0" up wg0' "$daemon"
   [[ $refusal == *"a link that leads nowhere"* ]] || fail "said: $refusal"
 }
