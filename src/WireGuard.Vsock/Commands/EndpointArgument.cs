@@ -1,4 +1,3 @@
-using System.Globalization;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
@@ -17,9 +16,6 @@ namespace WireGuard.Vsock.Commands;
 internal sealed class EndpointArgument(string interfaceName)
 {
     private const string ToHost = "to-host";
-    private const int FirstDelayMs = 1_000;
-    private const int LongestDelayMs = 20_000;
-    private const int DefaultRetries = 15;
 
     private NetworkKind? _network; // null if the daemon is another's, or not there, which the change itself will tell
     private bool _hasAsked;
@@ -52,19 +48,16 @@ internal sealed class EndpointArgument(string interfaceName)
         if (!NameLookup.TrySplit(text, out string host, out string port, out string error))
             return $"{error}: `{WgValues.Shown(text)}'";
         List<EndpointAddress> found = [];
-        for (int delayMs = FirstDelayMs; ; delayMs = Math.Min(LongestDelayMs, delayMs * 6 / 5))
-        {
-            int code = NameLookup.Resolve(host, port, 0, found, out error);
-            if (code == 0)
-                break;
-            error = $"{error}: `{WgValues.Shown(text)}'";
-            // EAI_SERVICE: wg(8) tries that again too, which cannot help.
-            if (code is EAI_NONAME or EAI_FAIL or EAI_NODATA or EAI_SERVICE || retries-- == 0)
-                return error;
-            string seconds = (delayMs / 1000.0).ToString("F2", CultureInfo.InvariantCulture);
-            WgCommand.Complain($"{error}. Trying again in {seconds} seconds...");
-            Thread.Sleep(delayMs);
-        }
+        int code = NameLookup.TryAgain(
+            () => NameLookup.Resolve(host, port, 0, found, out error),
+            retries,
+            delayMs =>
+            {
+                WgCommand.Complain($"{error}: `{WgValues.Shown(text)}'. {NameLookup.AgainText(delayMs)}");
+                Thread.Sleep(delayMs);
+            });
+        if (code != 0)
+            return $"{error}: `{WgValues.Shown(text)}'";
 
         // An address of a family that our daemon's network has, if there is one; else it will say why not.
         peer.Endpoint = found.Find(address => Network() is not { } network
@@ -82,14 +75,7 @@ internal sealed class EndpointArgument(string interfaceName)
     /// <summary>How often to try again, as wg(8) reads it with strtoul(3); negative for ever.</summary>
     internal static int Retries(string? text)
     {
-        const NumberStyles Style = NumberStyles.AllowLeadingWhite | NumberStyles.AllowLeadingSign;
-        if (text is null)
-            return DefaultRetries;
-        if (text.Length == 0)
-            return 0;
-        if (text == "infinity")
-            return -1;
-        return int.TryParse(text, Style, CultureInfo.InvariantCulture, out int retries) && retries >= 0
+        return NameLookup.TryReadRetries(text, out int retries)
             ? retries
             : throw new WgMistake($"Unable to parse {Environs.EndpointRetries}: `{text}'");
     }

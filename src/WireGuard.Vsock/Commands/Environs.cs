@@ -1,4 +1,5 @@
 using System.Globalization;
+using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -13,7 +14,7 @@ internal static class Environs
     // Those of wg(8).
     public const string ColorMode = "WG_COLOR_MODE";
     public const string HideKeys = "WG_HIDE_KEYS";
-    public const string EndpointRetries = "WG_ENDPOINT_RESOLUTION_RETRIES";
+    public const string EndpointRetries = NameLookup.RetriesVariable;
     public const string NoColor = "NO_COLOR";
 
     /// <summary>Not in wireguard-go, for tests: what to read instead of <see cref="SharedState.VmClock.DevicePath"/>.</summary>

@@ -87,6 +87,8 @@ internal sealed class ConfigFile
         {
             if (CheckKey(mention, mayAppear) is { } diagnostic)
                 found.Add(diagnostic);
+            if (mention is { Key: ConfigKeys.PrivateKeyFile, File: { } file })
+                found.AddRange(OwnKeysIn(result.PublicKeys, file));
         }
 
         if (!result.HasMistakes && found.Exists(diagnostic => !diagnostic.IsWarning))
@@ -140,7 +142,7 @@ internal sealed class ConfigFile
     }
 
     /// <summary>Also of what may not be read, so that reading it says why.</summary>
-    private static bool Exists(string path) => Sys.Stat(path, out _) >= 0;
+    private static bool Exists(string path) => Sys.Stat(path, out _) is >= 0 or -Errno.EACCES;
 
     private static SecretFile Open(string path, string shown, int maxBytes)
     {
@@ -150,7 +152,8 @@ internal sealed class ConfigFile
         }
         catch (LinuxException e)
         {
-            throw new SetupException($"{shown} cannot be read: {Errno.Text(e.Errno)}");
+            string mend = e.Errno == Errno.EACCES ? ": run as root" : "";
+            throw new SetupException($"{shown} cannot be read: {Errno.Text(e.Errno)}{mend}");
         }
     }
 
@@ -167,6 +170,23 @@ internal sealed class ConfigFile
         string shown = Printable.Quote(mention.File ?? Shown);
         return new Diagnostic(
             mention.Place, mention.Key, $"everyone can read or write the key in {shown}: chmod 600 {shown}", IsWarning: true);
+    }
+
+    /// <summary>Peers that have the public half of the key in a file.</summary>
+    private IEnumerable<Diagnostic> OwnKeysIn(IReadOnlyList<(Place Place, PublicKey Key)> peers, string file)
+    {
+        try
+        {
+            using PrivateKey key = ReadPrivateKey(file);
+            PublicKey own = key.PublicKey;
+            return [.. peers
+                .Where(peer => peer.Key == own)
+                .Select(peer => new Diagnostic(peer.Place, ConfigKeys.PublicKey, ConfigReader.OwnPublicKey))];
+        }
+        catch (SetupException)
+        {
+            return []; // said already
+        }
     }
 
     private string? WhyNoKey(KeyMention mention)

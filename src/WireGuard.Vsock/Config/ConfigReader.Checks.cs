@@ -8,6 +8,8 @@ namespace WireGuard.Vsock.Config;
 /// <summary>What must hold between the lines, judged when all are read.</summary>
 internal sealed partial class ConfigReader
 {
+    internal const string OwnPublicKey = "it is this interface's own: put the other machine's";
+
     private const int SmallestMtu = 68; // RFC 791; also the kernel's for IPv4
     private const int SmallestIPv6Mtu = 1280; // RFC 8200 section 5
     private const string ToHost = "to-host";
@@ -73,7 +75,7 @@ internal sealed partial class ConfigReader
         if (!peer.Said.ContainsKey(ConfigKeys.PublicKey))
             Mistake(peer.Place, ConfigKeys.PublicKey, $"this {PeerSection} has none: add the other machine's");
         else if (peer.PublicKey is { } key && key == own)
-            Mistake(place, ConfigKeys.PublicKey, "it is this interface's own: put the other machine's");
+            Mistake(place, ConfigKeys.PublicKey, OwnPublicKey);
         else if (peer.PublicKey is { } one && !others.TryAdd(one, place))
             Mistake(place, ConfigKeys.PublicKey, $"line {others[one].Line} has the same: make one {PeerSection} of the two");
         if (peer.Said.TryGetValue(PresharedKeyFile, out Place file)
@@ -131,6 +133,8 @@ internal sealed partial class ConfigReader
 
     private string WhyNoEndpoint(string text, NetworkKind network, string error)
     {
+        if (network != NetworkKind.Vsock && WhyOtherFamily(text, network) is { } family)
+            return family;
         bool isIP = IsName(text)
             || EndpointAddress.TryParse(text, NetworkKind.Udp, _interfaceIndex, out _, out _);
         bool isVsock = EndpointAddress.TryParse(text, NetworkKind.Vsock, _interfaceIndex, out _, out _);
@@ -140,6 +144,19 @@ internal sealed partial class ConfigReader
             : IsNetworkSaid ? $"an endpoint of IP, but the network is {network.Word}"
             : $"an endpoint of IP, but no network is said: {AddNetwork}";
     }
+
+    /// <summary>Null if it is no IP endpoint, or one in VSOCK's form.</summary>
+    private string? WhyOtherFamily(string text, NetworkKind network)
+    {
+        NetworkKind both = network.IsStream ? NetworkKind.Tcp : NetworkKind.Udp;
+        if (!EndpointAddress.TryParse(text, both, _interfaceIndex, out EndpointAddress endpoint, out _) || LooksLikeCid(text))
+            return null;
+        string family = endpoint.IsIPv6 ? "IPv6" : "IPv4";
+        return $"an {family} address, but the network is {network.Word}: write {ConfigKeys.Network} = {both.Word}";
+    }
+
+    private static bool LooksLikeCid(string text) =>
+        IpAddressText.TryParseIPv4(text.AsSpan(0, text.IndexOf(':')), out uint quad) && quad >> 24 == 0;
 
     /// <summary>Without white space, as wg(8) has it, but for that before our last word.</summary>
     private static string SqueezeEndpoint(ReadOnlySpan<char> value)

@@ -214,7 +214,12 @@ internal sealed partial class ConfigReader
         TunnelSettings settings = new(Interface(), [.. _peers.Select(peer => peer.Settings)]);
         if (_mistakes > 0)
             settings.Dispose();
-        return new ConfigResult(_mistakes > 0 ? null : settings, sorted, _mentions);
+        return new ConfigResult(_mistakes > 0 ? null : settings, sorted, _mentions)
+        {
+            PublicKeys = [.. _peers
+                .Where(peer => peer.PublicKey is not null)
+                .Select(peer => (peer.PublicKeyPlace, peer.PublicKey!.Value))],
+        };
     }
 
     private void Mistake(Place place, string key, string message)

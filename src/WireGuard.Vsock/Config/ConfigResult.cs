@@ -1,3 +1,5 @@
+using WireGuard.Protocol.Crypto;
+
 namespace WireGuard.Vsock.Config;
 
 /// <summary>What reading a configuration file gave. <see cref="Dispose"/> wipes the keys.</summary>
@@ -7,6 +9,9 @@ namespace WireGuard.Vsock.Config;
 internal sealed record ConfigResult(
     TunnelSettings? Settings, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyList<KeyMention> Keys) : IDisposable
 {
+    /// <summary>The public keys of peers, with their places, whether or not there is a mistake.</summary>
+    internal IReadOnlyList<(Place Place, PublicKey Key)> PublicKeys { get; init; } = [];
+
     internal bool HasMistakes => Settings is null;
 
     public void Dispose() => Settings?.Dispose();

@@ -99,7 +99,7 @@ internal sealed record PeerSettings
     /// <summary>In the order given.</summary>
     internal IReadOnlyList<IpPrefix> AllowedIps { get; init; } = [];
 
-    /// <summary>Null if there is none, or it is <see cref="EndpointName"/>.</summary>
+    /// <summary>Null if there is none, or it is <see cref="EndpointName"/> and not resolved.</summary>
     internal EndpointAddress? Endpoint { get; init; }
 
     /// <summary>HOST:PORT, to be resolved; over TCP and UDP only.</summary>

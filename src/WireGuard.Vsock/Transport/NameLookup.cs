@@ -1,4 +1,6 @@
+using System.Globalization;
 using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
@@ -7,6 +9,13 @@ namespace WireGuard.Vsock.Transport;
 /// </summary>
 internal static class NameLookup
 {
+    /// <summary>The environment variable of <c>wg(8)</c> that says how often a lookup is tried again.</summary>
+    public const string RetriesVariable = "WG_ENDPOINT_RESOLUTION_RETRIES";
+
+    private const int DefaultRetries = 15;
+    private const int FirstDelayMs = 1_000;
+    private const int LongestDelayMs = 20_000;
+
     /// <summary>Splits HOST:PORT or [ADDRESS]:PORT, as <c>wg(8)</c> does: at the bracket, else at the last colon.</summary>
     /// <param name="error">What is wrong, in wg's words without the text itself; empty when nothing is.</param>
     public static bool TrySplit(string text, out string host, out string port, out string error)
@@ -56,4 +65,41 @@ internal static class NameLookup
 
         return code;
     }
+
+    /// <summary>Looks up until it succeeds or trying again cannot help, as <c>wg(8)</c> does.</summary>
+    /// <param name="lookUp">Gives 0, or EAI_NONAME and the like.</param>
+    /// <param name="retries">How often to try again; negative for ever.</param>
+    /// <param name="pause">Waits for so many milliseconds.</param>
+    /// <returns>What the last try gave.</returns>
+    public static int TryAgain(Func<int> lookUp, int retries, Action<int> pause)
+    {
+        for (int delayMs = FirstDelayMs; ; delayMs = Math.Min(LongestDelayMs, delayMs * 6 / 5))
+        {
+            int code = lookUp();
+            // EAI_SERVICE: wg(8) tries that again too, which cannot help.
+            if (code is 0 or EAI_NONAME or EAI_FAIL or EAI_NODATA or EAI_SERVICE || retries-- == 0)
+                return code;
+            pause(delayMs);
+        }
+    }
+
+    /// <summary>Reads the value of <see cref="RetriesVariable"/>, as wg(8) does with strtoul(3).</summary>
+    /// <param name="text">Null if the variable is not set.</param>
+    /// <param name="retries">How often to try again; negative for ever.</param>
+    public static bool TryReadRetries(string? text, out int retries)
+    {
+        const NumberStyles Style = NumberStyles.AllowLeadingWhite | NumberStyles.AllowLeadingSign;
+        retries = text switch
+        {
+            null => DefaultRetries,
+            "infinity" => -1,
+            _ => 0,
+        };
+        return text is null or "infinity" or ""
+            || (int.TryParse(text, Style, CultureInfo.InvariantCulture, out retries) && retries >= 0);
+    }
+
+    /// <summary>What is said before a pause of <see cref="TryAgain"/>.</summary>
+    public static string AgainText(int delayMs) =>
+        string.Create(CultureInfo.InvariantCulture, $"Trying again in {delayMs / 1000.0:F2} seconds...");
 }

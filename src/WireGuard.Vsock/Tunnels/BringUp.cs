@@ -14,6 +14,8 @@ namespace WireGuard.Vsock.Tunnels;
 /// </summary>
 internal sealed class BringUp : IDisposable
 {
+    private const int LinkUpMs = 1000, LinkUpStepMs = 5;
+
     private readonly ConfigFile _file;
     private readonly TunnelSettings _settings;
     private readonly Action _stopIfAsked;
@@ -119,15 +121,17 @@ internal sealed class BringUp : IDisposable
     {
         BringLoopbackUp();
         TunnelLink link = new(_kernel, state);
-        TunnelPlan plan = TunnelPlan.Make(_settings, _facts);
+        TunnelSettings settings = EndpointLookup.Resolve(_settings, _stopIfAsked);
+        TunnelPlan plan = TunnelPlan.Make(settings, _facts);
         bool hasDefault = plan.Routes.Any(route => route.HasRules && !route.Destination.IsIPv6);
         IReadOnlyList<string> uplinks = hasDefault && Device.Network != NetworkKind.Vsock
-            ? _facts.Uplinks(_settings.Peers.Select(peer => peer.Endpoint ?? default))
+            ? _facts.Uplinks(settings.Peers.Select(peer => peer.Endpoint ?? default))
             : [];
-        SetKeys(state, plan);
+        SetKeys(settings, state, plan);
         link.SetAddresses(Device.Addresses);
         link.SetMtu(plan.Mtu);
         link.SetUp();
+        WarnOfPort();
         _stopIfAsked();
         Dns.Set(Device, state);
         _stopIfAsked();
@@ -144,10 +148,10 @@ internal sealed class BringUp : IDisposable
             _ = _kernel.SetUp(loopback.Index, true);
     }
 
-    private void SetKeys(TunnelState state, TunnelPlan plan)
+    private void SetKeys(TunnelSettings settings, TunnelState state, TunnelPlan plan)
     {
         using PrivateKey? key = PrivateKeyOf(Device, _file);
-        using DeviceChange change = _settings.ToDeviceChange(key, _file.ReadPresharedKey);
+        using DeviceChange change = settings.ToDeviceChange(key, _file.ReadPresharedKey);
         change.FirewallMark = plan.FirewallMark;
         state.HasListenPort = Device.ListenPort is not null;
         if (Device.PrivateKey.Generates)
@@ -158,6 +162,28 @@ internal sealed class BringUp : IDisposable
 
         using UapiClient daemon = UapiClient.Connect(Name);
         daemon.Set(change);
+    }
+
+    /// <summary>
+    /// A port that is taken ends nothing: whoever has it may be about to end, and peers are called meanwhile. But it is said.
+    /// </summary>
+    private void WarnOfPort()
+    {
+        if (Device.ListenPort is null or 0)
+            return;
+        using UapiClient daemon = UapiClient.Connect(Name);
+        DeviceDetails? details = null;
+        // It hears from the kernel that its link is up, and listens then.
+        for (int waitedMs = 0; details is not { IsUp: true } && waitedMs < LinkUpMs; waitedMs += LinkUpStepMs)
+        {
+            if (waitedMs > 0)
+                Thread.Sleep(LinkUpStepMs);
+            details = daemon.TryStatus()?.Details;
+            daemon.Forget();
+        }
+
+        if (details?.ListenError is { } error)
+            Say.Error($"warning: {Name}: {error}: stop what has it, or change ListenPort; it is tried again each second");
     }
 
     /// <summary>A key that is generated or read from a file of its own; null if it is neither.</summary>

@@ -1,6 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Uapi;
 
@@ -34,7 +35,8 @@ internal static class Reload
         DeviceStatus status = daemon.TryStatus() ?? throw new SetupException($"{name}'s daemon does not tell its state");
         facts.Mark = status.FirewallMark;
         facts.IgnoredLink = link.Index;
-        TunnelPlan plan = TunnelPlan.Make(settings, facts, state.Rules.FirstOrDefault(rule => rule.IsInverted).Table);
+        uint ownTable = state.Rules.FirstOrDefault(rule => rule.IsInverted).Table;
+        TunnelPlan plan = TunnelPlan.Make(WithAddresses(settings, status), facts, ownTable);
         PublicKey? generated = Set(daemon, status, settings, state, plan, file);
         if (generated is { } key)
             sayGenerated(key);
@@ -58,11 +60,30 @@ internal static class Reload
         if (!hasPort && state.HasListenPort)
             change.ListenPort = 0;
         DeviceDifference.Reduce(change, status);
-        daemon.Set(change);
+        try
+        {
+            daemon.Set(change);
+        }
+        catch (UapiException e) when (e.Errno == Errno.EADDRINUSE && change.ListenPort is { } port)
+        {
+            throw new SetupException(
+                $"{state.Name}: listening port {port} is taken: stop what has it, or change ListenPort; nothing has changed");
+        }
+
         state.HasGeneratedKey = generates;
         state.HasListenPort = hasPort;
         return generates ? key?.PublicKey : null;
     }
+
+    /// <summary>With what names are resolved to, which the MTU depends on.</summary>
+    private static TunnelSettings WithAddresses(TunnelSettings settings, DeviceStatus status) => settings with
+    {
+        Peers = [.. settings.Peers.Select(peer => peer.EndpointName is { } name
+            && status.Peers.FirstOrDefault(other => other.PublicKey == peer.PublicKey) is { } known
+            && known.Details?.EndpointName == name
+                ? peer with { Endpoint = known.Endpoint }
+                : peer)],
+    };
 
     private static void RequireSameDaemon(TunnelState state, InterfaceSettings settings)
     {

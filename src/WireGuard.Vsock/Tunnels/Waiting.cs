@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
@@ -34,7 +35,7 @@ internal static class Waiting
         {
             DeviceStatus status = client.TryStatus() ?? throw new SetupException($"{name} is another daemon's by now");
             client.Forget();
-            return [.. Missing(settings, status).Select(peer => LineOf(name, peer, seconds))];
+            return [.. Missing(settings, status).Select(peer => LineOf(name, peer, seconds, status.Details?.ListenError))];
         }
 
         void Sleep(int milliseconds)
@@ -76,12 +77,35 @@ internal static class Waiting
             .Where(peer => peer.Endpoint is not null || peer.EndpointName is not null)
             .Select(peer => peer.PublicKey)
             .ToHashSet();
-        List<PeerStatus> waited = [.. status.Peers.Where(peer => called.Count == 0 || called.Contains(peer.PublicKey))];
+        bool IsWaitedFor(PublicKey key) => called.Count == 0 || called.Contains(key);
+        List<PeerStatus> known = [.. status.Peers];
+        List<PeerStatus> waited = [.. known.Where(peer => IsWaitedFor(peer.PublicKey))];
         List<PeerStatus> missing = [.. waited.Where(peer => peer.Details is not { HasSession: true })];
-        return called.Count == 0 && missing.Count < waited.Count ? [] : missing;
+        if (called.Count == 0 && missing.Count < waited.Count)
+            return [];
+        return
+        [
+            .. missing,
+            .. settings.Peers
+                .Where(peer => IsWaitedFor(peer.PublicKey) && !known.Exists(other => other.PublicKey == peer.PublicKey))
+                .Select(Absent),
+        ];
     }
 
-    internal static string LineOf(string name, PeerStatus peer, int seconds)
+    /// <summary>A peer of the file that the daemon does not have: it takes none with the interface's own key.</summary>
+    private static PeerStatus Absent(PeerSettings peer) => new()
+    {
+        PublicKey = peer.PublicKey,
+        Endpoint = peer.Endpoint,
+        Details = new PeerDetails
+        {
+            EndpointName = peer.EndpointName,
+            HandshakeError = "the daemon has no such peer: is PublicKey this interface's own?",
+        },
+    };
+
+    /// <param name="listenError">Why nothing is listened on; null if that is not so.</param>
+    internal static string LineOf(string name, PeerStatus peer, int seconds, string? listenError)
     {
         string key = Convert.ToBase64String(peer.PublicKey.Bytes);
         string where = (peer.Details?.EndpointName, peer.Endpoint) switch
@@ -91,6 +115,9 @@ internal static class Waiting
             (null, { } endpoint) => endpoint.ToString(),
             _ => "no endpoint",
         };
-        return $"{name}: no handshake with {key}, {where}, within {seconds} s: {peer.Details?.HandshakeError ?? "no answer"}";
+        string why = peer.Details?.HandshakeError ?? "no answer";
+        if (listenError is not null && !why.Contains(listenError, StringComparison.Ordinal))
+            why = $"{why}; {listenError}";
+        return $"{name}: no handshake with {key}, {where}, within {seconds} s: {why}";
     }
 }

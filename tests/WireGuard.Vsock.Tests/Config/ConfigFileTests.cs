@@ -1,4 +1,5 @@
 using System.Text;
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
 using static WireGuard.Vsock.Tests.Config.ConfigText;
 
@@ -126,6 +127,25 @@ public sealed class ConfigFileTests : IDisposable
         using ConfigResult result = file.Read();
         Assert.False(result.HasMistakes);
         Assert.True(Assert.Single(result.Diagnostics).IsWarning);
+    }
+
+    [Theory]
+    [InlineData("[Interface]\nPrivateKeyFile = key\n", true)]
+    [InlineData("[Interface]\nPrivateKeyFile = key\nPreUp = true\n", true)]
+    [InlineData("[Interface]\nPrivateKeyFile = key\nMTU = x\n", true)]
+    [InlineData("[Interface]\nPrivateKeyFile = other\n", false)]
+    public void A_peer_with_the_public_half_of_the_key_in_a_file_is_a_mistake(string head, bool isOwn)
+    {
+        Write("key", Private);
+        Write("other", Preshared);
+        using var key = new PrivateKey(Convert.FromBase64String(Private));
+        string own = Convert.ToBase64String(key.PublicKey.Bytes);
+        string file = Write("wg0.conf", $"{head}{Peer}[Peer]\nPublicKey = {own}\nAllowedIPs = 10.0.0.3\n");
+        using ConfigResult result = ConfigFile.Find(file).Read();
+        Assert.Equal(isOwn, result.HasMistakes);
+        int line = head.Count(letter => letter == '\n') + 5;
+        string[] said = [.. result.Diagnostics.Where(found => found.Key == "PublicKey").Select(found => found.ToText("f"))];
+        Assert.Equal(isOwn ? [$"f:{line}:13: PublicKey: it is this interface's own: put the other machine's"] : [], said);
     }
 
     [Fact]

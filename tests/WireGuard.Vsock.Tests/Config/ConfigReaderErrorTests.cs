@@ -109,7 +109,13 @@ public sealed class ConfigReaderErrorTests
         "7:12: Endpoint: warning: 0.0.0.6:51820 is CID 6 in VSOCK's form, but the network is tcp")]
     [InlineData(
         Head + "Network=udp4\n" + Peer + "Endpoint = [fd00::1]:51820",
-        "7:12: Endpoint: '[fd00::1]:51820': the network is udp4, the address is IPv6, nor HOST:PORT")]
+        "7:12: Endpoint: '[fd00::1]:51820': an IPv6 address, but the network is udp4: write Network = udp")]
+    [InlineData(
+        Head + "Network=tcp6\n" + Peer + "Endpoint = 192.0.2.1:51820",
+        "7:12: Endpoint: '192.0.2.1:51820': an IPv4 address, but the network is tcp6: write Network = tcp")]
+    [InlineData(
+        Head + "Network=udp6\n" + Peer + "Endpoint = 0.0.0.6:51820",
+        "7:12: Endpoint: '0.0.0.6:51820': an endpoint of VSOCK, but the network is udp6")]
     [InlineData(Head + "Network=udp\n" + Peer + "Endpoint = 192.0.2.1:0", "7:12: Endpoint: port 0 is no port")]
     [InlineData(Head + "Network=udp\n" + Peer + "Endpoint = 192.0.2.300:1", "7:12: Endpoint: '192.0.2.300:1': not an IP")]
     [InlineData(Head + "Network=udp\n" + Peer + "Endpoint = host", "7:12: Endpoint: 'host': not ADDRESS:PORT")]

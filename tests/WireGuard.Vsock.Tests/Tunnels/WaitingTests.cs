@@ -1,3 +1,6 @@
+using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Tests.Config;
 using WireGuard.Vsock.Tunnels;
 
 namespace WireGuard.Vsock.Tests.Tunnels;
@@ -29,6 +32,49 @@ public sealed class WaitingTests
 
     [Fact]
     public void What_is_missing_at_the_end_is_told() => Assert.Equal(["alice"], Wait(seconds: 1, doneAfterMs: 2000));
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_peer_of_the_file_that_the_daemon_does_not_have_is_missing(bool hasEndpoint)
+    {
+        TunnelSettings settings = Settings(hasEndpoint ? "192.0.2.1:51820" : null);
+        PeerStatus missing = Assert.Single(Waiting.Missing(settings, new DeviceStatus()));
+        string line = Waiting.LineOf("wg0", missing, 5, listenError: null);
+        Assert.EndsWith(
+            "within 5 s: the daemon has no such peer: is PublicKey this interface's own?", line, StringComparison.Ordinal);
+        Assert.Contains(hasEndpoint ? "192.0.2.1:51820" : "no endpoint", line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_peer_with_a_session_is_not_missing(bool hasSession)
+    {
+        TunnelSettings settings = Settings("192.0.2.1:51820");
+        var status = new DeviceStatus
+        {
+            Peers = [new PeerStatus { PublicKey = settings.Peers[0].PublicKey, Details = new() { HasSession = hasSession } }],
+        };
+        Assert.Equal(hasSession ? 0 : 1, Waiting.Missing(settings, status).Count);
+    }
+
+    [Fact]
+    public void A_port_that_is_taken_is_named_once()
+    {
+        const string taken = "listening port 51820 is taken";
+        TunnelSettings settings = Settings("192.0.2.1:51820");
+        var peer = new PeerStatus { PublicKey = settings.Peers[0].PublicKey, Details = new() { HandshakeError = "no route" } };
+        Assert.EndsWith($"s: no route; {taken}", Waiting.LineOf("wg0", peer, 5, taken), StringComparison.Ordinal);
+        peer = peer with { Details = new() { HandshakeError = taken } };
+        Assert.EndsWith($"s: {taken}", Waiting.LineOf("wg0", peer, 5, taken), StringComparison.Ordinal);
+    }
+
+    private static TunnelSettings Settings(string? endpoint)
+    {
+        string line = endpoint is null ? "" : $"Endpoint = {endpoint}\n";
+        return ConfigText.Settings($"{ConfigText.Head}Network = udp\n{ConfigText.Peer}{line}");
+    }
 
     private IReadOnlyList<string> Wait(int seconds, long doneAfterMs)
     {

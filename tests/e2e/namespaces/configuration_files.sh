@@ -465,7 +465,6 @@ END
 Up_is_as_wg_quick_with_an_endpoint_by_name() {
   local machine
   prepare_files
-  except addresses 's/"mtu":1320/"mtu":1420/' "the daemon resolves names, after the MTU is set: it is that of the default route"
   echo '198.51.100.7 vpn.example' >"$work/hosts"
   for machine in ours theirs; do at $machine mount --bind "$work/hosts" /etc/hosts; done
   as_wg_quick has_endpoint <<END

@@ -356,3 +356,84 @@ Resolvconf_is_called_as_wg_quick_does() {
   equal calls "-a tun.wg0 -m 0 -x,nameserver 10.0.0.1,search corp.example,-d tun.wg0 -f" "$(paste -sd, "$work/calls")"
   nothing_is_left host "$before"
 }
+
+# ---- names and ports -----------------------------------------------------------------------------------------------
+
+# The host's name servers and default route lead to nobody; its /etc/hosts knows names.
+knows_names_by_file() {
+  echo 'hosts: files dns' >"$work/etc-host/nsswitch.conf"
+  : >"$work/etc-host/hosts"
+  sed -i 's/^Endpoint.*/Endpoint = enclave.test:51820/' "$(file_of host)"
+}
+
+A_name_is_resolved_before_dns_and_the_default_route_change() {
+  local before retries
+  two_files tcp "DNS = 203.0.113.2"
+  knows_names_by_file
+  sed -i 's/^AllowedIPs.*/AllowedIPs = 0.0.0.0\/0/' "$(file_of host)"
+  before=$(system_of host)
+  for retries in 0 1; do
+    if WG_ENDPOINT_RESOLUTION_RETRIES=$retries ours host up wg0 2>"$work/said"; then fail "it came up without the address"; fi
+    equal "lines ($(cat "$work/said"))" $((retries + 1)) "$(wc -l <"$work/said")"
+    tail -n 1 "$work/said" | grep -q 'the name enclave.test cannot be resolved: .*mend the name' || fail "said: $(cat "$work/said")"
+    nothing_is_left host "$before"
+  done
+  echo "${outer4[enclave/host]} enclave.test" >"$work/etc-host/hosts"
+  ours enclave up wg0
+  ours host up --wait wg0
+  pings host enclave
+  equal endpoint_name "enclave.test:51820" "$(at host "$daemon" show --long wg0 | grep -o 'enclave.test:51820' | head -n 1)"
+  ours host reload wg0
+  pings host enclave
+  ours host down wg0
+  nothing_is_left host "$before"
+}
+
+A_name_that_can_be_resolved_later_is_warned_of() {
+  two_files tcp
+  knows_names_by_file
+  ours enclave up wg0
+  ours host up wg0 2>"$work/said"
+  grep -q 'warning: the name enclave.test cannot be resolved yet: .*keeps trying' "$work/said" || fail "said: $(cat "$work/said")"
+  echo "${outer4[enclave/host]} enclave.test" >"$work/etc-host/hosts"
+  flows_within 90 host enclave
+}
+
+A_port_that_is_taken_is_said() {
+  local taken="listening port 8172 is taken"
+  two_files tcp
+  enter host socat TCP-LISTEN:8172,fork,reuseaddr - <"$work/never" &
+  enter host socat TCP-LISTEN:8173,fork,reuseaddr - <"$work/never" &
+  wait_for 20 listens host 8172 || fail "no other program listens"
+  wait_for 20 listens host 8173 || fail "no other program listens"
+  ours host up wg0 2>"$work/said"
+  grep -q "warning: wg0: $taken: .*ListenPort" "$work/said" || fail "said: $(cat "$work/said")"
+  ours host down wg0
+  if ours host up --wait=1 wg0 2>"$work/said"; then fail "a peer answered that is not there"; fi
+  grep -q "no handshake with .*; $taken" "$work/said" || fail "said: $(cat "$work/said")"
+  sed -i '/^ListenPort/d' "$(file_of host)"
+  ours host up wg0
+  sed -i 's/^PrivateKey/ListenPort = 8173\n&/' "$(file_of host)"
+  refused host "listening port 8173 is taken: stop what has it, or change ListenPort" reload wg0
+}
+
+Ones_own_key_as_the_peers_is_a_mistake() {
+  two_files tcp
+  cp "$work/host.key" "$work/etc-host/wireguard/key"
+  sed -i "s/^PrivateKey.*/PrivateKeyFile = key/; s|^PublicKey.*|PublicKey = ${public[host]}|" "$(file_of host)"
+  if ours host up --wait=1 wg0 2>"$work/said"; then fail "it came up"; fi
+  grep -q "PublicKey: it is this interface's own" "$work/said" || fail "said: $(cat "$work/said")"
+  # Known only once a hook has made the key.
+  sed -i 's/^PrivateKeyFile.*/PostUp = wg set %i private-key \/etc\/wireguard\/key/' "$(file_of host)"
+  if ours host up --wait=1 wg0 2>"$work/said"; then fail "it waited for nobody"; fi
+  grep -q "the daemon has no such peer: is PublicKey this interface's own?" "$work/said" || fail "said: $(cat "$work/said")"
+}
+
+A_folder_that_may_not_be_read_is_not_taken_for_an_empty_one() {
+  local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  two_files tcp
+  chmod 700 "$work/etc-host/wireguard"
+  at host chmod 755 /etc
+  refused_in_one_line at host "${nobody[@]}" "$daemon" check wg0
+  [[ $refusal == *"/etc/wireguard/wg0.conf cannot be read: Permission denied: run as root"* ]] || fail "said: $refusal"
+}
