@@ -148,6 +148,7 @@ state() { # INTERFACE
 }
 
 Keys_come_from_standard_input_and_pipes() {
+  local program
   new_machines host
   start host udp4
   at host "$daemon" set wg0 private-key /dev/stdin <"$work/host.key"
@@ -155,6 +156,15 @@ Keys_come_from_standard_input_and_pipes() {
   wg genpsk >"$work/psk"
   new_key a
   at host "$daemon" set wg0 peer "${public[a]}" preshared-key <(cat "$work/psk")
+  equal preshared-key "$(cat "$work/psk")" "$(field host preshared-keys)"
+  # A program that fails gives no key, and takes none away.
+  for program in wg ours; do
+    equal "code of $program" 'code 1' "$(answer $program set wg0 private-key <(:))"
+    equal "complaint of $program" 'Invalid length key in key file' "$(<"$work/complaint")"
+    equal "code of $program" 'code 1' "$(answer $program set wg0 peer "${public[a]}" preshared-key <(:))"
+    equal "complaint of $program" 'Invalid length key in key file' "$(<"$work/complaint")"
+  done
+  equal public-key "${public[host]}" "$(show host public-key)"
   equal preshared-key "$(cat "$work/psk")" "$(field host preshared-keys)"
 }
 
