@@ -1,4 +1,5 @@
 using WireGuard.Vsock.Commands;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock;
@@ -12,6 +13,12 @@ internal static class Program
         int code = CommandTable.Find(arguments) is { } command
             ? command.Invoke(arguments[1..], Say.Output, Say.Error)
             : CommandLine.Invoke(arguments, Say.Output, Say.Error, request => DaemonCommand.Run(request, ReloadCommand.OnHangup));
+        if (Say.OutputError is var failed and not 0 && code == 0)
+        {
+            Say.Error($"cannot write to stdout: {Errno.Text(failed)}");
+            code = 1;
+        }
+
         if (FirstProcess.IsOfMachine) FirstProcess.End($"{CommandProcess.Ended ?? Say.ProgramName} ended with {code}");
         return code;
     }

@@ -11,6 +11,14 @@ internal static class Say
 {
     public const string ProgramName = "wireguard-vsock";
 
+    private static int _outputError;
+
+    /// <summary>
+    /// The errno, positive, of the first write to stdout that failed; 0 for none, and where its reader has gone (EPIPE), which
+    /// is its own affair. DEVIATION: wg(8) takes no notice. Test: A_failed_write_to_stdout_is_code_1.
+    /// </summary>
+    public static int OutputError => Volatile.Read(ref _outputError);
+
     public static void Output(string text) => Write(1, text + "\n");
 
     public static void Error(string text) => Write(2, $"{ProgramName}: {text}\n");
@@ -29,6 +37,8 @@ internal static class Say
                 _ = Sys.Poll(fd, Libc.POLLOUT, -1);
                 continue;
             }
+            if (n < 0 && n != -Errno.EPIPE && fd == 1)
+                _ = Interlocked.CompareExchange(ref _outputError, -n, 0);
             if (n <= 0) return; // the terminal is gone
             rest = rest[n..];
         }

@@ -43,6 +43,9 @@ internal static class CommandTable
     public static string Suggestion(IReadOnlyList<string> arguments)
     {
         if (arguments.Count == 0) return $"; or, with a configuration file: {Say.ProgramName} up FILE";
+        // -f is also an option of `up`, but behind it.
+        if (arguments is ["-f" or "--foreground", "up", ..])
+            return $"; did you mean '{Say.ProgramName} up {arguments[0]} {arguments.ElementAtOrDefault(2) ?? "FILE"}'?";
         if (arguments.Count < 2 || arguments[0].StartsWith('-') || arguments[1].StartsWith('-')) return "";
         return Find(arguments[1]) is { } second
             ? $"; did you mean '{Say.ProgramName} {second.Name} {arguments[0]}'?"

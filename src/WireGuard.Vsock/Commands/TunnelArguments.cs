@@ -33,6 +33,8 @@ internal sealed record TunnelArguments(string Tunnel, bool IsForeground, int? Wa
                 wait = Seconds(word[(Wait.Length + 1)..]);
             else if (word.StartsWith('-'))
                 throw new UsageException($"there is no option '{word}'");
+            else if (tunnel is not null && i > 1 && arguments[i - 2] == Wait && tunnel.All(char.IsAsciiDigit))
+                throw new UsageException($"did you mean {Wait}={tunnel}?");
             else if (tunnel is not null)
                 throw new UsageException($"what is '{word}'? A command to run stands behind --");
             else

@@ -48,6 +48,8 @@ internal sealed class ConfigFile
 
     internal static ConfigFile Find(string nameOrPath, IReadOnlyList<string> folders)
     {
+        if (nameOrPath is "." or ".." || (IsPath(nameOrPath) && IsFolder(nameOrPath)))
+            throw new SetupException($"{Printable.Quote(nameOrPath)} is a directory, not a file: name a file");
         string shown = IsPath(nameOrPath) ? nameOrPath : FindNamed(nameOrPath, folders);
         string name = NameOf(shown);
         if (!Exists(shown))
@@ -138,8 +140,18 @@ internal sealed class ConfigFile
 
         string[] candidates = [.. folders.Select(folder => System.IO.Path.Combine(folder, name + Extension))];
         return candidates.FirstOrDefault(Exists)
-            ?? throw new SetupException($"there is neither {string.Join(" nor ", candidates)}");
+            ?? throw new SetupException($"there is neither {string.Join(" nor ", candidates)}{Beside(name)}");
     }
+
+    /// <summary>A file of that name in the current folder is meant by its path only.</summary>
+    private static string Beside(string name)
+    {
+        string path = $"./{name}{Extension}";
+        return Exists(path) ? $"; did you mean {path}?" : "";
+    }
+
+    private static bool IsFolder(string path) =>
+        Sys.StatTarget(path, out statx_t file) >= 0 && (file.stx_mode & S_IFMT) == S_IFDIR;
 
     /// <summary>Also of what may not be read, so that reading it says why.</summary>
     private static bool Exists(string path) => Sys.Stat(path, out _) is >= 0 or -Errno.EACCES;

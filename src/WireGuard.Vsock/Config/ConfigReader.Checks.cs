@@ -13,7 +13,7 @@ internal sealed partial class ConfigReader
     private const int SmallestMtu = 68; // RFC 791; also the kernel's for IPv4
     private const int SmallestIPv6Mtu = 1280; // RFC 8200 section 5
     private const string ToHost = "to-host";
-    private const string AddNetwork = $"add to {InterfaceSection}: {ConfigKeys.Network} = udp";
+    private const string AddNetwork = $"add to {InterfaceSection}: {ConfigKeys.Network} = udp (or tcp)";
 
     private readonly Dictionary<IpPrefix, (PeerDraft Peer, Place Place)> _owners = [];
 

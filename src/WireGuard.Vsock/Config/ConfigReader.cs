@@ -167,7 +167,7 @@ internal sealed partial class ConfigReader
         bool isWord = word.Length > 0
             && word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-');
         string? nearest = isWord ? Nearest(word, own) ?? Nearest(word, others) : null;
-        bool mayShow = isWord && (nearest is not null || !KeyText.MayBeIn(word));
+        bool mayShow = isWord && (nearest is not null || !KeyText.MayBeIn(word) || IsOfAProgram(word));
         Mistake(
             place,
             mayShow ? word : "",
@@ -175,6 +175,10 @@ internal sealed partial class ConfigReader
             : mayShow ? "no such key: see wireguard-vsock.conf(5) for those there are"
             : "what precedes the '=' is no key: a line is KEY = VALUE");
     }
+
+    /// <summary>Long, but in the letters of words rather than of keys, of which half are capitals.</summary>
+    private static bool IsOfAProgram(string word) =>
+        word.All(char.IsAsciiLetter) && word.Count(char.IsAsciiLetterUpper) * 8 <= word.Length;
 
     private void ReadValue(
         string key, ReadOnlySpan<char> value, Place keyPlace, LinePlace at, int start, ReadOnlySpan<char> comment)

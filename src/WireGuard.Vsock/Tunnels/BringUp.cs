@@ -51,6 +51,7 @@ internal sealed class BringUp : IDisposable
         using TunnelLock held = TunnelLock.Take(Name);
         RequireDown();
         TunnelState state = TunnelState.Begin(Name, _file.Path, NewInstance(), TunnelState.DaemonOf(Device));
+        state.Dns = TunnelState.DnsOf(Device);
         state.Save();
         try
         {

@@ -23,8 +23,15 @@ internal static class Reload
         using TunnelLock held = TunnelLock.Take(name);
         using RouteSocket kernel = new();
         TunnelState? state = TunnelState.Load(name);
-        if (state is not { IsUp: true } || !TakeDown.IsOurs(state, kernel))
+        if (state is not { IsUp: true })
             throw new SetupException($"{name} was not brought up by `up`");
+        if (!TakeDown.IsOurs(state, kernel))
+        {
+            throw new SetupException(UapiClient.HasListener(name)
+                ? $"{name} is another program's by now"
+                : $"{name}'s daemon has ended: `up` brings it up again, `down` undoes what is left");
+        }
+
         ConfigFile file = ConfigFile.Find(state.Config);
         using TunnelSettings settings = read(file);
         RequireSameDaemon(state, settings.Interface);
@@ -88,11 +95,12 @@ internal static class Reload
     private static void RequireSameDaemon(TunnelState state, InterfaceSettings settings)
     {
         string wanted = TunnelState.DaemonOf(settings);
-        if (wanted == state.Daemon)
-            return;
         string mend = $"{Say.ProgramName} down {state.Name}, then up";
         if (wanted.Split(' ')[0] != state.Daemon.Split(' ')[0])
             throw new SetupException($"Network has changed, which a reload cannot take up: {mend}");
-        Say.Error($"warning: Streams or Superpackets has changed, which a reload cannot take up: {mend}");
+        if (wanted != state.Daemon)
+            Say.Error($"warning: Streams or Superpackets has changed, which a reload cannot take up: {mend}");
+        if (state.Dns is { } dns && dns != TunnelState.DnsOf(settings))
+            Say.Error($"warning: DNS has changed, which a reload cannot take up: {mend}");
     }
 }

@@ -60,5 +60,6 @@ internal static class RunFolder
 
     private static string UnfinishedOf(string file) => file + ":new";
 
-    private static string Mend(int errno) => errno is Errno.EACCES or Errno.EPERM ? ": run as root" : "";
+    /// <summary>What to add to an error's text.</summary>
+    public static string Mend(int errno) => errno is Errno.EACCES or Errno.EPERM ? ": run as root" : "";
 }

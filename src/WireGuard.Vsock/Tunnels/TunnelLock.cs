@@ -41,7 +41,7 @@ internal sealed class TunnelLock : IDisposable
                 continue; // the folder was removed a moment ago
             if (fd < 0)
             {
-                string mend = fd == -Errno.ENOENT ? ": is its folder a link that leads nowhere?" : "";
+                string mend = fd == -Errno.ENOENT ? ": is its folder a link that leads nowhere?" : RunFolder.Mend(-fd);
                 throw new SetupException($"cannot open {path}: {Errno.Text(-fd)}{mend}");
             }
 

@@ -36,6 +36,9 @@ internal sealed class TunnelState
     /// <summary>How the daemon was started: what a reload cannot change.</summary>
     public string Daemon { get; init; } = "";
 
+    /// <summary>What the file said of DNS, which a reload cannot change; null if an earlier version did not note it.</summary>
+    public string? Dns { get; set; }
+
     /// <summary>These and the routes go with the interface.</summary>
     public List<InterfaceAddress> Addresses { get; } = [];
 
@@ -55,6 +58,10 @@ internal sealed class TunnelState
     public static string DaemonOf(InterfaceSettings settings) => string.Create(
         CultureInfo.InvariantCulture,
         $"{settings.Network.Word} streams {settings.Streams ?? 0} superpackets {settings.Superpackets ?? true}");
+
+    /// <summary>What the settings say of DNS, as <see cref="Dns"/> has it.</summary>
+    public static string DnsOf(InterfaceSettings settings) =>
+        string.Join(' ', settings.DnsServers.Concat(settings.SearchDomains));
 
     /// <summary>A new tunnel.</summary>
     public static TunnelState Begin(string name, string config, string instance, string daemon)
@@ -83,6 +90,7 @@ internal sealed class TunnelState
             Config = config,
             Instance = instance,
             Daemon = values["daemon"].FirstOrDefault() ?? "",
+            Dns = values["names"].FirstOrDefault(),
             IsUp = values["state"].Contains("up"),
             HasGeneratedKey = values["key"].Contains("generated"),
             HasListenPort = values["port"].Contains("given"),
@@ -115,6 +123,7 @@ internal sealed class TunnelState
         Line("config", Config);
         Line("instance", Instance);
         Line("daemon", Daemon);
+        Line("names", Dns);
         Line("state", IsUp ? "up" : "starting");
         Line("key", HasGeneratedKey ? "generated" : null);
         Line("port", HasListenPort ? "given" : null);

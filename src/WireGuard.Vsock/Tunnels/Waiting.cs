@@ -115,7 +115,8 @@ internal static class Waiting
             (null, { } endpoint) => endpoint.ToString(),
             _ => "no endpoint",
         };
-        string why = peer.Details?.HandshakeError ?? "no answer";
+        string why = peer.Details?.HandshakeError
+            ?? (peer.Endpoint is { } called ? $"connecting to {called}, no answer yet" : "no answer yet");
         if (listenError is not null && !why.Contains(listenError, StringComparison.Ordinal))
             why = $"{why}; {listenError}";
         return $"{name}: no handshake with {key}, {where}, within {seconds} s: {why}";

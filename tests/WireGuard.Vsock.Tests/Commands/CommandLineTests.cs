@@ -107,6 +107,7 @@ public sealed class CommandLineTests
     [InlineData("--bogus|wg0", "there is no option '--bogus'")]
     [InlineData("-x", "there is no option '-x'")]
     [InlineData("hlep|wg0", "Unrecognized command or argument 'wg0'; there is no command 'hlep', did you mean 'help'?")]
+    [InlineData("-f|up|./a.conf", "Unrecognized command or argument './a.conf'; did you mean 'wireguard-vsock up -f ./a.conf'?")]
     [InlineData("wg0|help", "Unrecognized command or argument 'help'; did you mean 'wireguard-vsock help wg0'?")]
     [InlineData("wg0|--bogus", "Unrecognized command or argument '--bogus'")]
     [InlineData("sixteen-bytes-01", "the interface name 'sixteen-bytes-01' has 16 bytes; 15 is the most Linux takes")]

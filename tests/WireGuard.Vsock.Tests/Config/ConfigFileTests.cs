@@ -51,6 +51,14 @@ public sealed class ConfigFileTests : IDisposable
     public void What_is_not_there_is_a_line(string name, string expected) =>
         Assert.StartsWith(expected, WhyNot(name), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(".")]
+    [InlineData("..")]
+    [InlineData("./")]
+    [InlineData("/etc")]
+    public void A_folder_is_no_file(string name) =>
+        Assert.Equal($"{name} is a directory, not a file: name a file", WhyNot(name));
+
     [Fact]
     public void A_file_is_read()
     {

@@ -31,6 +31,8 @@ public sealed class ConfigReaderErrorTests
     [InlineData(Head + "\tmut = 1420\n", "3:2: mut: no such key: did you mean MTU?")]
     [InlineData(Head + "Port = 51820\n", "3:1: Port: no such key: did you mean ListenPort?")]
     [InlineData(Head + "Jc = 4\n", "3:1: Jc: no such key: see wireguard-vsock.conf(5)")]
+    [InlineData(Head + "ExcludedApplications = a", "3:1: ExcludedApplications: no such key: see wireguard-vsock.conf(5)")]
+    [InlineData(Head + "xTIBAboUvnHhtodjbeqQ = a", "3:1: what precedes the '=' is no key")]
     [InlineData(Head + "AllowedIPs = ::/0\n", "3:1: AllowedIPs: it belongs in [Peer]: move it there")]
     [InlineData(Head + Peer + "Address = 10.0.0.1\n", "6:1: Address: it belongs in [Interface]: move it there")]
     [InlineData(Head + "MTU = 1420\nmtu = 1400\n", "4:1: MTU: it is given on line 3 already: keep one of the two")]
@@ -93,7 +95,7 @@ public sealed class ConfigReaderErrorTests
     [InlineData(
         Head + Peer + "Endpoint = 192.0.2.1:51820",
         "6:12: Endpoint: warning: 192.0.2.1:51820 is CID 3221225985 over vsock, since no network is said; "
-        + "for IP, add to [Interface]: Network = udp")]
+        + "for IP, add to [Interface]: Network = udp (or tcp)")]
     [InlineData(
         Head + Peer + "Endpoint = demo.example.com:51820",
         "6:12: Endpoint: 'demo.example.com:51820': an endpoint of IP, but no network is said: add to [Interface]: Network = udp")]

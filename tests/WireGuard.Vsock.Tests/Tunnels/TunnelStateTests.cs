@@ -10,6 +10,7 @@ public sealed class TunnelStateTests
     public void A_state_is_read_as_it_was_written()
     {
         TunnelState state = TunnelState.Begin("wg0", "/etc/wire guard/a=b.conf", "0123456789abcdef", "tcp streams 2");
+        state.Dns = "10.0.0.1 example.com";
         state.HasGeneratedKey = true;
         state.HasListenPort = true;
         state.ResolvconfName = "tun.wg0";
@@ -27,6 +28,7 @@ public sealed class TunnelStateTests
             config=/etc/wire guard/a=b.conf
             instance=0123456789abcdef
             daemon=tcp streams 2
+            names=10.0.0.1 example.com
             state=starting
             key=generated
             port=given

@@ -70,6 +70,15 @@ public sealed class WaitingTests
         Assert.EndsWith($"s: {taken}", Waiting.LineOf("wg0", peer, 5, taken), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Where_nothing_is_known_the_address_that_is_called_is_told()
+    {
+        PeerSettings peer = Settings("192.0.2.1:51820").Peers[0];
+        var status = new PeerStatus { PublicKey = peer.PublicKey, Endpoint = peer.Endpoint, Details = new() };
+        Assert.EndsWith(
+            "s: connecting to 192.0.2.1:51820, no answer yet", Waiting.LineOf("wg0", status, 5, null), StringComparison.Ordinal);
+    }
+
     private static TunnelSettings Settings(string? endpoint)
     {
         string line = endpoint is null ? "" : $"Endpoint = {endpoint}\n";

@@ -437,3 +437,37 @@ A_folder_that_may_not_be_read_is_not_taken_for_an_empty_one() {
   refused_in_one_line at host "${nobody[@]}" "$daemon" check wg0
   [[ $refusal == *"/etc/wireguard/wg0.conf cannot be read: Permission denied: run as root"* ]] || fail "said: $refusal"
 }
+
+A_failed_write_to_stdout_is_code_1() {
+  local line
+  two_files tcp
+  ours host up wg0
+  for line in genkey genpsk "check wg0" "show wg0" "show wg0 peers" "show --json" "showconf wg0" "help up"; do
+    # shellcheck disable=SC2086 # several words
+    if ours host $line >/dev/full 2>"$work/said"; then fail "$line: the write failed, and the code is 0"; fi
+    equal "$line" "wireguard-vsock: cannot write to stdout: No space left on device" "$(cat "$work/said")"
+  done
+  if ours host pubkey <"$work/host.key" >/dev/full 2>"$work/said"; then fail "pubkey: the write failed, and the code is 0"; fi
+  # A reader that has gone is nobody's mistake.
+  ours host show wg0 2>"$work/said" | true
+  equal "said to nobody" "" "$(cat "$work/said")"
+}
+
+What_is_not_there_is_told_with_the_mend() {
+  local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  two_files tcp "DNS = 203.0.113.7"
+  ours host up wg0
+  sed -i 's/^DNS.*/DNS = 203.0.113.8/' "$(file_of host)"
+  ours host reload wg0 2>"$work/said"
+  grep -q 'warning: DNS has changed, which a reload cannot take up' "$work/said" || fail "said: $(cat "$work/said")"
+  at host chmod 755 /etc
+  refused_in_one_line at host "${nobody[@]}" "$daemon" down wg0
+  [[ $refusal == *"run as root"* ]] || fail "said: $refusal"
+  kill -9 "$(daemon_at host)"
+  wait_for 30 no_daemon_at host || fail "it outlives SIGKILL"
+  refused host "wg0's daemon has ended" reload wg0
+  ours host down wg0
+  cp "$(file_of host)" "$work/here.conf"
+  if refusal=$(at host sh -c "cd '$work' && exec '$daemon' up here" 2>&1); then fail "a file was found beside"; fi
+  [[ $refusal == *"did you mean ./here.conf?"* ]] || fail "said: $refusal"
+}
