@@ -1,7 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
-using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Tunnels;
 

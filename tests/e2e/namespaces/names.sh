@@ -4,7 +4,8 @@
 
 # The machine knows hosts by this file, which is written in place, and asks no server.
 knows_hosts() { # MACHINE
-  : >"$work/$1.hosts" >"$work/$1.resolv"
+  : >"$work/$1.hosts"
+  : >"$work/$1.resolv"
   at "$1" mount --bind "$work/$1.hosts" /etc/hosts
   at "$1" mount --bind "$work/$1.resolv" /etc/resolv.conf
 }
@@ -17,6 +18,7 @@ by_name() { # MACHINE PEER NAME: as introduce, with the endpoint by name
 
 # A line of the answer to status, of its only peer.
 status() { uapi "$1" 'status=1\n\n' | sed -n "s/^$2=//p"; } # MACHINE LINE
+# shellcheck disable=SC2053 # a pattern
 says() { [[ $(status "$1" "$2") = $3 ]]; } # MACHINE LINE PATTERN
 
 # Host calls enclave by name; enclave has no endpoint for host.

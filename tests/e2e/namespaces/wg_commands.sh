@@ -195,12 +195,12 @@ END
   # What Debian 12's syncconf leaves of preshared keys and keepalives that the file does not say, later ones remove, and ours.
   while read -r command file; do
     reset_to_two_peers
-    expected=$(answer wg ${command/sync/set} wg0 "$work/$file") && expected+=$(configuration host)
+    expected=$(answer wg "${command/sync/set}" wg0 "$work/$file") && expected+=$(configuration host)
     complaint=$(<"$work/complaint")
     reset_to_two_peers
-    actual=$(answer ours $command wg0 "$work/$file") && actual+=$(configuration host)
+    actual=$(answer ours "$command" wg0 "$work/$file") && actual+=$(configuration host)
     equal "$command $file" "$expected" "$actual"
-    [ $file = none ] || equal "complaint of $command $file" "$complaint" "$(<"$work/complaint")"
+    [ "$file" = none ] || equal "complaint of $command $file" "$complaint" "$(<"$work/complaint")"
   done <<'END'
 setconf one
 addconf one
