@@ -9,7 +9,8 @@ internal static class ConfigPage
 
     private static readonly HelpItem[] s_files =
     [
-        new("/etc/wireguard/NAME.conf", "What up, down and reload NAME mean."),
+        new("/etc/wireguard/NAME.conf", "What up NAME and check NAME mean. down and reload take the file that up "
+            + "has read."),
         new("/etc/wireguard-vsock/NAME.conf", "The same, if the first is not there."),
     ];
 

@@ -15,7 +15,8 @@ internal static class DownCommand
             "What another program has changed since stays as it is: /etc/resolv.conf is put back only if it still holds what "
                 + "`up` wrote. Hooks are those that stand in the configuration file now; if it cannot be read, the rest is "
                 + "done without them.",
-            "A tunnel whose interface was deleted by hand, or whose daemon or `up` was killed, is taken down in the same way.",
+            "A tunnel whose interface was deleted by hand, or whose daemon was killed, is taken down in the same way, but "
+                + "without PreDown; what an `up` that was killed has left, without any hook.",
         ],
         Examples = [new HelpItem("wireguard-vsock down wg0", "Take the tunnel wg0 down.")],
     };

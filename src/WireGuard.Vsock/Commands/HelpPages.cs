@@ -13,7 +13,8 @@ internal static class HelpPages
         new("2", "The arguments of a command are wrong."),
         new("126", "up FILE -- COMMAND: COMMAND cannot be executed."),
         new("127", "up FILE -- COMMAND: there is no such COMMAND."),
-        new("128 + N", "up FILE -- COMMAND: signal N ended COMMAND. Else the code is COMMAND's own."),
+        new("128 + N", "up FILE -- COMMAND: signal N ended COMMAND, or came before it was started. Any other code of a COMMAND "
+            + "that ran is its own."),
     ];
 
     public static IEnumerable<HelpBlock> Of(CommandPage page) =>

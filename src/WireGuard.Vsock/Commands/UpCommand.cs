@@ -23,13 +23,14 @@ internal static class UpCommand
             "NAME means /etc/wireguard/NAME.conf or else /etc/wireguard-vsock/NAME.conf; a word with a '/' or that ends in "
                 + ".conf is a file.",
             "With a COMMAND it stays in the foreground: the command runs once the tunnel is up, gets all signals, and its end "
-                + "takes the tunnel down. The exit code is the command's, or 128 and the signal that ended it. When the tunnel "
-                + "fails, the command gets SIGTERM.",
+                + "takes the tunnel down. The exit code is the command's, or 128 and the signal that ended it or came before it "
+                + "was started; 1 if the tunnel did not come up, 126 or 127 if the command cannot be run. When the tunnel fails, "
+                + "the command gets SIGTERM, and SIGKILL 10 s later.",
         ],
         Options =
         [
-            new HelpItem("-f, --foreground", "Stay in the foreground until a signal comes or the interface is deleted; then "
-                + "take the tunnel down."),
+            new HelpItem("-f, --foreground", "Stay in the foreground until a signal asks it to end (SIGHUP does what reload "
+                + "does) or the interface is deleted; then take the tunnel down."),
             new HelpItem("--wait[=SECONDS]", "Return, or start the command, only when a handshake with every peer that has an "
                 + "endpoint is complete (with any peer, if none has one). If that takes longer than 30 s, or so many, the "
                 + "tunnel is taken down again, a line says why for each peer that is missing, and the exit code is 1."),
@@ -38,6 +39,11 @@ internal static class UpCommand
         Files =
         [
             new HelpItem("/run/wireguard-vsock/NAME", "What `down` must undo; no keys."),
+        ],
+        Environment =
+        [
+            new HelpItem(Environs.EndpointRetries, "How often a host's name is looked up again, 15 if not set, or infinity. up "
+                + "does so only where the file has DNS servers or a route for all traffic."),
         ],
         Examples =
         [

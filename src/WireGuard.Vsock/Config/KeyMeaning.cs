@@ -10,7 +10,7 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
     public static IReadOnlyList<KeyMeaning> OfInterface { get; } =
     [
         new(ConfigKeys.PrivateKey, "KEY|generate", "The private key, in base64. generate makes a new one at each up: it is "
-            + "never written anywhere, and the public key is printed. Without a key a hook must set one."),
+            + "never written anywhere, and the public key is printed. Without a key PostUp must set one."),
         new(ConfigKeys.PrivateKeyFile, "FILE", "Instead of PrivateKey: the file that holds it."),
         new(ConfigKeys.Address, "ADDRESS[/LENGTH], ...", "IPv4 and IPv6 addresses of the interface. May be given more than "
             + "once."),
@@ -20,13 +20,14 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
         new(ConfigKeys.Mtu, "BYTES", "The interface's MTU. If not given: 1420 over vsock and tcp; over udp 80 less than that of "
             + "the path to the endpoints."),
         new(ConfigKeys.Dns, "SERVER|DOMAIN, ...", "Servers' IP addresses and search domains, given to resolvconf(8) where it is "
-            + "in PATH, else written to /etc/resolv.conf, which down restores if it is still as up left it."),
+            + "in PATH, else written to /etc/resolv.conf, which down restores if it is still as up left it. Domains without a "
+            + "server do nothing; ~DOMAIN needs resolvconf."),
         new(ConfigKeys.Table, "auto|off|NUMBER", "The routing table for the routes to all AllowedIPs. auto, the default, is the "
-            + "main table; with a default route it is a table of its own, with policy rules and a firewall mark. off makes no "
+            + "main table, and for default routes a table of their own, with policy rules and a firewall mark. off makes no "
             + "routes."),
         new(ConfigKeys.FwMark, "MARK|off", "The firewall mark of the messages, decimal or 0x and hexadecimal; off or 0 for "
-            + "none. Over vsock it has no effect."),
-        new(ConfigKeys.PreUp, "COMMAND", "Run before the addresses are set. This and the three below may be given more than "
+            + "none. With a default route it is also the number of its table. Messages over vsock carry none."),
+        new(ConfigKeys.PreUp, "COMMAND", "Run before the interface is made. This and the three below may be given more than "
             + "once; %i stands for the interface's name. They are run by bash, or by sh where there is no bash."),
         new(ConfigKeys.PostUp, "COMMAND", "Run when the tunnel is up."),
         new(ConfigKeys.PreDown, "COMMAND", "Run before the tunnel is taken down."),
