@@ -11,7 +11,7 @@ internal static class NearestWord
     {
         string? nearest = null;
         int least = Math.Max(1, word.Length / 3) + 1;
-        if (word.Length > 64) return null; // nobody meant a known word
+        if (word.Length > 64) return null; // too long to be a mistyped word
         foreach (string candidate in known)
         {
             int distance = Distance(word.ToUpperInvariant(), candidate.ToUpperInvariant());

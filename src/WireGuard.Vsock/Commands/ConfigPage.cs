@@ -24,7 +24,7 @@ internal static class ConfigPage
             + "interface is called as the file without its .conf: up to 15 of a-z, A-Z, 0-9 and _=+.-"),
         new HelpBlock.Paragraph(
             "There is one section [Interface], and a section [Peer] for each peer. A line is a key, = and its value; the case of "
-            + "letters in keys does not matter, and the rest of a line after # is a comment. Whoever can read the file can read "
+            + "letters in keys does not matter, and the rest of a line after # is a comment. A user who can read the file knows "
             + "its keys: let it be root's alone (chmod 600). check tells all that is wrong with a file, and changes nothing."),
         .. HelpBlock.Items("[Interface]", ItemsOf(KeyMeaning.OfInterface)),
         .. HelpBlock.Items("[Peer]", ItemsOf(KeyMeaning.OfPeer)),

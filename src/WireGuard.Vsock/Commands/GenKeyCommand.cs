@@ -12,7 +12,7 @@ internal static class GenKeyCommand
     {
         Examples =
         [
-            new($"(umask 077; {Say.ProgramName} genkey >wg0.key)", "Keep a new key in a file that nobody else can read."),
+            new($"(umask 077; {Say.ProgramName} genkey >wg0.key)", "Keep a new key in a file that no other user can read."),
         ],
     };
 

@@ -34,7 +34,7 @@ internal sealed class Readiness : IDisposable
     public void Ready()
     {
         if (!_pipe.IsInvalid && !TryTell(ReadyLine) && !_lock.IsInvalid)
-            throw new SetupException("nobody waits for it any more");
+            throw new SetupException("the `up` that waited for it has ended");
         _lock.Dispose();
     }
 

@@ -80,7 +80,7 @@ internal static class TunnelFile
         return result.Settings ?? throw new SetupException($"{file.Shown} has mistakes, so nothing was changed");
     }
 
-    /// <summary>Says the public half of a key that nobody else can tell.</summary>
+    /// <summary>Says the public half of a key that is written nowhere.</summary>
     /// <param name="key">The public key.</param>
     /// <param name="output">1 or 2: a command behind the tunnel has stdout to itself.</param>
     public static void SayGenerated(PublicKey key, int output) =>

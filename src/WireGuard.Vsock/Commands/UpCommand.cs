@@ -112,7 +112,7 @@ internal static class UpCommand
         return [.. line, "--", name];
     }
 
-    /// <summary>A tunnel that is waited for in vain goes down: so whoever calls this may simply try again.</summary>
+    /// <summary>A tunnel that is waited for in vain goes down: so a script may simply try again.</summary>
     public static void Wait(TunnelArguments arguments, TunnelSettings settings, TunnelState state, Action stopIfAsked)
     {
         if (arguments.WaitSeconds is not { } seconds)

@@ -37,7 +37,7 @@ internal sealed class SecretFile : IDisposable
     /// <exception cref="SetupException">It is too long, or no ordinary file.</exception>
     internal static SecretFile Read(string path, int maxBytes, bool takesPipes = false)
     {
-        // A FIFO that nobody writes to would hold up a blocking open(2).
+        // A FIFO without a writer would hold up a blocking open(2).
         int fd = Sys.Check(Sys.Open(path, O_RDONLY | (takesPipes ? 0 : O_NONBLOCK)), "open");
         byte[] buffer = GC.AllocateUninitializedArray<byte>(FirstBytes, pinned: true);
         try

@@ -99,7 +99,7 @@ internal sealed class NameResolver : IDisposable
         }
         catch (ObjectDisposedException)
         {
-            // Nobody wants to know.
+            // The answer is no longer wanted.
         }
         finally
         {

@@ -230,7 +230,7 @@ internal sealed class CommandProcess : IDisposable
 
     /// <summary>
     /// A script's shell, as most programs, does not end at Ctrl-C while the program that it waits for goes on: so what a terminal
-    /// sends goes to the whole group, and so does SIGKILL, after which nobody else would end the others.
+    /// sends goes to the whole group, and so does SIGKILL, after which no signal would reach the others.
     /// </summary>
     private void Pass(int signal)
     {

@@ -5,7 +5,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Processes;
 
 /// <summary>
-/// Process 1 of a machine, as of an initramfs: there is nobody else to mount what programs need, and when it ends the kernel
+/// Process 1 of a machine, as of an initramfs: no other process mounts what programs need, and when it ends the kernel
 /// panics. So it mounts /proc, /sys, /dev and /run where nothing is mounted, and at the end says on the console how its
 /// command ended, and reboots.
 /// <para>

@@ -16,13 +16,13 @@ internal sealed class Terminal : IDisposable
 
     private bool IsOurs => !_tty.IsInvalid && Sys.ForegroundGroup(_tty.Fd) == getpgrp();
 
-    /// <summary>A shell waits for us: our parent is in our session. Else nobody would continue us.</summary>
+    /// <summary>A shell waits for us: our parent is in our session. Else no process would continue us.</summary>
     private static bool CanStop => getppid() is > 0 and var parent && getsid(parent) == getsid(0);
 
     /// <summary>The command has been stopped: returns when it goes on.</summary>
     public void FollowStop(int command, int signal)
     {
-        // Whoever stops it otherwise means it alone.
+        // Any other signal that stops it is meant for it alone.
         if (signal is not (SIGTSTP or SIGTTIN or SIGTTOU)) return;
         bool wantsTerminal = signal is SIGTTIN or SIGTTOU;
         if (wantsTerminal && !IsOurs && !CanStop) return;

@@ -85,7 +85,7 @@ internal static unsafe class StreamSocket
     public static string ConnectProblem(EndpointAddress to, int errno) => errno switch
     {
         Errno.ENODEV when to.IsVsock => $"connect: {Errno.Text(errno)} (no vsock transport reaches CID {to.Cid})",
-        // With virtio a port that nobody listens on is not refused.
+        // With virtio a port without a listener is not refused.
         Errno.ECONNRESET when to.IsVsock => $"connect: {Errno.Text(errno)} (nothing listens on port {to.Port} there)",
         _ => $"connect: {Errno.Text(errno)}",
     };

@@ -166,7 +166,8 @@ internal sealed class BringUp : IDisposable
     }
 
     /// <summary>
-    /// A port that is taken ends nothing: whoever has it may be about to end, and peers are called meanwhile. But it is said.
+    /// A port that is taken ends nothing: the program that has it may be about to end, and peers are called meanwhile. But it is
+    /// said.
     /// </summary>
     private void WarnOfPort()
     {

@@ -7,7 +7,7 @@ namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
 /// Resolves the names of endpoints while the machine's own name servers and routes are still in use. Once DNS and default routes
-/// lead through the tunnel, the daemon could ask nobody for a name that it needs to get there.
+/// lead through the tunnel, the daemon could ask no server for a name that it needs to get there.
 /// </summary>
 /// <param name="settings">Of the tunnel.</param>
 /// <param name="lookUp">getaddrinfo(3), or a test's.</param>

@@ -5,8 +5,8 @@ namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
 /// Held by an up, down or reload for as long as it changes a tunnel; the kernel releases it when the process is killed. It guards
-/// a file of <see cref="RunFolder"/>, and its own file is beside that, removed by whoever releases it: so who takes it makes sure
-/// that the file it has locked is still the one that others find.
+/// a file of <see cref="RunFolder"/>, and its own file is beside that, removed when the lock is released: so one that takes it
+/// makes sure that the file it has locked is still the one at that path.
 /// </summary>
 internal sealed class TunnelLock : IDisposable
 {

@@ -27,7 +27,7 @@ internal sealed partial class StatusReader(string name, bool isStatus)
     private int _lineNumber;
     private int? _errno;
 
-    /// <summary>What has been read; whoever has it wipes its keys.</summary>
+    /// <summary>What has been read; its keys are the caller's to wipe.</summary>
     public DeviceStatus Status => _device with { Peers = _peers };
 
     /// <summary>Takes a line without its newline.</summary>

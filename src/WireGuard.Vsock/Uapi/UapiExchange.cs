@@ -26,7 +26,7 @@ internal sealed class UapiExchange : IDisposable
     private readonly byte[] _received = GC.AllocateUninitializedArray<byte>(16 * MaxLine, pinned: true); // holds keys: wiped
     private readonly long _endMs = Sys.MonotonicMs() + AllMs;
 
-    /// <exception cref="UapiException">It cannot be connected; ENODEV if nobody listens.</exception>
+    /// <exception cref="UapiException">It cannot be connected; ENODEV if no daemon listens.</exception>
     public UapiExchange(string name, byte[] address)
     {
         _name = name;
