@@ -1,5 +1,6 @@
 using System.Text;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock;
 
@@ -21,7 +22,7 @@ internal static class Say
 
     public static void Output(string text) => Write(1, text + "\n");
 
-    public static void Error(string text) => Write(2, $"{ProgramName}: {text}\n");
+    public static void Error(string text) => Write(2, $"{(Journal.IsStderr ? "<3>" : "")}{ProgramName}: {text}\n");
 
     /// <summary>Writes a text as it is to stdout (1) or stderr (2).</summary>
     public static void Write(int fd, string text) => Write(fd, Encoding.UTF8.GetBytes(text));

@@ -3,20 +3,26 @@ using System.Text;
 using System.Text.Unicode;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// Writes the log to stderr, in wireguard-go's form: <c>DEBUG: (wg0) 2026/11/23 05:11:18 text</c>. A line is one write(2) of at
-/// most PIPE_BUF bytes, so lines of several threads never mix. A line that would block is dropped and counted: a
-/// log must never stop a tunnel. Any thread may use it.
+/// Writes the log to stderr, in wireguard-go's form: <c>DEBUG: (wg0) 2026/11/23 05:11:18 text</c>; where that is the journal, as
+/// <c>&lt;7&gt;(wg0) text</c>. A line is one write(2) of at most PIPE_BUF bytes, so lines of several threads never mix. A line
+/// that would block is dropped and counted: a log must never stop a tunnel. Any thread may use it.
 /// </summary>
-internal sealed unsafe class StderrLogger(string interfaceName, LogLevel threshold, int fd = 2) : ILogger
+/// <param name="interfaceName">Stands in each line.</param>
+/// <param name="threshold">The lowest level that is written.</param>
+/// <param name="fd">Where to; a test names another.</param>
+/// <param name="isJournal">Whether that is the journal; null to find out.</param>
+internal sealed unsafe class StderrLogger(string interfaceName, LogLevel threshold, int fd = 2, bool? isJournal = null) : ILogger
 {
     private const int MaxLine = 4096; // PIPE_BUF, include/uapi/linux/limits.h
 
     private readonly byte[] _tag = Encoding.UTF8.GetBytes($"({interfaceName}) ");
+    private readonly bool _isJournal = isJournal ?? (fd == 2 && Journal.IsStderr);
     private long _dropped; // interlocked
 
     /// <summary>LOG_LEVEL as in wireguard-go: verbose or debug, silent, and error for everything else.</summary>
@@ -49,9 +55,9 @@ internal sealed unsafe class StderrLogger(string interfaceName, LogLevel thresho
         }
         byte* buffer = stackalloc byte[MaxLine];
         Span<byte> rest = new(buffer, MaxLine - 1);
-        rest = Append(rest, level >= LogLevel.Error ? "ERROR: "u8 : "DEBUG: "u8);
+        rest = Append(rest, _isJournal ? PriorityOf(level) : level >= LogLevel.Error ? "ERROR: "u8 : "DEBUG: "u8);
         rest = Append(rest, _tag);
-        rest = AppendTime(rest);
+        if (!_isJournal) rest = AppendTime(rest);
         long dropped = Interlocked.Exchange(ref _dropped, 0);
         if (dropped > 0 && Utf8.TryWrite(rest, $"[{dropped} lines dropped] ", out int noted)) rest = rest[noted..];
         // A line too long is truncated, at worst within a character.
@@ -60,6 +66,15 @@ internal sealed unsafe class StderrLogger(string interfaceName, LogLevel thresho
         buffer[length] = (byte)'\n';
         _ = Sys.Write(fd, buffer, (nuint)length + 1);
     }
+
+    /// <summary>syslog(3)'s number of the level.</summary>
+    private static ReadOnlySpan<byte> PriorityOf(LogLevel level) => level switch
+    {
+        >= LogLevel.Error => "<3>"u8,
+        LogLevel.Warning => "<4>"u8,
+        LogLevel.Information => "<6>"u8,
+        _ => "<7>"u8,
+    };
 
     private static Span<byte> Append(Span<byte> target, ReadOnlySpan<byte> bytes)
     {

@@ -76,6 +76,9 @@ internal static unsafe partial class Sys
     /// <summary>Milliseconds since boot, excluding time suspended (CLOCK_MONOTONIC).</summary>
     public static long MonotonicMs() => Nanoseconds(CLOCK_MONOTONIC) / 1_000_000;
 
+    /// <inheritdoc cref="MonotonicMs"/>
+    public static long MonotonicUs() => Nanoseconds(CLOCK_MONOTONIC) / 1_000;
+
     /// <summary>The wall clock: seconds and nanoseconds since 1970 (CLOCK_REALTIME).</summary>
     public static void RealTime(out long seconds, out int nanoseconds)
     {

@@ -14,13 +14,17 @@ namespace WireGuard.Vsock.Processes;
 /// <param name="Arguments">Its arguments, which need not be UTF-8; the first is its name.</param>
 internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Arguments)
 {
+    /// <summary>Those of our variables that no child gets.</summary>
+    private static readonly byte[][] s_withheld = [.. ServiceNotify.Variables.Select(name => Encoding.UTF8.GetBytes(name + "="))];
+
     public ChildProcess(string path, IReadOnlyList<string> arguments)
         : this(path, [.. arguments.Select(Encoding.UTF8.GetBytes)])
     {
     }
 
     /// <summary>
-    /// What its environment has besides ours or instead, each "name=value". Of ours, it gets the rest as it is.
+    /// What its environment has besides ours or instead, each "name=value". Of ours, it gets the rest as it is, without what the
+    /// service manager means for this process alone.
     /// </summary>
     public IReadOnlyList<string> Variables { get; init; } = [];
 
@@ -126,16 +130,17 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
         return count;
     }
 
-    /// <summary>Adds those of our variables that have no other value there, to a vector that has the others.</summary>
+    /// <summary>Adds those of our variables that it gets and that have no other value there, to a vector.</summary>
     private static void AddOthers(byte** vector, byte[][] others, byte** ours, int count)
     {
         int length = others.Length;
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> variable = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(ours[i]);
-            bool isOther = false;
-            foreach (byte[] other in others) isOther |= variable.StartsWith(other.AsSpan(0, other.IndexOf((byte)'=') + 1));
-            if (!isOther) vector[length++] = ours[i];
+            bool isLeftOut = false;
+            foreach (byte[] name in s_withheld) isLeftOut |= variable.StartsWith(name);
+            foreach (byte[] other in others) isLeftOut |= variable.StartsWith(other.AsSpan(0, other.IndexOf((byte)'=') + 1));
+            if (!isLeftOut) vector[length++] = ours[i];
         }
         vector[length] = null;
     }

@@ -54,6 +54,17 @@ public sealed class StderrLoggerTests : IDisposable
         else Assert.StartsWith(begins, text);
     }
 
+    [Theory]
+    [InlineData(LogLevel.Error, "<3>(wg0) one\n<3>(wg0) two\n")]
+    [InlineData(LogLevel.Warning, "<4>(wg0) one\n<4>(wg0) two\n")]
+    [InlineData(LogLevel.Information, "<6>(wg0) one\n<6>(wg0) two\n")]
+    [InlineData(LogLevel.Debug, "<7>(wg0) one\n<7>(wg0) two\n")]
+    public void For_the_journal_each_line_has_its_level_and_no_time(LogLevel level, string lines)
+    {
+        new StderrLogger("wg0", LogLevel.Debug, _write, isJournal: true).Log(level, default, "one\ntwo", null, (s, _) => s);
+        Assert.Equal(lines, Read());
+    }
+
     [Fact]
     public void Several_lines_are_several_log_lines_and_long_ones_are_cut()
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Processes;
@@ -6,7 +7,7 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Tests.Processes;
 
 [Collection(Alone.Name)]
-public sealed class ChildProcessTests : IDisposable
+public sealed partial class ChildProcessTests : IDisposable
 {
     private readonly string _file = Path.GetTempFileName();
 
@@ -55,6 +56,30 @@ public sealed class ChildProcessTests : IDisposable
         Assert.Contains($"PATH={Environment.GetEnvironmentVariable("PATH")}", variables);
     }
 
+    /// <summary>Else what a hook says would be taken for this process's word, or be refused with a warning.</summary>
+    [Fact]
+    public void What_the_service_manager_means_for_this_process_is_withheld()
+    {
+        try
+        {
+            _ = setenv("NOTIFY_SOCKET", "/run/systemd/notify", 1);
+            _ = setenv("WATCHDOG_USEC", "1", 1);
+            _ = setenv("NOTIFY_SOCKETS", "kept", 1);
+            Assert.Equal(0, Shell($"tr '\\0' '\\n' </proc/self/environ >{_file}").Run());
+        }
+        finally
+        {
+            _ = unsetenv("NOTIFY_SOCKET");
+            _ = unsetenv("WATCHDOG_USEC");
+            _ = unsetenv("NOTIFY_SOCKETS");
+        }
+
+        string[] variables = File.ReadAllLines(_file);
+        Assert.Contains("NOTIFY_SOCKETS=kept", variables);
+        Assert.DoesNotContain(variables, variable => variable.StartsWith("NOTIFY_SOCKET=", StringComparison.Ordinal));
+        Assert.DoesNotContain(variables, variable => variable.StartsWith("WATCHDOG_USEC=", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Arguments_keep_their_bytes()
     {
@@ -95,4 +120,7 @@ public sealed class ChildProcessTests : IDisposable
     }
 
     private static ChildProcess Shell(string script) => new("/bin/sh", ["sh", "-c", script]);
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int unsetenv(string name);
 }

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text;
+using WireGuard.Vsock.Interop;
+using static WireGuard.Vsock.Interop.Libc;
+
+namespace WireGuard.Vsock.Processes;
+
+/// <summary>
+/// Tells the service manager how this process is (sd_notify(3), sd_watchdog_enabled(3)): datagrams of VARIABLE=VALUE lines to
+/// the socket that NOTIFY_SOCKET names. Without that variable nothing is sent. Programs that this process starts do not get the
+/// variables: the service is this process, and only its own word counts (NotifyAccess=main). Any thread may use it.
+/// </summary>
+internal static class ServiceNotify
+{
+    /// <summary>Kept from children: <see cref="ChildProcess"/>.</summary>
+    public static readonly string[] Variables = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+    /// <summary>How long a message that must arrive waits for space in the manager's queue.</summary>
+    private const int PatienceMs = 5_000;
+
+    /// <summary>The longest sun_path that leaves room for a closing zero.</summary>
+    private const int MaxName = 107;
+
+    private static readonly byte[]? s_address = AddressOf(Environment.GetEnvironmentVariable(Variables[0]));
+
+    private static string? s_status; // interlocked: the last one sent
+
+    /// <summary>Whether a service manager listens.</summary>
+    public static bool IsHeard => s_address is not null;
+
+    /// <summary>How often <see cref="Watchdog"/> must be called, in ms: half of what the manager waits; null for never.</summary>
+    public static long? WatchdogMs { get; } = s_address is null ? null : WatchdogMsOf(
+        Environment.GetEnvironmentVariable(Variables[1]), Environment.GetEnvironmentVariable(Variables[2]));
+
+    /// <summary>The service has started, or has taken up its changed configuration.</summary>
+    public static void Ready() => Send("READY=1", PatienceMs);
+
+    /// <summary>It takes up its configuration anew; <see cref="Ready"/> follows, whatever comes of it.</summary>
+    public static void Reloading() =>
+        Send(string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={Sys.MonotonicUs()}"), PatienceMs);
+
+    /// <summary>It is about to end.</summary>
+    public static void Stopping() => Send("STOPPING=1", PatienceMs);
+
+    /// <summary>What it does, in a line for people; sent if it is another than before.</summary>
+    public static void Status(string line)
+    {
+        if (Interlocked.Exchange(ref s_status, line) != line)
+            Send($"STATUS={line.ReplaceLineEndings(" ")}");
+    }
+
+    /// <summary>It is alive.</summary>
+    public static void Watchdog() => Send("WATCHDOG=1");
+
+    /// <summary>
+    /// A struct sockaddr_un: of a path, or, after '@', of an abstract name. Null for anything else, such as the vsock: form,
+    /// which is for process 1 of a virtual machine.
+    /// </summary>
+    internal static byte[]? AddressOf(string? socket)
+    {
+        if (socket is not (['/', _, ..] or ['@', _, ..]))
+            return null;
+        byte[] name = Encoding.UTF8.GetBytes(socket);
+        if (name.Length > MaxName)
+            return null;
+        if (name[0] == (byte)'@')
+            name[0] = 0;
+        return [AF_UNIX, 0, .. name];
+    }
+
+    /// <summary>Half of WATCHDOG_USEC in ms; null if it is not set, or WATCHDOG_PID is another process.</summary>
+    internal static long? WatchdogMsOf(string? pid, string? microseconds)
+    {
+        bool isOurs = pid is null || pid == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        bool isSet = long.TryParse(microseconds, NumberStyles.None, CultureInfo.InvariantCulture, out long us) && us > 0;
+        return isOurs && isSet ? Math.Max(1, us / 2000) : null;
+    }
+
+    private static void Send(string message, int patienceMs = 0)
+    {
+        if (s_address is { } address)
+            _ = Send(address, Encoding.UTF8.GetBytes(message), patienceMs);
+    }
+
+    /// <summary>Sends one datagram. Gives 0 or more, or a negated errno, which nobody can be told of.</summary>
+    internal static int Send(byte[] address, ReadOnlySpan<byte> message, int patienceMs)
+    {
+        int fd = Sys.Socket(AF_UNIX, SOCK_DGRAM, 0);
+        if (fd < 0)
+            return fd;
+        using FileDescriptor socket = new(fd);
+        int result = Sys.Connect(fd, address);
+        if (result < 0)
+            return result;
+        result = Sys.Send(fd, message, MSG_NOSIGNAL);
+        if (result == -Errno.EAGAIN && patienceMs > 0 && Sys.Poll(fd, POLLOUT, patienceMs) > 0)
+            result = Sys.Send(fd, message, MSG_NOSIGNAL);
+        return result;
+    }
+}
