@@ -61,7 +61,7 @@ out/man/wireguard-vsock.conf.5: $(BINARY)
 	mv $@.new $@
 
 setup:
-	scripts/setup.sh build run test vm
+	scripts/setup.sh build run test vm packages
 
 install: $(BINARY) $(MAN_PAGES)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/wireguard-vsock
@@ -132,7 +132,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/lib.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
+	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/*.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/startup bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

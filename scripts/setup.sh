@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing for what is named, and nothing where nothing is missing:
 #
-#   scripts/setup.sh [build] [run] [test] [vm] [bench] [lint]      (build and run, if nothing is named)
+#   scripts/setup.sh [build] [run] [test] [vm] [packages] [bench] [lint]      (build and run, if nothing is named)
 #
 # Without root it says which command installs them.
 set -euo pipefail
@@ -61,11 +61,25 @@ gcc                  gcc
 /usr/include/stdio.h libc6-dev
 END
       ;;
+    packages)
+      cat <<'END'
+dpkg-deb             dpkg
+rpmbuild             rpm
+lintian              lintian
+rpmlint              rpmlint
+mmdebstrap           mmdebstrap
+buildah|podman|docker buildah
+crun|runc            crun
+clang                clang
+aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+qemu-aarch64-static  qemu-user-static
+END
+      ;;
     # Either counts system calls; perf costs less.
     bench) echo "perf|strace strace" ;;
     lint) echo "shellcheck shellcheck" ;;
     *)
-      echo "setup.sh: '$1' is none of build, run, test, vm, bench, lint" >&2
+      echo "setup.sh: '$1' is none of build, run, test, vm, packages, bench, lint" >&2
       exit 2
       ;;
   esac
