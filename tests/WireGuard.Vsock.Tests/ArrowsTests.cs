@@ -15,7 +15,7 @@ public sealed partial class ArrowsTests
         ["Transport", "Tun"],
         ["Link"],
         ["SharedState"],
-        ["Streams", "Lanes"],
+        ["Streams", "Lanes", "Relay"],
         ["Control"],
         ["Uapi", "Config"],
         ["Tunnels"],

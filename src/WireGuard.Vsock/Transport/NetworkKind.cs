@@ -13,6 +13,7 @@ internal enum NetworkKind
     Udp,
     Udp4,
     Udp6,
+    Unix,
 }
 
 /// <summary>Properties of each network.</summary>
@@ -21,7 +22,8 @@ internal static class NetworkKinds
     extension(NetworkKind network)
     {
         /// <summary>Whether messages travel framed in a stream of bytes rather than each as a datagram.</summary>
-        internal bool IsStream => network is NetworkKind.Vsock or NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Tcp6;
+        internal bool IsStream => network is
+            NetworkKind.Vsock or NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Tcp6 or NetworkKind.Unix;
 
         internal bool AllowsIPv4 => network is NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Udp or NetworkKind.Udp4;
 
@@ -46,6 +48,7 @@ internal static class NetworkKinds
             NetworkKind.Udp => "udp",
             NetworkKind.Udp4 => "udp4",
             NetworkKind.Udp6 => "udp6",
+            NetworkKind.Unix => "unix",
             _ => throw new ArgumentOutOfRangeException(nameof(network), network, null),
         };
 

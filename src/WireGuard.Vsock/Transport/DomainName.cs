@@ -1,4 +1,4 @@
-namespace WireGuard.Vsock.Config;
+namespace WireGuard.Vsock.Transport;
 
 /// <summary>Names of hosts and domains (RFC 1123 section 2.1), and the '_' that many have in private networks.</summary>
 internal static class DomainName
