@@ -87,7 +87,7 @@ internal static class CommandLine
         string word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
         if (!NetworkKind.TryFromWord(word, out NetworkKind network))
         {
-            result.AddError($"'{word}' is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6");
+            result.AddError($"'{word}' is no network: one of {NetworkKind.Words}");
         }
         return network;
     }

@@ -119,7 +119,7 @@ internal sealed partial class ConfigReader
         bool isNetwork = NetworkKind.TryFromWord(Word(value).ToLowerInvariant(), out NetworkKind network);
         _network = isNetwork ? network : null;
         if (!isNetwork)
-            Mistake(place, ConfigKeys.Network, $"{Shown(value)} is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6");
+            Mistake(place, ConfigKeys.Network, $"{Shown(value)} is no network: one of {NetworkKind.Words}");
     }
 
     private void ReadAddress(ReadOnlySpan<char> item, Place place)

@@ -18,6 +18,9 @@ internal static unsafe partial class Sys
 
     public static int Rename(string from, string to) => Result(rename(from, to));
 
+    /// <summary>Gives an open file to a user and a group, of which <see cref="uint.MaxValue"/> leaves it as it is.</summary>
+    public static int ChangeOwner(int fd, uint owner, uint group) => Result(fchownat(fd, "", owner, group, AT_EMPTY_PATH));
+
     public static int RemoveDirectory(string path) => Result(rmdir(path));
 
     /// <summary>Reads a file of up to a megabyte.</summary>

@@ -16,6 +16,7 @@ internal static unsafe partial class Libc
     public const int O_TRUNC = 0x200;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
 
     public const int F_SETFD = 2;
     public const int F_GETFL = 3;

@@ -40,6 +40,9 @@ internal static unsafe partial class Libc
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int unlink(string path);
 
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int fchownat(int directory, string path, uint owner, uint group, int flags);
+
     public const uint CLOSE_RANGE_CLOEXEC = 4; // include/uapi/linux/close_range.h
 
     [LibraryImport(LibraryName)]

@@ -11,12 +11,16 @@ namespace WireGuard.Vsock.Transport;
 /// sockaddr_in   16 bytes   u16 family | u16 port | u32 addr | zero[8]                             linux/in.h
 /// sockaddr_in6  28 bytes   u16 family | u16 port | u32 flowinfo | addr[16] | u32 scope_id         linux/in6.h
 /// sockaddr_vm   16 bytes   u16 family | u16 reserved1 | u32 port | u32 cid | u8 flags | zero[3]   linux/vm_sockets.h
+/// sockaddr_un  to 110 bytes  u16 family | path[108], ended by a zero                              linux/un.h
 /// </code>
 /// </summary>
 internal readonly partial struct EndpointAddress
 {
-    /// <summary>The size of the longest sockaddr, that of IPv6.</summary>
+    /// <summary>The size of the longest sockaddr but for a Unix socket's: that of IPv6.</summary>
     internal const int MaxSockaddrSize = Sockaddr6Size;
+
+    /// <summary>The size of the longest sockaddr.</summary>
+    internal const int MaxUnixSockaddrSize = 110;
 
     private const int Sockaddr4Size = 16;
     private const int Sockaddr6Size = 28;
@@ -50,8 +54,8 @@ internal readonly partial struct EndpointAddress
     }
 
     /// <summary>Writes the sockaddr for bind(2), connect(2) or sendmsg(2).</summary>
-    /// <param name="sockaddr">At least <see cref="MaxSockaddrSize"/> bytes.</param>
-    /// <returns>How many bytes it is: 16 or 28.</returns>
+    /// <param name="sockaddr">At least <see cref="MaxSockaddrSize"/> bytes, or <see cref="MaxUnixSockaddrSize"/>.</param>
+    /// <returns>How many bytes it is: 16 or 28, or up to 110.</returns>
     internal int WriteSockaddr(Span<byte> sockaddr)
     {
         switch (Kind)
@@ -76,6 +80,8 @@ internal readonly partial struct EndpointAddress
                 MemoryMarshal.Write(sockaddr[8..], (uint)_host);
                 sockaddr[12] = (byte)_scopeOrFlags;
                 return SockaddrVmSize;
+            case AddressFamilyKind.Unix:
+                return UnixAddress.WriteSockaddr(_path!, sockaddr);
             default:
                 throw NoAddress();
         }

@@ -5,6 +5,10 @@ internal readonly partial struct EndpointAddress
 {
     public bool IsVsock => Kind == AddressFamilyKind.Vsock;
 
+    public bool IsUnix => Kind == AddressFamilyKind.Unix;
+
+    public bool IsIP => Kind is AddressFamilyKind.IPv4 or AddressFamilyKind.IPv6;
+
     public bool IsIPv6 => Kind == AddressFamilyKind.IPv6;
 
     /// <summary>The wildcard address of a family, to bind to.</summary>
@@ -13,11 +17,12 @@ internal readonly partial struct EndpointAddress
     /// <summary>The same, by the transport to this machine's host. VSOCK only.</summary>
     public EndpointAddress ToHost() => Vsock(Cid, _port, isToHost: true);
 
-    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeOrFlags);
+    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeOrFlags, _path);
 
     /// <summary>
-    /// The key by which unauthenticated senders are limited: an IPv4 address, an IPv6 /64 (the least that one customer has), or a
-    /// CID; all link-local addresses of one link. The prefix is in the upper 64 bits, the scope and the kind below.
+    /// The key by which unauthenticated senders are limited: an IPv4 address, an IPv6 /64 (the least that one customer has), a
+    /// CID or a hash of a Unix socket's path; all link-local addresses of one link. The prefix is in the upper 64 bits, the scope
+    /// and the kind below.
     /// </summary>
     public UInt128 Source() =>
         (Kind == AddressFamilyKind.IPv6 ? _host >> 64 << 64 : _host << 64) | (UInt128)ScopeId << 32 | (uint)Kind;

@@ -6,8 +6,8 @@ namespace WireGuard.Vsock.Transport;
 
 /// <summary>
 /// The address as text: 192.0.2.1:51820, [2001:db8::1]:51820, [fe80::1%eth0]:51820, and VSOCK's forms
-/// (<see cref="VsockAddress"/>), which " to-host" may follow. Numbers are decimal without sign, spaces or leading zeros. Names
-/// are not resolved here.
+/// (<see cref="VsockAddress"/>), which " to-host" may follow, and unix:/PATH:PORT (<see cref="UnixAddress"/>). Numbers are
+/// decimal without sign, spaces or leading zeros. Names are not resolved here.
 /// </summary>
 internal readonly partial struct EndpointAddress
 {
@@ -33,6 +33,13 @@ internal readonly partial struct EndpointAddress
             return isVsock;
         }
 
+        if (network == NetworkKind.Unix)
+        {
+            bool isUnix = UnixAddress.TryParse(text, out string path, out uint port, out error);
+            endpoint = isUnix ? Unix(path, port) : default;
+            return isUnix;
+        }
+
         if (!TryParseIP(text, interfaceIndex, out endpoint, out error))
             return false;
         bool isAllowed = endpoint.Kind == AddressFamilyKind.IPv4 ? network.AllowsIPv4 : network.AllowsIPv6;
@@ -45,21 +52,25 @@ internal readonly partial struct EndpointAddress
 
     /// <summary>
     /// The text that <c>get</c> answers. <c>wg(8)</c> hands it to getaddrinfo(3), which knows dotted quads and 16-bit ports: CID
-    /// 6 is 0.0.0.6, a VSOCK port over 65535 shows as 0, and to-host is left out. A scope is shown by number, which
-    /// getaddrinfo(3) reads everywhere.
+    /// 6 is 0.0.0.6, a VSOCK port over 65535 shows as 0, to-host is left out, and a Unix socket shows as 0.0.0.0. A scope is
+    /// shown by number, which getaddrinfo(3) reads everywhere.
     /// </summary>
-    internal string ToUapi() => Kind == AddressFamilyKind.Vsock
-        ? FormatIP(IPv4(Cid, (ushort)(_port <= ushort.MaxValue ? _port : 0)))
-        : FormatIP(this);
+    internal string ToUapi() => Kind switch
+    {
+        AddressFamilyKind.Vsock or AddressFamilyKind.Unix =>
+            FormatIP(IPv4(IsVsock ? Cid : 0, (ushort)(_port <= ushort.MaxValue ? _port : 0))),
+        _ => FormatIP(this),
+    };
 
     /// <summary>
-    /// In full: 192.0.2.1:51820, [fe80::1%3]:51820, host(2):8172, vm(6):4000000000, vm(3):51820 to-host. An endpoint is read from
-    /// it again.
+    /// In full: 192.0.2.1:51820, [fe80::1%3]:51820, host(2):8172, vm(6):4000000000, vm(3):51820 to-host,
+    /// unix:/run/vm3/v.sock:51820. An endpoint is read from it again.
     /// </summary>
     public override string ToString() => Kind switch
     {
         AddressFamilyKind.None => "none",
         AddressFamilyKind.Vsock => VsockAddress.Format(Cid, _port) + (IsToHost ? ToHostSuffix : ""),
+        AddressFamilyKind.Unix => UnixAddress.Format(_path!, _port),
         _ => FormatIP(this),
     };
 

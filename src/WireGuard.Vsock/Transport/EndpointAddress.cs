@@ -1,12 +1,15 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Text;
+using WireGuard.Protocol.Crypto;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// Where a peer is: an IPv4 or IPv6 address and a port, or a VSOCK CID and a 32-bit port. A value of 32 bytes that compares and
-/// hashes without allocation; its text is in EndpointAddress.Text.cs, its struct sockaddr in EndpointAddress.Sockaddr.cs.
+/// Where a peer is: an IPv4 or IPv6 address and a port, a VSOCK CID and a 32-bit port, or the Unix socket that stands for a
+/// guest's VSOCK on its host and a 32-bit port. A value of 48 bytes that compares and hashes without allocation; its text is in
+/// EndpointAddress.Text.cs, its struct sockaddr in EndpointAddress.Sockaddr.cs.
 /// Each address has one value: an IPv4-mapped IPv6 address (::ffff:192.0.2.1, as dual-stack sockets report it) is the IPv4
 /// address, and only a link-local address keeps its scope, as in the kernel. Else a peer would seem to roam between the two.
 /// </summary>
@@ -15,22 +18,24 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     /// <summary>The most bytes <see cref="CookieSource"/> writes.</summary>
     internal const int MaxCookieSourceSize = 18;
 
-    private readonly UInt128 _host; // IPv6 address, IPv4 address or CID, right-aligned, as a host integer
+    private readonly UInt128 _host; // IPv6 address, IPv4 address or CID, right-aligned, as a host integer; a hash of the path
     private readonly uint _port;
     private readonly uint _scopeOrFlags; // the interface of a link-local IPv6 address; svm_flags of a VSOCK address
+    private readonly string? _path; // of a Unix socket
 
-    private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeOrFlags)
+    private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeOrFlags, string? path = null)
     {
         Kind = kind;
         _host = host;
         _port = port;
         _scopeOrFlags = scopeOrFlags;
+        _path = path;
     }
 
     /// <summary>What the address is; <see cref="AddressFamilyKind.None"/> in the default value.</summary>
     internal AddressFamilyKind Kind { get; }
 
-    /// <summary>0..65535 for IP, all 32 bits for VSOCK.</summary>
+    /// <summary>0..65535 for IP, all 32 bits for VSOCK, also behind a Unix socket.</summary>
     internal uint Port => _port;
 
     /// <summary>The IPv4 address as a host integer: 10.0.0.1 is 0x0A000001.</summary>
@@ -63,8 +68,18 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
         }
     }
 
+    /// <summary>The Unix socket's path.</summary>
+    internal string Path
+    {
+        get
+        {
+            Debug.Assert(Kind == AddressFamilyKind.Unix, "not behind a Unix socket");
+            return _path!;
+        }
+    }
+
     /// <summary>The index of the interface a link-local IPv6 address is on; 0 for none.</summary>
-    internal uint ScopeId => Kind == AddressFamilyKind.Vsock ? 0 : _scopeOrFlags;
+    internal uint ScopeId => Kind == AddressFamilyKind.IPv6 ? _scopeOrFlags : 0;
 
     /// <summary>
     /// Whether connecting there leaves by the transport to this machine's host (VMADDR_FLAG_TO_HOST), where by its CID it would
@@ -94,12 +109,22 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     internal static EndpointAddress Vsock(uint cid, uint port, bool isToHost = false) =>
         new(AddressFamilyKind.Vsock, cid, port, isToHost ? VMADDR_FLAG_TO_HOST : 0u);
 
+    /// <param name="path">As <see cref="UnixAddress"/> takes it.</param>
+    /// <param name="port">Of the guest; 0 for an accepted connection, which does not say from which port it comes.</param>
+    internal static EndpointAddress Unix(string path, uint port)
+    {
+        Span<byte> digest = stackalloc byte[Blake2s.HashSize];
+        Blake2s.Hash(Encoding.UTF8.GetBytes(path), [], digest);
+        return new(AddressFamilyKind.Unix, BinaryPrimitives.ReadUInt128BigEndian(digest), port, 0, path);
+    }
+
     /// <summary>
     /// Writes what a cookie binds (the WireGuard paper, section 5.4.7): the IP address and port in network order, but of a VSOCK
-    /// address the CID alone, since a sender that can use one port of a machine can use any other.
+    /// address the CID alone, since a sender that can use one port of a machine can use any other; likewise a hash of the path of
+    /// a Unix socket.
     /// </summary>
     /// <param name="destination">At least <see cref="MaxCookieSourceSize"/> bytes.</param>
-    /// <returns>How many bytes were written: 6, 18 or 4.</returns>
+    /// <returns>How many bytes were written: 6, 18, 4 or 16.</returns>
     internal int CookieSource(Span<byte> destination)
     {
         switch (Kind)
@@ -115,13 +140,17 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
             case AddressFamilyKind.Vsock:
                 BinaryPrimitives.WriteUInt32BigEndian(destination, (uint)_host);
                 return 4;
+            case AddressFamilyKind.Unix:
+                BinaryPrimitives.WriteUInt128BigEndian(destination, _host);
+                return 16;
             default:
                 throw NoAddress();
         }
     }
 
     public bool Equals(EndpointAddress other) =>
-        _host == other._host && _port == other._port && _scopeOrFlags == other._scopeOrFlags && Kind == other.Kind;
+        _host == other._host && _port == other._port && _scopeOrFlags == other._scopeOrFlags && Kind == other.Kind
+        && string.Equals(_path, other._path, StringComparison.Ordinal);
 
     public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
 
@@ -138,4 +167,5 @@ internal enum AddressFamilyKind : byte
     IPv4,
     IPv6,
     Vsock,
+    Unix,
 }

@@ -13,6 +13,8 @@ internal enum NetworkKind
     Udp,
     Udp4,
     Udp6,
+
+    /// <summary>The Unix socket by which Firecracker and Cloud Hypervisor show a guest's VSOCK to their host.</summary>
     Unix,
 }
 
@@ -22,8 +24,10 @@ internal static class NetworkKinds
     extension(NetworkKind network)
     {
         /// <summary>Whether messages travel framed in a stream of bytes rather than each as a datagram.</summary>
-        internal bool IsStream => network is
-            NetworkKind.Vsock or NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Tcp6 or NetworkKind.Unix;
+        internal bool IsStream => network is not (NetworkKind.Udp or NetworkKind.Udp4 or NetworkKind.Udp6);
+
+        /// <summary>Whether endpoints are IP addresses, which may have names and need routes.</summary>
+        internal bool IsIP => network.AllowsIPv4 || network.AllowsIPv6;
 
         internal bool AllowsIPv4 => network is NetworkKind.Tcp or NetworkKind.Tcp4 or NetworkKind.Udp or NetworkKind.Udp4;
 
@@ -37,6 +41,9 @@ internal static class NetworkKinds
 
         /// <summary>The longest inner packet: the largest MTU that works.</summary>
         internal int LargestPacket => network.LargestMessage - TransportMessage.Overhead;
+
+        /// <summary>All words, for a mistake's line.</summary>
+        internal static string Words => "vsock, tcp, tcp4, tcp6, udp, udp4, udp6, unix";
 
         /// <summary>The word of the command line.</summary>
         internal string Word => network switch
@@ -58,7 +65,7 @@ internal static class NetworkKinds
         /// </summary>
         internal static bool TryFromWord(ReadOnlySpan<char> word, out NetworkKind parsed)
         {
-            for (parsed = NetworkKind.Vsock; parsed <= NetworkKind.Udp6; parsed++)
+            for (parsed = NetworkKind.Vsock; parsed <= NetworkKind.Unix; parsed++)
             {
                 if (word.SequenceEqual(parsed.Word))
                     return true;

@@ -4,7 +4,7 @@ using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
-/// <summary>Opening VSOCK and TCP sockets, and setting them up. All are non-blocking.</summary>
+/// <summary>Opening VSOCK, TCP and Unix sockets, and setting them up. All are non-blocking.</summary>
 internal static unsafe class StreamSocket
 {
     /// <summary>
@@ -51,11 +51,21 @@ internal static unsafe class StreamSocket
         }
     }
 
-    /// <summary>Begins a connection.</summary>
-    /// <returns>The socket, which becomes writable when the attempt has ended, or a negated errno.</returns>
+    /// <summary>Listens at PATH_PORT for connections of the guest behind PATH.</summary>
+    /// <param name="path">Whose owner and group may connect, since its monitor does.</param>
+    /// <param name="port">Of the host, as the guest knows it.</param>
+    /// <exception cref="LinuxException">As of <see cref="UnixListener.Open"/>.</exception>
+    public static UnixListener ListenUnix(string path, uint port) =>
+        UnixListener.Open(UnixAddress.ListeningPath(path, port), mode: 0b110_110_000, Backlog, ownerOf: path);
+
+    /// <summary>Begins a connection. To a guest behind a Unix socket it then asks for the port.</summary>
+    /// <returns>
+    /// The socket, which becomes writable when the attempt has ended, or a negated errno. Behind a Unix socket the stream begins
+    /// when <see cref="GuestConnect.Read"/> says so.
+    /// </returns>
     public static int Connect(EndpointAddress to, uint mark)
     {
-        Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+        Span<byte> address = stackalloc byte[EndpointAddress.MaxUnixSockaddrSize];
         address = address[..to.WriteSockaddr(address)];
         int fd;
         try
@@ -68,6 +78,8 @@ internal static unsafe class StreamSocket
         }
 
         int result = Sys.Connect(fd, address);
+        if (result >= 0 && to.IsUnix)
+            result = GuestConnect.SendRequest(fd, to.Port);
         if (result >= 0 || result == -Errno.EINPROGRESS)
             return fd;
         Sys.Close(fd);
@@ -87,6 +99,14 @@ internal static unsafe class StreamSocket
         Errno.ENODEV when to.IsVsock => $"connect: {Errno.Text(errno)} (no vsock transport reaches CID {to.Cid})",
         // With virtio a port without a listener is not refused.
         Errno.ECONNRESET when to.IsVsock => $"connect: {Errno.Text(errno)} (nothing listens on port {to.Port} there)",
+        Errno.ECONNRESET or Errno.EPIPE when to.IsUnix =>
+            $"refused by {to.Path}: nothing listens on port {to.Port} in the guest, or it has not started",
+        Errno.EPROTO when to.IsUnix => $"{to.Path} does not answer CONNECT with OK: it is no VSOCK socket of a guest",
+        Errno.ECONNREFUSED when to.IsUnix => $"nothing listens at {to.Path}: the virtual machine does not run",
+        Errno.ENOENT when to.IsUnix => $"there is no {to.Path}: the virtual machine does not run, or has another path",
+        Errno.EAGAIN when to.IsUnix => $"{to.Path} accepts no connections: its queue is full",
+        Errno.EACCES or Errno.EPERM when to.IsUnix => $"{to.Path}: {Errno.Text(errno)}: run as root, or as its owner",
+        Errno.ETIMEDOUT when to.IsUnix => $"{to.Path} does not answer CONNECT",
         _ => $"connect: {Errno.Text(errno)}",
     };
 
@@ -117,6 +137,8 @@ internal static unsafe class StreamSocket
 
     private static int Open(EndpointAddress address, uint mark)
     {
+        if (address.IsUnix)
+            return Sys.Check(Sys.Socket(AF_UNIX, SOCK_STREAM, 0), "socket AF_UNIX");
         int family = address.IsVsock ? AF_VSOCK : address.IsIPv6 ? AF_INET6 : AF_INET;
         int fd = Sys.Check(Sys.Socket(family, SOCK_STREAM, 0), $"socket {(address.IsVsock ? "AF_VSOCK" : "TCP")}");
         if (!address.IsVsock)

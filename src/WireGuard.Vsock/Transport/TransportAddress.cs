@@ -66,6 +66,9 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
                 return true;
             case NetworkKind.Tcp or NetworkKind.Udp:
                 return EndpointAddress.TryParse(HostAndPort, Network, Sys.InterfaceIndex, out endpoint, out _);
+            case NetworkKind.Unix:
+                endpoint = EndpointAddress.Unix(Host, Port);
+                return true;
             default:
                 return false;
         }

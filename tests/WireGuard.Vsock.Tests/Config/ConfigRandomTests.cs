@@ -137,6 +137,7 @@ public sealed class ConfigRandomTests
     {
         ushort port = (ushort)(place % ushort.MaxValue + 1);
         EndpointAddress endpoint = network == NetworkKind.Vsock ? EndpointAddress.Vsock(Math.Max(3, place), place)
+            : network == NetworkKind.Unix ? EndpointAddress.Unix($"/run/vm{place}/v.sock", port)
             : network.AllowsIPv4 ? EndpointAddress.IPv4(place, port)
             : EndpointAddress.IPv6(((UInt128)0x20010db8 << 96) + place, port);
         return endpoint.ToString();

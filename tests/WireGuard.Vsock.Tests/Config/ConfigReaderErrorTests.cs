@@ -64,7 +64,9 @@ public sealed class ConfigReaderErrorTests
     [InlineData(Head + "Table = vpn", "3:9: Table: 'vpn' is neither auto, off nor the number")]
     [InlineData(Head + "SaveConfig = yes", "3:14: SaveConfig: 'yes' is neither true nor false")]
     [InlineData(Head + "SaveConfig = true", "3:14: SaveConfig: warning: wireguard-vsock never writes this file")]
-    [InlineData(Head + "Network = quic", "3:11: Network: 'quic' is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6")]
+    [InlineData(
+        Head + "Network = quic",
+        "3:11: Network: 'quic' is no network: one of vsock, tcp, tcp4, tcp6, udp, udp4, udp6, unix")]
     [InlineData(Head + "Streams = 0", "3:11: Streams: '0' is no number from 1 to 8")]
     [InlineData(Head + "Streams = 9", "3:11: Streams: '9' is no number from 1 to 8")]
     [InlineData(Head + "Streams = 2\nNetwork = udp", "3:1: Streams: udp has no streams: delete the line")]

@@ -242,12 +242,12 @@ public sealed class EndpointAddressTests
         string[] pieces =
         [
             "vm(", "host(2)", ")", ":", "::", "[", "]", "%", "eth0", ".", "0", "3", "255",
-            "4294967296", "-", " ", "fe80", "\0", "é",
+            "4294967296", "-", " ", "fe80", "\0", "é", "unix:/", "/a_", "#",
         ];
         Gen.Int[0, pieces.Length - 1].Select(i => pieces[i]).Array[0, 12].Select(string.Concat).Sample(
             text =>
             {
-                for (var network = NetworkKind.Vsock; network <= NetworkKind.Udp6; network++)
+                for (var network = NetworkKind.Vsock; network <= NetworkKind.Unix; network++)
                 {
                     bool isGood = TryParse(text, network, out EndpointAddress endpoint, out string error);
                     Assert.Equal(isGood, error.Length == 0);

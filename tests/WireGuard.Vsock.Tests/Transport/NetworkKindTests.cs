@@ -12,6 +12,7 @@ public sealed class NetworkKindTests
     [InlineData("udp", false, true, true)]
     [InlineData("udp4", false, true, false)]
     [InlineData("udp6", false, false, true)]
+    [InlineData("unix", true, false, false)]
     public void Every_word_of_the_command_line_is_a_network(string word, bool isStream, bool allowsIPv4, bool allowsIPv6)
     {
         Assert.True(NetworkKind.TryFromWord(word, out NetworkKind network));
@@ -19,6 +20,7 @@ public sealed class NetworkKindTests
         Assert.Equal(isStream, network.IsStream);
         Assert.Equal(allowsIPv4, network.AllowsIPv4);
         Assert.Equal(allowsIPv6, network.AllowsIPv6);
+        Assert.Contains(word, NetworkKind.Words.Split(", "));
     }
 
     [Fact]
