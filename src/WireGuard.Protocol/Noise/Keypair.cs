@@ -69,27 +69,37 @@ internal sealed class Keypair : IDisposable
     /// </summary>
     public Hello? RemoteHello
     {
-        get
-        {
-            long packed = Volatile.Read(ref _remoteHello);
-            return packed == 0 ? null : new Hello((ushort)(packed >> 32), (HelloFeatures)(uint)packed);
-        }
-
-        // One word, so that a reader sees one HELLO and no mixture; the top bit tells it from none.
+        get => Unpack(Volatile.Read(ref _remoteHello));
         set
         {
-            long packed = value is { } hello ? long.MinValue | ((long)hello.LargestSuperpacket << 32) | (uint)hello.Features : 0;
-            Volatile.Write(ref _remoteHello, packed);
+            Volatile.Write(ref _remoteHello, Pack(value));
             // Who says HELLO may have several connections.
-            _window.MayGrow = packed != 0;
+            _window.MayGrow = value is not null;
         }
+    }
+
+    /// <summary>A HELLO has come in. Any thread: on another connection another may come at the same time.</summary>
+    /// <param name="hello">What it says of the peer.</param>
+    /// <param name="mayPromise">Whether its message was as long as a promise must be.</param>
+    public void Hear(Hello hello, bool mayPromise)
+    {
+        long before, heard;
+        do
+        {
+            before = Volatile.Read(ref _remoteHello);
+            heard = Pack(mayPromise ? hello : hello.Within(Unpack(before)));
+        }
+        while (Interlocked.CompareExchange(ref _remoteHello, heard, before) != before);
+        _window.MayGrow = true;
     }
 
     private Span<byte> SendKey => _keys.AsSpan(0, Aead.KeySize);
 
     private Span<byte> ReceiveKey => _keys.AsSpan(Aead.KeySize);
 
-    /// <summary>The last HELLO that we have said under it; null before the first. Owner thread only.</summary>
+    /// <summary>
+    /// The last HELLO that we have said under it, long enough for what it promises; null before the first. Owner thread only.
+    /// </summary>
     internal Hello? SaidHello { get; set; }
 
     internal static Keypair Derive(ref SymmetricState state, bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
@@ -188,6 +198,13 @@ internal sealed class Keypair : IDisposable
 
     /// <summary>For tests of the limits on messages, which no test can reach by sending.</summary>
     internal void SetNextCounter(ulong counter) => _sendCounter = (long)counter - 1;
+
+    // One word, so that a reader sees one HELLO and no mixture; the top bit tells it from none.
+    private static long Pack(Hello? hello) =>
+        hello is { } said ? long.MinValue | ((long)said.LargestSuperpacket << 32) | (uint)said.Features : 0;
+
+    private static Hello? Unpack(long packed) =>
+        packed == 0 ? null : new Hello((ushort)(packed >> 32), (HelloFeatures)(uint)packed);
 
     private bool IsAlive(long nowMs) => Volatile.Read(ref _isExpired) == 0 && nowMs - _createdMs < Limits.RejectAfterTimeMs;
 }

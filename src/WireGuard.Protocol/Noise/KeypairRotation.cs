@@ -59,6 +59,9 @@ internal sealed class KeypairRotation
     /// <summary>Whether this is the next keypair, which a first message received under it confirms.</summary>
     public bool IsUnconfirmed(Keypair keypair) => ReferenceEquals(Volatile.Read(ref _next), keypair);
 
+    /// <summary>Whether the peer has begun a session that it has not confirmed yet. Owner thread only.</summary>
+    public bool AwaitsConfirmation => _next is { HasReceived: false };
+
     /// <summary>
     /// Whether the peer may still be sending with this keypair, under which something has come in: it sends with the newest that
     /// both have, so once something has come in under a newer one, what comes under this one was late. A newer one under which

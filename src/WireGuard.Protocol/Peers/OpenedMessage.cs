@@ -1,3 +1,5 @@
+using WireGuard.Protocol.Segmentation;
+
 namespace WireGuard.Protocol.Peers;
 
 /// <summary>What an authentic transport message, which is no replay, contained.</summary>
@@ -20,6 +22,11 @@ public readonly ref struct OpenedMessage
     /// Whether its counter is the highest of its session so far: then the peer is where it came from, as far as is known.
     /// </summary>
     public bool IsNewest { get; internal init; }
+
+    /// <summary>
+    /// What a HELLO says that is long enough to promise anything; it promises nothing if it is none. It has proved its path.
+    /// </summary>
+    internal Hello Promise { get; init; }
 
     /// <summary>It is a HELLO: the connection it came on joins the peer's others.</summary>
     internal bool Joins { get; init; }

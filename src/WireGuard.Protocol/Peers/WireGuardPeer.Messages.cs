@@ -127,8 +127,7 @@ public partial class WireGuardPeer
         bool isHeeded = kind == PayloadKind.Hello && extensions == Extensions.Heeded;
         if (isHeeded)
         {
-            // The rest is said of the peer, these of the connection.
-            keypair.RemoteHello = hello.OfPeer;
+            keypair.Hear(hello.OfPeer, mayPromise: message.Length >= Hello.ProvingSize);
             news |= PeerNews.HelloSaid;
         }
 
@@ -142,6 +141,7 @@ public partial class WireGuardPeer
             Kind = kind,
             News = news,
             IsNewest = isNewest,
+            Promise = isHeeded && message.Length >= Hello.ProvingSize ? hello : default,
             Joins = isHeeded && (hello.Features & HelloFeatures.Joins) != 0,
             Asks = isHeeded && (hello.Features & HelloFeatures.Asks) != 0,
         };

@@ -36,12 +36,25 @@ internal enum HelloFeatures : uint
 /// <code>
 /// u8 0x01 | u8 version = 1 | u16 LE largest superpacket accepted | u32 LE features
 /// </code>
+/// <para>
+/// Superpackets are long, and a short checksum is wrong to who takes only whole ones: a path with a datagram on it, or a relay that
+/// knows only the frames of others, must get neither. So the promise to take them holds only in a message of
+/// <see cref="ProvingSize"/> bytes, which such a path does not pass. A shorter one can take a promise back, or repeat it.
+/// </para>
 /// </summary>
 /// <param name="LargestSuperpacket">The longest IP packet, in bytes, that may come as one superpacket; 0 for none.</param>
 /// <param name="Features">What it can do. Bits that are not known yet are kept.</param>
 internal readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures Features)
 {
     public const int Size = 8;
+
+    /// <summary>
+    /// The bytes of a transport message that carries a HELLO which promises anything, padding included: more than a relay passes on
+    /// in a datagram (9,200), and a quarter of the longest superpacket.
+    /// </summary>
+    public const int ProvingSize = 16_384;
+
+    private const HelloFeatures Promised = HelloFeatures.Tcp | HelloFeatures.Udp | HelloFeatures.ShortChecksums;
 
     private const byte Type = 0x01;
     private const byte Version = 1;
@@ -55,11 +68,22 @@ internal readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures F
     /// <summary>Whether it answers a HELLO that asks.</summary>
     public bool Answers => (Features & HelloFeatures.Answers) != 0;
 
+    /// <summary>Whether it promises to take what not every path passes.</summary>
+    public bool Promises => TakesSuperpackets || TakesShortChecksums;
+
     /// <summary>What is said of the peer, and not of the connection that it came on.</summary>
     internal Hello OfPeer => this with { Features = Features & ~(HelloFeatures.Joins | HelloFeatures.Asks) };
 
     /// <summary>The same, without superpackets.</summary>
     internal Hello WithoutSuperpackets => new(0, Features & ~(HelloFeatures.Tcp | HelloFeatures.Udp));
+
+    /// <summary>The same, with no more promises than were made before.</summary>
+    internal Hello Within(Hello? before)
+    {
+        Hello promised = before ?? default;
+        return new(
+            Math.Min(LargestSuperpacket, promised.LargestSuperpacket), Features & (~Promised | promised.Features));
+    }
 
     /// <summary>Whether it takes superpackets of this kind.</summary>
     public bool Takes(SegmentationKind kind) =>

@@ -76,7 +76,8 @@ internal sealed partial class Configurator
     {
         EndpointName = _names.NameOf(peer),
         Superpackets = _hellos.Local is { TakesSuperpackets: true }
-            && peer.RemoteHello(_loop.NowMs) is { TakesSuperpackets: true },
+            && peer.RemoteHello(_loop.NowMs) is { TakesSuperpackets: true }
+            && peer.Destination is StreamConnection { IsProven: true },
         HasSession = HasSession(peer),
         HandshakeError = HandshakeError(peer),
         DroppedPackets = DroppedPackets(peer),

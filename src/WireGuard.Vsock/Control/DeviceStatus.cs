@@ -106,7 +106,7 @@ internal sealed record PeerDetails
     /// <summary>HOST:PORT, where the endpoint was given by name.</summary>
     internal string? EndpointName { get; init; }
 
-    /// <summary>Whether the session is one in which both ends take superpackets.</summary>
+    /// <summary>Whether both ends of the session take superpackets, and the path is known to pass them.</summary>
     internal bool Superpackets { get; init; }
 
     /// <summary>Whether there is a session that can be sent in.</summary>

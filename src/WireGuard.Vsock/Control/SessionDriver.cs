@@ -161,12 +161,13 @@ internal sealed class SessionDriver : INetworkEvents
 
     /// <summary>
     /// A response has completed a handshake that we began. The responder may not send before it has heard from us under the new
-    /// keypair, so something is sent at once: HELLO over streams, else what is staged, or an empty message.
+    /// keypair, so something is sent at once: an empty message and HELLO over streams, else what is staged, or an empty message.
     /// </summary>
     public void OnComplete(Peer peer)
     {
+        _hellos.TrySay(peer);
         // A lane that had nothing staged may have sent already, and confirmed the session: another's packets still wait.
-        if (!_hellos.TrySay(peer) && peer.MustConfirm)
+        if (peer.MustConfirm)
             SendKeepalive(peer);
         else
             SendStaged(peer);

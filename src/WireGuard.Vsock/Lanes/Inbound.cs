@@ -204,8 +204,8 @@ internal sealed unsafe class Inbound : IDisposable
         }
 
         connection.Received(peer, keypair, opened.IsNewest, nowMs);
-        if (!connection.TakesShortChecksums && keypair.RemoteHello is { TakesShortChecksums: true })
-            connection.NoteTakesShortChecksums();
+        if (opened.Promise.Promises)
+            connection.NoteProven(opened.Promise.TakesShortChecksums);
     }
 
     private void Deliver(Snapshot snapshot, Peer peer, Span<byte> payload, int outerEcn)

@@ -230,7 +230,7 @@ internal sealed unsafe class Outbound : IDisposable
     {
         if (!headers.NeedsChecksum || keypair.RemoteHello is not { TakesSuperpackets: true } hello)
             return false;
-        if (headers.SegmentSize == 0 && packet.Length < MinUnsummed)
+        if ((headers.SegmentSize == 0 && packet.Length < MinUnsummed) || !_batch.IsPathProvenOf(peer))
             return false;
         // A session at its end: what is staged, segment by segment, has a new one begun.
         if (!headers.NeedsOwnChecksum || headers.Length != packet.Length || !keypair.CanSend(turn.NowMs))
@@ -278,7 +278,7 @@ internal sealed unsafe class Outbound : IDisposable
             _batch.Flush(turn.Sockets, turn.NowMs);
         Superpacket.WriteHeader(buffer, kind, (ushort)segmentSize);
         // The keypair has ended this very moment: the flow's next packets wait for a new one.
-        if (!_batch.TrySeal(peer, keypair, buffer, total, Ecn.NotEct, mtu: 0, turn.NowMs))
+        if (!_batch.TrySeal(peer, keypair, buffer, total, Ecn.NotEct, mtu: 0, turn.NowMs, isSuperpacket: true))
             peer.CountDropped(1);
     }
 

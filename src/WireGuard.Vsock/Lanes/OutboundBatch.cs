@@ -82,6 +82,9 @@ internal sealed unsafe class OutboundBatch : IDisposable
     /// <summary>Whether what is sealed for the peer now would be dropped, since its connection's queue is full.</summary>
     public bool IsQueueFullOf(Peer peer) => _headroom != 0 && peer.StreamOf(_lane) is { IsQueueFull: true };
 
+    /// <summary>Whether superpackets may be sealed for the peer: its path is a connection that passes them.</summary>
+    public bool IsPathProvenOf(Peer peer) => peer.StreamOf(_lane) is { IsProven: true };
+
     /// <summary>Whether another packet of that length can be sealed before the next flush.</summary>
     public bool HasSpaceFor(int length) => _count < MaxMessages && ArenaSize - _end >= length + Slack;
 
@@ -99,8 +102,10 @@ internal sealed unsafe class OutboundBatch : IDisposable
     /// <param name="ecn">The packet's ECN bits, for its outer packet; unused over streams, which have none for each.</param>
     /// <param name="mtu">The interface's, 0 to pad whatever it is.</param>
     /// <param name="nowMs">Boot time in ms.</param>
+    /// <param name="isSuperpacket">Whether it may go on a connection only that is proven.</param>
     /// <returns>False when the keypair may no longer send: the packet is still in its place.</returns>
-    public bool TrySeal(Peer peer, Keypair keypair, Span<byte> buffer, int length, int ecn, int mtu, long nowMs)
+    public bool TrySeal(
+        Peer peer, Keypair keypair, Span<byte> buffer, int length, int ecn, int mtu, long nowMs, bool isSuperpacket = false)
     {
         int padded = TransportMessage.PaddedLength(length, mtu);
         bool isStream = _headroom != 0;
@@ -120,7 +125,8 @@ internal sealed unsafe class OutboundBatch : IDisposable
         if (!keypair.TrySeal(_aead, buffer[..padded], message, nowMs))
             return false;
 
-        _messages[_count++] = new Message(peer, keypair, _end, _headroom + message.Length, ecn, HasPacket: length != 0);
+        _messages[_count++] = new Message(
+            peer, keypair, _end, _headroom + message.Length, ecn, HasPacket: length != 0, isSuperpacket);
         _end += _headroom + message.Length;
         return true;
     }
@@ -171,7 +177,8 @@ internal sealed unsafe class OutboundBatch : IDisposable
     private void Send(Peer peer, int first, long nowMs)
     {
         Destination? destination = peer.StreamToSendOn(_lane, nowMs) ?? peer.Destination;
-        bool hasShortChecksums = destination is StreamConnection { TakesShortChecksums: true };
+        bool isProven = destination is StreamConnection { IsProven: true };
+        bool hasShortChecksums = isProven && destination is StreamConnection { TakesShortChecksums: true };
         Keypair keypair = _messages[first].Keypair;
         int pieces = 0, messages = 0;
         long bytes = 0;
@@ -185,6 +192,13 @@ internal sealed unsafe class OutboundBatch : IDisposable
             if (destination is UdpDestination { LargestPayload: var largest } && message.Length > largest)
             {
                 _counters.Count(DropReason.TooLong);
+                continue;
+            }
+
+            if (message.IsSuperpacket && !isProven)
+            {
+                // Another connection has taken the place of the one that it was sealed for.
+                peer.CountDropped(1);
                 continue;
             }
 
@@ -232,5 +246,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     }
 
     /// <param name="Peer">Null once it was sent.</param>
-    private record struct Message(Peer? Peer, Keypair Keypair, int Start, int Length, int Ecn, bool HasPacket);
+    /// <param name="IsSuperpacket">Whether only a proven connection may carry it.</param>
+    private record struct Message(
+        Peer? Peer, Keypair Keypair, int Start, int Length, int Ecn, bool HasPacket, bool IsSuperpacket);
 }

@@ -107,7 +107,8 @@ internal sealed unsafe partial class StreamConnection
     /// <param name="frames">Where the frames lie: one or more whole frames in each piece.</param>
     /// <param name="count">Pieces.</param>
     /// <param name="nowMs">Boot time in ms.</param>
-    public void Send(iovec* frames, int count, long nowMs)
+    /// <param name="beyond">How many bytes more than others these may have the queue hold.</param>
+    public void Send(iovec* frames, int count, long nowMs, int beyond = 0)
     {
         // Whichever of several senders writes it: they are a batch apart.
         if (Volatile.Read(ref _unansweredSinceMs) <= HeardMs)
@@ -118,7 +119,7 @@ internal sealed unsafe partial class StreamConnection
             // it.
             if (_isSending || _isFull || IsFailed)
             {
-                Append(frames, count, nowMs);
+                Append(frames, count, _taken.Limit(nowMs) + beyond);
                 return;
             }
 
@@ -142,15 +143,23 @@ internal sealed unsafe partial class StreamConnection
     }
 
     /// <summary>Sends one message from anywhere, as a frame.</summary>
-    public void Send(ReadOnlySpan<byte> message, long nowMs)
+    public void Send(ReadOnlySpan<byte> message, long nowMs) => Send(default, message, nowMs);
+
+    /// <summary>
+    /// Sends two messages together, the first of which may be empty: then there is but one. They are few, and what they say is not
+    /// said again soon: beside what lanes have queued there is space for them.
+    /// </summary>
+    public void Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> message, long nowMs)
     {
-        Span<byte> frame = stackalloc byte[FrameCodec.HeaderSize + message.Length];
-        message.CopyTo(frame[FrameCodec.HeaderSize..]);
-        FrameCodec.WriteHeader(frame, message);
-        fixed (byte* p = frame)
+        int start = first.IsEmpty ? 0 : FrameCodec.HeaderSize + first.Length;
+        Span<byte> frames = stackalloc byte[start + FrameCodec.HeaderSize + message.Length];
+        if (!first.IsEmpty)
+            WriteFrame(frames, first);
+        WriteFrame(frames[start..], message);
+        fixed (byte* p = frames)
         {
-            var piece = new iovec { iov_base = p, iov_len = (nuint)frame.Length };
-            Send(&piece, 1, nowMs);
+            var piece = new iovec { iov_base = p, iov_len = (nuint)frames.Length };
+            Send(&piece, 1, nowMs, beyond: LargestFrame);
         }
     }
 
@@ -260,6 +269,12 @@ internal sealed unsafe partial class StreamConnection
         return false;
     }
 
+    private static void WriteFrame(Span<byte> frame, ReadOnlySpan<byte> message)
+    {
+        message.CopyTo(frame[FrameCodec.HeaderSize..]);
+        FrameCodec.WriteHeader(frame, message);
+    }
+
     private nint SendToSocket(iovec* frames, int count)
     {
         if (count == 1)
@@ -290,9 +305,8 @@ internal sealed unsafe partial class StreamConnection
         }
     }
 
-    private void Append(iovec* frames, int count, long nowMs)
+    private void Append(iovec* frames, int count, int limit)
     {
-        int limit = _taken.Limit(nowMs);
         for (int i = 0; i < count; i++)
         {
             var rest = new ReadOnlySpan<byte>(frames[i].iov_base, (int)frames[i].iov_len);

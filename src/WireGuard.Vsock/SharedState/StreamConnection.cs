@@ -22,6 +22,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     private volatile Peer? _peer;
     private volatile bool _isInUse;
     private volatile bool _isJoined;
+    private volatile bool _isProven;
     private volatile bool _takesShortChecksums;
     private long _heardMs;
     private long _calledMs;
@@ -73,10 +74,19 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     public bool IsJoined => _isJoined;
 
     /// <summary>
-    /// Whether the program at the far end has said that it takes short checksums (<see cref="Protocol.Framing.FrameCodec"/>). Not
-    /// asked of a keypair: what was sealed for a program that has ended may go to the next one, which may be of another kind.
+    /// Whether a HELLO has come in on it that is as long as its promises ask for: then the path passes superpackets. Not asked of a
+    /// keypair: under the same one the peer may come another way, with a datagram on it.
+    /// </summary>
+    public bool IsProven => _isProven;
+
+    /// <summary>
+    /// Whether that HELLO said that short checksums are taken (<see cref="Protocol.Framing.FrameCodec"/>). Not asked of a keypair
+    /// either: what was sealed for a program that has ended may go to the next one, which may be of another kind.
     /// </summary>
     public bool TakesShortChecksums => _takesShortChecksums;
+
+    /// <summary>Whether we have said HELLO on it, as long as its promises ask for. Control only.</summary>
+    public bool HasSaidHello { get; set; }
 
     /// <summary>When it came about, in ms of boot time.</summary>
     public long SinceMs { get; init; }
@@ -158,8 +168,13 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
             Signal(ConnectionSignals.Authenticated);
     }
 
-    /// <summary>Notes that a message came in on it under a keypair with such a HELLO. Owner lane only.</summary>
-    public void NoteTakesShortChecksums() => _takesShortChecksums = true;
+    /// <summary>A HELLO came in on it that is as long as its promises ask for. Owner lane only.</summary>
+    /// <param name="takesShortChecksums">Whether it promises to take those.</param>
+    public void NoteProven(bool takesShortChecksums)
+    {
+        _takesShortChecksums = takesShortChecksums;
+        _isProven = true;
+    }
 
     /// <summary>Notes that a message with a valid mac1 came in: the far end knows our public key. Owner lane only.</summary>
     public void NoteCalled(long nowMs) => Volatile.Write(ref _calledMs, nowMs);
@@ -230,9 +245,9 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
 
     private void BelongTo(Peer peer)
     {
-        // It was another peer's that it joined.
+        // It was another peer's that it joined, and another's path that was proven.
         if (_peer is not null)
-            _isJoined = false;
+            _isJoined = _isProven = _takesShortChecksums = false;
         _peer = peer;
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Events;
@@ -16,6 +17,8 @@ internal sealed class Hellos
     private readonly Aead _aead;
     private readonly ILogger _log;
     private readonly Continuity? _continuity;
+    private readonly byte[] _first = new byte[WireGuardPeer.ShortHelloSize];
+    private readonly byte[] _message = new byte[Hello.ProvingSize];
 
     /// <param name="loop">The control loop.</param>
     /// <param name="aead">The control thread's.</param>
@@ -34,19 +37,24 @@ internal sealed class Hellos
     /// <summary>What we say of ourselves; null if nothing.</summary>
     public Hello? Local { get; private set; }
 
-    /// <summary>Says it on the peer's current connection.</summary>
-    /// <returns>False when nothing was sent: we have nothing to say, or the path to the peer is no stream.</returns>
+    /// <summary>
+    /// Says it on the peer's current connection, if it was not said there, or not under the session that we send with. Not while a
+    /// session is about to take the place of that one: it is said once that is confirmed.
+    /// </summary>
+    /// <returns>False when nothing was sent.</returns>
     public bool TrySay(Peer peer) =>
-        peer.Destination is StreamConnection connection && TrySend(peer, connection, HelloFeatures.None);
+        peer.Destination is StreamConnection connection && Local is { } hello
+        && !peer.Keypairs.AwaitsConfirmation && !(connection.HasSaidHello && peer.HasSaid(hello))
+        && TrySend(peer, connection, HelloFeatures.None);
 
     /// <summary>Says it wherever it is owed: in answer to the peer's.</summary>
     public void Answer(Peer peer)
     {
         if (peer.Destination is not StreamConnection connection || Local is not { } hello)
             return;
-        Span<byte> message = stackalloc byte[WireGuardPeer.HelloMessageSize];
-        while (peer.TryWriteOwedHello(_aead, hello, message, _loop.NowMs))
-            TrySend(peer, connection, message);
+        (int first, int size) = Sizes(hello, HelloFeatures.None, isRepeated: false);
+        while (peer.TryWriteOwedHello(_aead, hello, _first.AsSpan(0, first), _message.AsSpan(0, size), _loop.NowMs))
+            TrySend(peer, connection, first, size);
     }
 
     /// <summary>
@@ -73,18 +81,33 @@ internal sealed class Hellos
     {
         if (Local is not { } hello)
             return false;
-        Span<byte> message = stackalloc byte[WireGuardPeer.HelloMessageSize];
+        (int first, int size) = Sizes(hello, ofConnection, connection.HasSaidHello);
         hello = hello with { Features = hello.Features | ofConnection };
-        return peer.TryWriteHello(_aead, hello, message, _loop.NowMs) && TrySend(peer, connection, message);
+        return peer.TryWriteHello(_aead, hello, _first.AsSpan(0, first), _message.AsSpan(0, size), _loop.NowMs)
+            && TrySend(peer, connection, first, size);
     }
 
-    private bool TrySend(Peer peer, StreamConnection connection, ReadOnlySpan<byte> message)
+    /// <summary>
+    /// How long the message is that carries it, and the one in front. A keepalive before one that joins would have the connection
+    /// take the place of the others, so the same goes in front of it, unpadded. What is asked and answered later on such a
+    /// connection repeats what was said, and need not be long: a slow path is no silent one.
+    /// </summary>
+    private static (int First, int Size) Sizes(Hello hello, HelloFeatures ofConnection, bool isRepeated)
+    {
+        bool joins = ofConnection != HelloFeatures.None;
+        if (!hello.Promises || (joins && isRepeated))
+            return (0, WireGuardPeer.ShortHelloSize);
+        return (joins ? WireGuardPeer.ShortHelloSize : TransportMessage.MinSize, Hello.ProvingSize);
+    }
+
+    private bool TrySend(Peer peer, StreamConnection connection, int first, int size)
     {
         if (_continuity is { IsBroken: true })
             return false;
-        peer.CountSent(message.Length);
+        peer.CountSent(first + size);
         Log.HelloSent(_log, peer);
-        connection.Send(message, _loop.NowMs);
+        connection.Send(_first.AsSpan(0, first), _message.AsSpan(0, size), _loop.NowMs);
+        connection.HasSaidHello = true;
         return true;
     }
 }

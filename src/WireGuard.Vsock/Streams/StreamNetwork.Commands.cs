@@ -42,8 +42,12 @@ internal sealed partial class StreamNetwork
             return;
         foreach (PeerConnection connection in connections.All)
             _connections.Of(connection).IsInUse = connection.State == ConnectionState.InUse;
+        Destination? before = peer.Destination;
         peer.Destination = connections.Destination is { } destination ? _connections.Of(destination) : null;
         peer.StreamByLane = [.. connections.ByLane(_connections.Lanes).Select(_connections.Of)];
+        // The session may last, as when the peer has come another way; but this path is not proven.
+        if (!ReferenceEquals(peer.Destination, before))
+            _hellos.TrySay(peer);
     }
 
     private void Do(StreamPeer known, ConnectionCommand command)

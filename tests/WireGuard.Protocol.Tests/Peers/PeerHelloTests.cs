@@ -135,16 +135,90 @@ public sealed class PeerHelloTests : IDisposable
         Assert.Equal((PayloadKind.Packet, PeerNews.TimerStarted, null), (packet.Kind, packet.News, packet.Hello));
     }
 
-    private byte[]? Say(Ends.End end, Hello hello)
+    [Fact]
+    public void Promises_in_a_short_message_are_not_heeded_and_the_rest_is()
     {
-        byte[] message = new byte[WireGuardPeer.HelloMessageSize];
-        return end.Peer.TryWriteHello(_ends.Aead, hello, message, _ends.NowMs) ? message : null;
+        _ends.Connect();
+        Hello hello = s_ofA with { Features = s_ofA.Features | HelloFeatures.ShortChecksums | HelloFeatures.Joins };
+        Taken taken = Take(B, Say(A, hello, isShort: true));
+        Assert.Equal((PeerNews.HelloSaid, true), (taken.News, taken.Joins));
+        Assert.Equal(new Hello(0, HelloFeatures.Answers), taken.Hello);
+        Assert.False(taken.Promise.Promises);
+        Assert.Null(A.Keypair.SaidHello);
+        byte[]? message = Say(A, hello);
+        Assert.Equal(16_384, message!.Length);
+        taken = Take(B, message);
+        Assert.Equal(hello.OfPeer, taken.Hello);
+        Assert.Equal((true, true), (taken.Promise.TakesSuperpackets, taken.Promise.TakesShortChecksums));
+        Assert.Equal(hello.OfPeer, A.Keypair.SaidHello);
+    }
+
+    [Fact]
+    public void Promise_of_one_byte_less_than_it_takes_is_not_heeded()
+    {
+        _ends.Connect();
+        byte[] message = new byte[Hello.ProvingSize - 1];
+        Assert.True(A.Peer.TryWriteHello(_ends.Aead, s_ofA, default, message, _ends.NowMs));
+        Assert.Equal(new Hello(0, HelloFeatures.Answers), Take(B, message).Hello);
+    }
+
+    [Fact]
+    public void Short_message_repeats_what_was_promised_and_takes_it_back_but_promises_no_more()
+    {
+        _ends.Connect();
+        Take(B, Say(A, s_ofA with { LargestSuperpacket = 9_000 }));
+        Hello repeated = s_ofA with { Features = s_ofA.Features | HelloFeatures.ShortChecksums };
+        Assert.Equal(s_ofA with { LargestSuperpacket = 9_000 }, Take(B, Say(A, repeated, isShort: true)).Hello);
+        Assert.Equal(s_ofA.WithoutSuperpackets, Take(B, Say(A, s_ofA.WithoutSuperpackets)).Hello);
+        Assert.Equal(s_ofA.WithoutSuperpackets, Take(B, Say(A, repeated, isShort: true)).Hello);
+    }
+
+    [Fact]
+    public void Hello_that_promises_nothing_is_short()
+    {
+        _ends.Connect();
+        byte[] message = Say(A, s_ofA.WithoutSuperpackets)!;
+        Assert.Equal(WireGuardPeer.ShortHelloSize, message.Length);
+        Assert.Equal(s_ofA.WithoutSuperpackets, Take(B, message).Hello);
+        Assert.Equal(s_ofA.WithoutSuperpackets, A.Keypair.SaidHello);
+    }
+
+    [Fact]
+    public void Message_in_front_of_it_confirms_the_session_though_it_is_lost()
+    {
+        _ends.Receive(A, _ends.Receive(B, _ends.Begin(A)).Reply);
+        byte[] first = new byte[TransportMessage.MinSize], message = new byte[Hello.ProvingSize];
+        Assert.True(A.Peer.TryWriteHello(_ends.Aead, s_ofA, first, message, _ends.NowMs));
+        Assert.Equal((0ul, 1ul), (TransportMessage.Counter(first), TransportMessage.Counter(message)));
+        Taken taken = Take(B, first);
+        Assert.Equal((PayloadKind.Keepalive, PeerNews.SessionConfirmed, null), (taken.Kind, taken.News, taken.Hello));
+        Assert.Equal(PeerAction.SessionConfirmed, B.Peer.Poll(_ends.NowMs));
+        Assert.True(B.Peer.CanSend(_ends.NowMs));
+    }
+
+    [Fact]
+    public void In_front_of_one_that_joins_goes_one_that_joins()
+    {
+        _ends.Connect();
+        Hello joins = s_ofA with { Features = s_ofA.Features | HelloFeatures.Joins };
+        byte[] first = new byte[WireGuardPeer.ShortHelloSize], message = new byte[Hello.ProvingSize];
+        Assert.True(A.Peer.TryWriteHello(_ends.Aead, joins, first, message, _ends.NowMs));
+        Taken taken = Take(B, first);
+        Assert.Equal((true, false), (taken.Joins, taken.Promise.Promises));
+        taken = Take(B, message);
+        Assert.Equal((true, true, s_ofA), (taken.Joins, taken.Promise.Promises, taken.Hello));
+    }
+
+    private byte[]? Say(Ends.End end, Hello hello, bool isShort = false)
+    {
+        byte[] message = new byte[hello.Promises && !isShort ? Hello.ProvingSize : WireGuardPeer.ShortHelloSize];
+        return end.Peer.TryWriteHello(_ends.Aead, hello, default, message, _ends.NowMs) ? message : null;
     }
 
     private byte[]? Owed(Ends.End end, Hello hello)
     {
-        byte[] message = new byte[WireGuardPeer.HelloMessageSize];
-        return end.Peer.TryWriteOwedHello(_ends.Aead, hello, message, _ends.NowMs) ? message : null;
+        byte[] message = new byte[hello.Promises ? Hello.ProvingSize : WireGuardPeer.ShortHelloSize];
+        return end.Peer.TryWriteOwedHello(_ends.Aead, hello, default, message, _ends.NowMs) ? message : null;
     }
 
     /// <summary>What a message that comes over a stream leaves.</summary>
@@ -154,8 +228,8 @@ public sealed class PeerHelloTests : IDisposable
         byte[] copy = [.. message];
         Assert.True(end.Indices.TryFind(TransportMessage.ReceiverIndex(copy), out WireGuardPeer? peer, out Keypair? keypair));
         Assert.True(peer.TryOpen(keypair!, _ends.Aead, copy, extensions, _ends.NowMs, out OpenedMessage opened));
-        return new Taken(opened.Kind, opened.News, opened.Joins, opened.Asks, keypair!.RemoteHello);
+        return new Taken(opened.Kind, opened.News, opened.Joins, opened.Asks, keypair!.RemoteHello, opened.Promise);
     }
 
-    private sealed record Taken(PayloadKind Kind, PeerNews News, bool Joins, bool Asks, Hello? Hello);
+    private sealed record Taken(PayloadKind Kind, PeerNews News, bool Joins, bool Asks, Hello? Hello, Hello Promise);
 }

@@ -1,5 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
+using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
@@ -95,16 +96,38 @@ public sealed class InboundHelloTests : IDisposable
     public void Hello_says_whether_the_far_end_takes_short_checksums(object features, bool takes)
     {
         Receive(Message(s_hello with { Features = (HelloFeatures)features }));
-        Assert.Equal(takes, _connection.TakesShortChecksums);
+        Assert.Equal((true, takes), (_connection.IsProven, _connection.TakesShortChecksums));
     }
 
     [Fact]
-    public void Connection_takes_short_checksums_once_a_message_comes_under_a_keypair_whose_hello_came_on_another()
+    public void Short_hello_proves_no_connection_and_promises_nothing()
+    {
+        Receive(Message(s_hello with { Features = s_hello.Features | HelloFeatures.ShortChecksums }, isLong: false));
+        Assert.Equal(new Hello(0, s_hello.Features & ~HelloFeatures.Tcp), _tunnel.Keypair.RemoteHello);
+        Assert.Equal((false, false), (_connection.IsProven, _connection.TakesShortChecksums));
+    }
+
+    [Fact]
+    public void Connection_is_not_proven_by_what_has_come_under_its_keypair_on_another()
     {
         _tunnel.Keypair.RemoteHello = s_hello with { Features = HelloFeatures.ShortChecksums };
-        Assert.False(_connection.TakesShortChecksums);
         Receive(_tunnel.SealFar([], Now));
-        Assert.True(_connection.TakesShortChecksums);
+        Assert.Equal((false, false), (_connection.IsProven, _connection.TakesShortChecksums));
+        Receive(Message(s_hello with { Features = HelloFeatures.ShortChecksums }, isLong: false));
+        Assert.Equal((false, false), (_connection.IsProven, _connection.TakesShortChecksums));
+        Receive(Message(s_hello with { Features = HelloFeatures.ShortChecksums }));
+        Assert.Equal((true, true), (_connection.IsProven, _connection.TakesShortChecksums));
+    }
+
+    [Fact]
+    public void Connection_that_another_peer_takes_over_is_proven_no_more()
+    {
+        Receive(Message(s_hello with { Features = HelloFeatures.ShortChecksums }));
+        using var other = new Tunnel(Now);
+        _published.Indices.Bind(other.Peer, other.Keypair);
+        Receive(other.SealFar([], Now));
+        Assert.Same(other.Peer, _connection.Peer);
+        Assert.Equal((false, false), (_connection.IsProven, _connection.TakesShortChecksums));
     }
 
     [Fact]
@@ -156,9 +179,9 @@ public sealed class InboundHelloTests : IDisposable
         Assert.Equal(0, Enum.GetValues<DropReason>().Sum(reason => _counters[reason]));
     }
 
-    private byte[] Message(Hello hello)
+    private byte[] Message(Hello hello, bool isLong = true)
     {
-        byte[] payload = new byte[16];
+        byte[] payload = new byte[isLong && hello.Promises ? Hello.ProvingSize - TransportMessage.Overhead : 16];
         hello.Write(payload);
         return _tunnel.SealFar(payload, Now);
     }

@@ -30,7 +30,8 @@ internal sealed class LaneParts : IDisposable
         Hello? local = null,
         TunOffloads offloads = TunOffloads.Tcp | TunOffloads.Udp,
         bool hasHeader = true,
-        bool refusesUnsegmented = false)
+        bool refusesUnsegmented = false,
+        bool isProven = true)
     {
         Tun = new TunPair(offloads, hasHeader, refusesUnsegmented);
         Published = new Published
@@ -47,6 +48,8 @@ internal sealed class LaneParts : IDisposable
         Published.Indices.Bind(Tunnel.Peer, Tunnel.Keypair);
         Connection = new StreamConnection(Pair.Near, 1, EndpointAddress.IPv4(1, 1), isDialed: false, Inbox) { IsInUse = true };
         Tunnel.Peer.Destination = Connection;
+        if (isProven)
+            Connection.NoteProven(takesShortChecksums: false);
         _batch = new OutboundBatch(_aead, isStream: true, Inbox, Counters, lane: 0);
         Outbound = new Outbound(Tun.Queue, _batch, Published, Inbox, Counters);
         Inbound = new Inbound(Tun.Queue, _aead, Published, Inbox, Counters);

@@ -1,6 +1,7 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Framing;
 using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Routing;
 using WireGuard.Protocol.Tests;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Lanes;
@@ -80,6 +81,29 @@ public sealed class OutboundBatchTests : IDisposable
         Assert.True(tunnel.TrySeal(batch, [1], lastMs + Peer.QuietMs));
         batch.Flush(null, lastMs + Peer.QuietMs);
         Assert.Single(_pairs[2].ReadMessages());
+    }
+
+    [Fact]
+    public void Superpacket_is_dropped_and_counted_where_another_connection_has_taken_the_place_of_the_proven_one()
+    {
+        Tunnel tunnel = _tunnels[0];
+        var first = (StreamConnection)tunnel.Peer.Destination!;
+        first.NoteProven(takesShortChecksums: true);
+        foreach (int sentOn in (int[])[0, 1])
+        {
+            Assert.True(_batch.IsPathProvenOf(tunnel.Peer));
+            Assert.True(_batch.TrySeal(
+                tunnel.Peer, tunnel.Keypair, _batch.Space, 10_000, Ecn.NotEct, mtu: 0, Now, isSuperpacket: true));
+            Assert.True(tunnel.TrySeal(_batch, [1], Now));
+            tunnel.Peer.Destination = _tunnels[sentOn].Peer.Destination;
+            _batch.Flush(null, Now);
+        }
+
+        Assert.False(_batch.IsPathProvenOf(tunnel.Peer));
+        Assert.Equal(2, _pairs[0].ReadMessages().Count);
+        Assert.Single(_pairs[1].ReadMessages(takesShort: false));
+        Assert.Equal(1, tunnel.Peer.DroppedPackets);
+        tunnel.Peer.Destination = first;
     }
 
     [Theory]

@@ -56,12 +56,28 @@ public sealed class OutboundTests : IDisposable
         // The keypair does not matter: on a new connection there may be another program at the far end.
         Says(new Hello(0, HelloFeatures.ShortChecksums));
         if (isTaken)
-            _lane.Connection.NoteTakesShortChecksums();
+            _lane.Connection.NoteProven(takesShortChecksums: true);
         _lane.Tun.Give(TunPair.NoHeader, New(isIPv6: false, isUdp: true, 1_000).Build());
         Assert.True(_lane.Outbound.OnReadable(null, Now));
         byte[] frame = _lane.Pair.ReadBytes();
         Assert.Equal(asWhole, FrameCodec.TryRead(frame, out _, takesShort: false));
         Assert.Equal(FrameStatus.Complete, FrameCodec.TryRead(frame, out _, takesShort: true));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Connection_that_is_not_proven_gets_segments_and_whole_checksums_whatever_the_keypair_says(bool isUdp)
+    {
+        using var lane = new LaneParts(isProven: false);
+        lane.Tunnel.Keypair.RemoteHello =
+            LaneParts.TakesAll with { Features = LaneParts.TakesAll.Features | HelloFeatures.ShortChecksums };
+        lane.Tun.Give(New(isIPv6: false, isUdp, 13_000), 1_300);
+        Assert.True(lane.Outbound.OnReadable(null, Now));
+        Assert.Equal(10, lane.Pair.ReadMessages(takesShort: false).Count);
+        lane.Connection.NoteProven(takesShortChecksums: true);
+        lane.Tun.Give(New(isIPv6: false, isUdp, 13_000), 1_300);
+        Assert.Single(lane.Send());
     }
 
     [Theory]

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Noise;
+using WireGuard.Protocol.Peers;
 using WireGuard.Protocol.Segmentation;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.SharedState;
@@ -102,8 +104,60 @@ public sealed class HellosTests : IDisposable
         Assert.Equal([withdrawn], Heard());
         hellos.WithdrawSuperpackets([_tunnel.Peer]);
         Assert.Empty(Heard());
+        Assert.True(hellos.TryJoin(_tunnel.Peer, _connection));
+        Assert.Equal(withdrawn, Assert.Single(Heard()).OfPeer);
+    }
+
+    [Fact]
+    public void What_promises_is_long_and_behind_a_keepalive()
+    {
+        Assert.True(New(s_ours).TrySay(_tunnel.Peer));
+        Assert.Equal([TransportMessage.MinSize, 16_384], Lengths());
+        Assert.True(_connection.HasSaidHello);
+    }
+
+    [Fact]
+    public void What_promises_nothing_is_short_and_alone()
+    {
+        Assert.True(New(new Hello(0, HelloFeatures.Answers)).TrySay(_tunnel.Peer));
+        Assert.Equal([WireGuardPeer.ShortHelloSize], Lengths());
+    }
+
+    [Fact]
+    public void Answer_that_is_owed_is_long_and_behind_a_keepalive()
+    {
+        _tunnel.Keypair.RemoteHello = s_theirs;
+        New(s_ours).Answer(_tunnel.Peer);
+        Assert.Equal([TransportMessage.MinSize, 16_384], Lengths());
+    }
+
+    [Fact]
+    public void What_joins_comes_first_on_its_connection_and_is_repeated_in_full_length_once()
+    {
+        Hellos hellos = New(s_ours);
+        Assert.True(hellos.TryJoin(_tunnel.Peer, _connection));
+        Assert.Equal([WireGuardPeer.ShortHelloSize, 16_384], Lengths());
+        Assert.True(hellos.TryJoin(_tunnel.Peer, _connection));
+        _tunnel.Keypair.RemoteHello = s_theirs with { Features = HelloFeatures.Answers };
+        Assert.True(hellos.TryAsk(_tunnel.Peer, _connection));
+        Assert.Equal([WireGuardPeer.ShortHelloSize, WireGuardPeer.ShortHelloSize], Lengths());
+    }
+
+    [Fact]
+    public void It_is_said_once_on_a_connection_and_again_on_another()
+    {
+        Hellos hellos = New(s_ours);
         Assert.True(hellos.TrySay(_tunnel.Peer));
-        Assert.Equal([withdrawn], Heard());
+        Assert.False(hellos.TrySay(_tunnel.Peer));
+        Assert.Equal([s_ours], Heard());
+        using var pair = new SocketPair();
+        using var other = new StreamConnection(pair.Near, 2, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
+        _tunnel.Peer.Destination = other;
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Assert.False(hellos.TrySay(_tunnel.Peer));
+        Assert.Equal([TransportMessage.MinSize, 16_384], [.. pair.ReadMessages().Select(message => message.Length)]);
+        _tunnel.Peer.Destination = _connection;
+        Assert.False(hellos.TrySay(_tunnel.Peer));
     }
 
     [Fact]
@@ -118,10 +172,21 @@ public sealed class HellosTests : IDisposable
 
     private Hellos New(Hello? local) => new(_loop, _aead, local, NullLogger.Instance);
 
-    private List<Hello> Heard() =>
-        [.. _pair.ReadMessages().Select(message =>
+    private int[] Lengths() => [.. _pair.ReadMessages(takesShort: false).Select(message => message.Length)];
+
+    /// <summary>What was said, without keepalives and repetitions in front of it.</summary>
+    private List<Hello> Heard()
+    {
+        List<Hello> heard = [];
+        foreach (byte[] message in _pair.ReadMessages())
         {
-            Assert.True(Hello.TryRead(_tunnel.Open(message, _loop.NowMs), out Hello hello));
-            return hello;
-        })];
+            byte[] payload = _tunnel.Open(message, _loop.NowMs)!;
+            bool isHello = Hello.TryRead(payload, out Hello hello);
+            Assert.True(isHello || payload.Length == 0);
+            if (isHello && (heard.Count == 0 || heard[^1] != hello))
+                heard.Add(hello);
+        }
+
+        return heard;
+    }
 }

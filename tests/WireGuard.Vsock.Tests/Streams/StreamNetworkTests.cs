@@ -345,6 +345,19 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
     }
 
     [Fact]
+    public void Hello_is_said_once_on_each_connection_that_takes_the_place_of_another()
+    {
+        _network.Open(0);
+        StreamConnection first = Accept()[0], second = Accept()[1];
+        foreach ((StreamConnection connection, int said) in ((StreamConnection, int)[])[(first, 1), (second, 2), (first, 2)])
+        {
+            Hear(connection, _tunnel);
+            Assert.Same(connection, Peer.Destination);
+            Assert.Equal(said, _log.Lines.Count(line => line.Contains("HELLO", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
     public void Connection_that_fails_while_it_becomes_a_peers_is_closed_though_that_peer_is_removed()
     {
         _network.Open(0);
