@@ -33,12 +33,12 @@ public partial class WireGuardPeer
     /// <param name="aead">The calling thread's.</param>
     /// <param name="hello">What we accept, and whether the connection joins, or asks.</param>
     /// <param name="first">
-    /// Receives the message to be sent in front of it: a keepalive in <see cref="TransportMessage.MinSize"/> bytes, the same HELLO in
-    /// <see cref="ShortHelloSize"/>; empty for none.
+    /// Receives the message to be sent in front of it: a keepalive in <see cref="TransportMessage.MinSize"/> bytes,
+    /// the same HELLO in <see cref="ShortHelloSize"/>; empty for none.
     /// </param>
     /// <param name="message">
-    /// Receives HELLO: <see cref="Hello.ProvingSize"/> bytes, if it promises anything that is not to be a repetition only; else <see
-    /// cref="ShortHelloSize"/>.
+    /// Receives HELLO: <see cref="Hello.ProvingSize"/> bytes if it promises anything, and does not only repeat it; else
+    /// <see cref="ShortHelloSize"/>.
     /// </param>
     /// <param name="nowMs">Boot time in ms.</param>
     /// <returns>False when no session may send, or the peer that is asked gives no answers.</returns>

@@ -37,9 +37,9 @@ internal enum HelloFeatures : uint
 /// u8 0x01 | u8 version = 1 | u16 LE largest superpacket accepted | u32 LE features
 /// </code>
 /// <para>
-/// Superpackets are long, and a short checksum is wrong to who takes only whole ones: a path with a datagram on it, or a relay that
-/// knows only the frames of others, must get neither. So the promise to take them holds only in a message of
-/// <see cref="ProvingSize"/> bytes, which such a path does not pass. A shorter one can take a promise back, or repeat it.
+/// Superpackets are long, and a short checksum is wrong to who takes only whole ones: a path with a datagram on it must get
+/// neither. So the promise to take them holds only in a message of <see cref="ProvingSize"/> bytes, which such a path does not
+/// pass. A shorter one can take a promise back, or repeat it.
 /// </para>
 /// </summary>
 /// <param name="LargestSuperpacket">The longest IP packet, in bytes, that may come as one superpacket; 0 for none.</param>
@@ -49,8 +49,8 @@ internal readonly record struct Hello(ushort LargestSuperpacket, HelloFeatures F
     public const int Size = 8;
 
     /// <summary>
-    /// The bytes of a transport message that carries a HELLO which promises anything, padding included: more than a relay passes on
-    /// in a datagram (9,200), and a quarter of the longest superpacket.
+    /// The bytes of a transport message that carries a HELLO which promises anything, padding included: more than a relay passes
+    /// on in a datagram (9,200), and a quarter of the longest superpacket.
     /// </summary>
     public const int ProvingSize = 16_384;
 

@@ -146,8 +146,8 @@ internal sealed unsafe partial class StreamConnection
     public void Send(ReadOnlySpan<byte> message, long nowMs) => Send(default, message, nowMs);
 
     /// <summary>
-    /// Sends two messages together, the first of which may be empty: then there is but one. They are few, and what they say is not
-    /// said again soon: beside what lanes have queued there is space for them.
+    /// Sends two messages together, the first of which may be empty: then there is but one. They are few, and what they say is
+    /// not said again soon: beside what lanes have queued there is space for them.
     /// </summary>
     public void Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> message, long nowMs)
     {

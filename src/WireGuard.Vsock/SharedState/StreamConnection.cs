@@ -74,8 +74,8 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     public bool IsJoined => _isJoined;
 
     /// <summary>
-    /// Whether a HELLO has come in on it that is as long as its promises ask for: then the path passes superpackets. Not asked of a
-    /// keypair: under the same one the peer may come another way, with a datagram on it.
+    /// Whether a HELLO has come in on it that is as long as its promises ask for: then the path passes superpackets. Not asked of
+    /// a keypair: under the same one the peer may come another way, with a datagram on it.
     /// </summary>
     public bool IsProven => _isProven;
 

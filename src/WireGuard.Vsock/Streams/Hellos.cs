@@ -38,8 +38,8 @@ internal sealed class Hellos
     public Hello? Local { get; private set; }
 
     /// <summary>
-    /// Says it on the peer's current connection, if it was not said there, or not under the session that we send with. Not while a
-    /// session is about to take the place of that one: it is said once that is confirmed.
+    /// Says it on the peer's current connection, if it was not said there, or not under the session that we send with. Not while
+    /// a session is about to take the place of that one: it is said once that is confirmed.
     /// </summary>
     /// <returns>False when nothing was sent.</returns>
     public bool TrySay(Peer peer) =>

@@ -106,6 +106,73 @@ Superpackets_work_at_an_MTU_of_60000() {
   sees_nothing_wrong
 }
 
+# ---- paths that do not carry them --------------------------------------------------------------------------------------
+
+# As where a relay passes messages on in datagrams. The relay ends and another takes its place: what goes depends on the path, not
+# on what the peers can do.
+Path_that_drops_long_messages_gets_no_superpackets_and_loses_no_session() {
+  new_machines host enclave
+  wire host enclave
+  start host tcp4
+  start enclave tcp4
+  configure host
+  configure enclave
+  introduce enclave host
+  introduce host enclave
+  narrow_path 9200
+  at host wg set wg0 peer "${public[enclave]}" endpoint "${outer4[enclave/host]}:9999"
+  stays_narrow
+  narrow_path 65535
+  flows_within 15 host enclave
+  wait_for 30 takes_superpackets host || fail "no superpackets to the enclave on a good path"
+  wait_for 30 takes_superpackets enclave || fail "no superpackets to the host on a good path"
+  goes_whole host enclave
+  goes_whole enclave host
+  equal "dropped frames" 0 "$(grep -c dropped "$work/relay" || :)"
+  at_least "short checksums" 100 "$(grep -c short "$work/relay" || :)"
+  narrow_path 9200
+  flows_within 15 host enclave
+  stays_narrow
+  sees_nothing_wrong
+}
+
+narrow_path() { # LONGEST MESSAGE
+  [ -z "${relay:-}" ] || ends_relay
+  enter enclave "$e2e/narrow_relay.pl" 9999 "${outer4[enclave/host]}" "${port[enclave]}" "$1" >"$work/relay" &
+  relay=$!
+  wait_for 30 listens enclave 9999 || fail "no relay"
+}
+
+# It and the processes that serve its connections.
+ends_relay() {
+  local process
+  for process in $(ip netns pids "enclave-$$"); do
+    if grep -qz narrow_relay.pl "/proc/$process/cmdline" 2>/dev/null; then kill "$process"; fi
+  done
+  wait "$relay" || :
+}
+
+stays_narrow() {
+  local machine
+  for machine in host enclave; do : >"$work/$machine.log"; done
+  pings host enclave
+  pings enclave host
+  goes_in_pieces host enclave
+  goes_in_pieces enclave host
+  trains_arrive host enclave 50 40 1200
+  equal "short checksums" 0 "$(grep -c short "$work/relay" || :)"
+  # One HELLO each way is all that is too long: none is lost of what lanes send.
+  at_least "dropped frames" 2 "$(grep -c dropped "$work/relay" || :)"
+  at_most "dropped frames" 4 "$(grep -c dropped "$work/relay" || :)"
+  equal "connections" 1 "$(grep -c called "$work/relay")"
+  for machine in host enclave; do
+    if takes_superpackets $machine; then fail "superpackets from $machine on a path that drops them"; fi
+    if grep -qE 'No answer to the handshake|Nothing heard since' "$work/$machine.log"; then fail "a session was lost at $machine"; fi
+  done
+}
+
+takes_superpackets() { [ "$(uapi "$1" 'status=1\n\n' | grep -c '^superpackets=true')" = 2 ]; } # MACHINE: of its own, and its peer's
+
 # ---- what the far side receives ---------------------------------------------------------------------------------------
 
 Forwarded_superpackets_leave_as_ordinary_packets_over_tcp() { forwards_ordinary_packets tcp4; }
