@@ -24,6 +24,8 @@ internal sealed class MacKeys
         Blake2s.Hash("cookie--"u8, receiver.Bytes, _cookieKey);
     }
 
+    internal ReadOnlySpan<byte> Mac1Key => _mac1Key;
+
     internal ReadOnlySpan<byte> CookieKey => _cookieKey;
 
     /// <summary>Whether a handshake message's mac1 was made by someone who knows the receiver's public key.</summary>

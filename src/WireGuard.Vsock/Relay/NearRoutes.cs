@@ -1,0 +1,112 @@
+namespace WireGuard.Vsock.Relay;
+
+/// <summary>
+/// For which enclaves the messages of one near end are, by their receiver index. Learned are the indices that an enclave has sent
+/// to this near end; they decide. Adopted are those that an enclave has sent to another (<see cref="KnownIndices"/>): anybody who
+/// has seen such an index may bring it, so they have places of their own. Owned by one lane.
+/// </summary>
+internal sealed class NearRoutes
+{
+    /// <summary>The newest of one enclave: of three keypairs, and of a handshake in progress.</summary>
+    public const int MaxPerTarget = 4;
+
+    /// <summary>Of all enclaves that have answered here: 64 of them at the least. The oldest goes.</summary>
+    public const int MaxLearned = 256;
+
+    public const int MaxAdopted = 2;
+
+    private const int FirstCapacity = 16;
+
+    // In the order in which they were learned, the newest last.
+    private uint[] _indices = new uint[FirstCapacity];
+    private RouteTargets[] _targets = new RouteTargets[FirstCapacity];
+    private int _count;
+
+    private (uint Index, RouteTargets Targets) _newer = (0, RouteTargets.None);
+    private (uint Index, RouteTargets Targets) _older = (0, RouteTargets.None);
+
+    /// <summary>
+    /// Whether an enclave has answered here with what only its peer can make it send (<see cref="PeerRoutes.IsAnswer"/>).
+    /// </summary>
+    public bool IsAnswered { get; internal set; }
+
+    public int LearnedCount => _count;
+
+    /// <summary>For which enclaves a message with that receiver index is.</summary>
+    public bool TryFind(uint index, out RouteTargets targets)
+    {
+        int at = _indices.AsSpan(0, _count).LastIndexOf(index);
+        targets = at >= 0 ? _targets[at]
+            : _newer.Index == index ? _newer.Targets
+            : _older.Index == index ? _older.Targets
+            : RouteTargets.None;
+        return !targets.IsNone;
+    }
+
+    /// <summary>An enclave has sent its index here.</summary>
+    internal void Learn(uint index, int target)
+    {
+        int same = _indices.AsSpan(0, _count).LastIndexOf(index);
+        RouteTargets targets = same >= 0 ? _targets[same].With(target) : new RouteTargets(target);
+        if (same >= 0)
+            RemoveAt(same);
+        int first = -1, ofTarget = 0;
+        for (int i = _count - 1; i >= 0; i--)
+        {
+            if (!_targets[i].Has(target))
+                continue;
+            first = i;
+            ofTarget++;
+        }
+
+        if (ofTarget >= MaxPerTarget)
+            RemoveAt(first);
+        else if (_count == MaxLearned)
+            RemoveAt(0);
+        if (_count == _indices.Length)
+        {
+            Array.Resize(ref _indices, 2 * _count);
+            Array.Resize(ref _targets, 2 * _count);
+        }
+
+        _indices[_count] = index;
+        _targets[_count++] = targets;
+    }
+
+    internal void Adopt(uint index, RouteTargets targets)
+    {
+        _older = _newer;
+        _newer = (index, targets);
+    }
+
+    private void RemoveAt(int at)
+    {
+        _count--;
+        Array.Copy(_indices, at + 1, _indices, at, _count - at);
+        Array.Copy(_targets, at + 1, _targets, at, _count - at);
+    }
+}
+
+/// <summary>One enclave or two, by their places among the peers of the rule: two may have chosen the same index.</summary>
+internal readonly record struct RouteTargets(short First, short Second)
+{
+    private const short Nobody = -1;
+
+    public RouteTargets(int target)
+        : this((short)target, Nobody)
+    {
+    }
+
+    public static RouteTargets None => new(Nobody, Nobody);
+
+    public bool IsNone => First == Nobody;
+
+    public bool IsTwo => Second != Nobody;
+
+    public bool Has(int target) => !IsNone && (First == target || Second == target);
+
+    /// <summary>With one more; of three the older goes.</summary>
+    public RouteTargets With(int target) => IsNone ? new RouteTargets(target)
+        : First == target ? this
+        : new RouteTargets((short)target, First);
+}
