@@ -13,7 +13,7 @@ public sealed partial class ArrowsTests
         ["Interop"],
         ["Events", "Processes"],
         ["Transport", "Tun"],
-        ["Link"],
+        ["Link", "Metrics"],
         ["SharedState"],
         ["Streams", "Lanes", "Relay"],
         ["Control"],

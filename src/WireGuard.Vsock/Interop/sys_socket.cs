@@ -37,6 +37,7 @@ internal static unsafe partial class Libc
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
 
+    public const int SHUT_WR = 1;
     public const int SHUT_RDWR = 2;
 
     /// <summary>Space for any socket address.</summary>
