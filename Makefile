@@ -1,7 +1,9 @@
 # make             builds out/wireguard-vsock: Native AOT, stripped, one file; and its man pages
 # make install     to $(DESTDIR)$(PREFIX): bin, share/man and the completion for bash
+# make deb, rpm, image, pack   packages, a container image and the library's package, in out/: docs/packages.md
+#                  RUNTIME=linux-arm64 cross-builds, CPU=x86-64-v3 asks for more of the processor; both in a folder of out/ of their own
 # make demo        a tunnel between two network namespaces of this machine
-# make test        everything; or one of: test-unit test-e2e test-vsock test-vm test-enclave
+# make test        everything; or one of: test-unit test-e2e test-vsock test-vm test-enclave test-packages
 # make bench       measures the tunnel beside the limit probe and wireguard-go, for docs/performance.md: ROUNDS=5 SECONDS=4;
 #                  with ROWS= or MEASURES= (bench/rows.sh, bench/measures.sh) it only prints what it found;
 #                  BASE=FILE compares with another build of wireguard-vsock, and fails if this one is slower
@@ -18,6 +20,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # Tests to run, of those that a target names: make test-e2e PATTERN=faults
 PATTERN ?=
+# Who stands in a package as the one who made it, and where it is put.
+MAINTAINER ?= the wireguard-vsock authors <maintainers@wireguard-vsock.example.org>
+PACKAGES ?= $(OUT)
 # What make bench measures, and how long.
 ROUNDS ?= 5
 SECONDS ?= 4
@@ -27,11 +32,40 @@ BASE ?=
 FILTER ?= *
 PEERS ?= 10000
 
-BINARY := out/wireguard-vsock
-MAN_PAGES := out/man/wireguard-vsock.8 out/man/wireguard-vsock.conf.5
-RUNTIME := linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+# What it is built for: this machine's kind, or linux-x64 or linux-arm64; and, of x86-64, which processors: baseline if not said.
+HERE := linux-$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+RUNTIME ?= $(HERE)
+CPU ?=
+
+RUNTIMES := linux-x64 linux-arm64
+CPUS := x86-64-v2 x86-64-v3 x86-64-v4 native
+$(if $(filter-out 1,$(words $(RUNTIME)))$(filter-out $(RUNTIMES),$(RUNTIME)),$(error RUNTIME=$(RUNTIME) is none of: $(RUNTIMES)))
+$(if $(filter-out $(CPUS),$(CPU))$(word 2,$(CPU)),$(error CPU=$(CPU) is none of: $(CPUS)))
+$(if $(CPU),$(if $(filter linux-x64,$(RUNTIME)),,$(error CPU=$(CPU) is a kind of x86-64, and RUNTIME is $(RUNTIME))))
+$(if $(filter linux-x64.linux-arm64 linux-arm64.linux-arm64 linux-x64.linux-x64,$(HERE).$(RUNTIME)),,$(error RUNTIME=$(RUNTIME) is built on x86-64 only))
+
+# A build that is not for any machine of this kind has folders of its own.
+VARIANT := $(filter-out $(HERE),$(RUNTIME))$(CPU)
+OUT := out$(if $(VARIANT),/$(VARIANT))
+BINARY := $(OUT)/wireguard-vsock
+MAN_PAGES := $(OUT)/man/wireguard-vsock.8 $(OUT)/man/wireguard-vsock.conf.5
+VERSION := $(shell sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
+PUBLISH := -c Release -r $(RUNTIME) $(if $(CPU),-p:IlcInstructionSet=$(CPU))
+# Another kind of machine: the cross linker, the libraries it loads, and what runs its programs here.
+ifneq ($(RUNTIME),$(HERE))
+PUBLISH += -p:ObjCopyName=aarch64-linux-gnu-objcopy
+SYSROOT := out/sysroot-arm64
+RUN := qemu-aarch64-static -L $(SYSROOT)
+endif
 SOURCES := $(shell find src -name obj -prune -o -name bin -prune -o -type f -print) Directory.Build.props Directory.Packages.props
 LIMIT_PROBE := out/limit-probe/wireguard-vsock-limit-probe
+
+# The times of files in packages: the commit's.
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
+endif
+export SOURCE_DATE_EPOCH
+PACKING := BINARY=$(BINARY) MAN=$(OUT)/man OUT=$(PACKAGES) VERSION=$(VERSION) RUNTIME=$(RUNTIME) MAINTAINER='$(MAINTAINER)'
 
 # No compiler or build server stays behind when a command is done.
 export MSBUILDDISABLENODEREUSE := 1
@@ -40,24 +74,25 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave test-packages deb rpm bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
 
 all: $(BINARY) $(MAN_PAGES)
 
 $(BINARY): $(SOURCES)
-	scripts/setup.sh build
-	dotnet publish src/WireGuard.Vsock -c Release -r $(RUNTIME) -o out/publish
-	cp out/publish/wireguard-vsock $@.new
+	scripts/setup.sh build $(if $(SYSROOT),arm64)
+	dotnet publish src/WireGuard.Vsock $(PUBLISH) $(if $(VARIANT),--artifacts-path $(OUT)/build) -o $(OUT)/publish
+	cp $(OUT)/publish/wireguard-vsock $@.new
 	mv $@.new $@
 
-out/man/wireguard-vsock.8: $(BINARY)
-	mkdir -p out/man
-	$(BINARY) help --man 8 >$@.new
+$(OUT)/man/wireguard-vsock.%: $(BINARY) $(SYSROOT)
+	mkdir -p $(OUT)/man
+	$(RUN) $(BINARY) help --man $(lastword $(subst ., ,$*)) >$@.new
 	mv $@.new $@
 
-out/man/wireguard-vsock.conf.5: $(BINARY)
-	mkdir -p out/man
-	$(BINARY) help --man 5 >$@.new
+# What a program for arm64 loads, unpacked and not installed: the machine's list of architectures stays as it is.
+out/sysroot-arm64:
+	scripts/setup.sh arm64
+	scripts/debian.sh $@.new libc6,libssl --variant=extract --architectures=arm64
 	mv $@.new $@
 
 setup:
@@ -65,17 +100,24 @@ setup:
 
 install: $(BINARY) $(MAN_PAGES)
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/wireguard-vsock
-	install -D -m 644 out/man/wireguard-vsock.8 $(DESTDIR)$(PREFIX)/share/man/man8/wireguard-vsock.8
-	install -D -m 644 out/man/wireguard-vsock.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/wireguard-vsock.conf.5
+	install -D -m 644 $(OUT)/man/wireguard-vsock.8 $(DESTDIR)$(PREFIX)/share/man/man8/wireguard-vsock.8
+	install -D -m 644 $(OUT)/man/wireguard-vsock.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/wireguard-vsock.conf.5
 	install -D -m 644 completions/wireguard-vsock.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wireguard-vsock
+
+deb: $(BINARY) $(MAN_PAGES)
+	$(PACKING) packaging/build-deb
+
+rpm: $(BINARY) $(MAN_PAGES)
+	scripts/setup.sh rpm
+	$(PACKING) packaging/build-rpm
 
 demo: $(BINARY)
 	scripts/setup.sh run
 	scripts/demo.sh
 
 test: $(BINARY)
-	scripts/setup.sh build test vm
-	scripts/test.sh unit namespaces vsock vm enclave
+	scripts/setup.sh build test vm packages
+	scripts/test.sh unit namespaces vsock vm enclave packages
 
 test-unit:
 	scripts/setup.sh build
@@ -97,10 +139,14 @@ test-enclave: $(BINARY)
 	scripts/setup.sh test vm
 	scripts/test.sh enclave $(PATTERN)
 
+test-packages: $(BINARY)
+	scripts/setup.sh build test packages
+	scripts/test.sh packages $(PATTERN)
+
 # What the same lanes carry without encryption. It has build folders and a name of its own.
 $(LIMIT_PROBE): $(SOURCES) Directory.Build.targets $(wildcard bench/LimitProbe/*)
 	scripts/setup.sh build
-	dotnet publish src/WireGuard.Vsock -c Release -r $(RUNTIME) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish
+	dotnet publish src/WireGuard.Vsock -c Release -r $(HERE) -p:LimitProbe=true --artifacts-path out/limit-probe -o out/limit-probe/publish
 	cp out/limit-probe/publish/wireguard-vsock $@.new
 	mv $@.new $@
 
@@ -132,7 +178,7 @@ lint:
 	scripts/setup.sh build lint
 	! LC_ALL=C.UTF-8 grep -rnE --include='*.cs' --exclude-dir=obj --exclude-dir=bin '^.{131,}' src tests bench
 	dotnet format WireGuardVsock.slnx --verify-no-changes --verbosity quiet
-	shellcheck scripts/*.sh completions/*.bash .ci/run tests/e2e/run tests/e2e/*.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
+	shellcheck scripts/*.sh packaging/stage packaging/build-* packaging/deb/p*[tm] completions/*.bash .ci/run tests/e2e/run tests/e2e/*.sh tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init \
 	  bench/run bench/report bench/publish bench/profile bench/scale bench/startup bench/*.sh bench/vsock/run bench/vsock/*.sh
 
 clean:

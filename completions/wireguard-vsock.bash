@@ -89,4 +89,4 @@ _wireguard_vsock_wg() { # PROGRAM COMMAND WORD
   esac
 }
 
-complete -F _wireguard_vsock wireguard-vsock
+complete -F _wireguard_vsock wireguard-vsock wireguard-go-vsock

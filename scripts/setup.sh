@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing for what is named, and nothing where nothing is missing:
 #
-#   scripts/setup.sh [build] [run] [test] [vm] [packages] [bench] [lint]      (build and run, if nothing is named)
+#   scripts/setup.sh [build] [run] [test] [vm] [packages] [rpm] [arm64] [bench] [lint]      (build and run, if nothing is named)
 #
 # Without root it says which command installs them.
 set -euo pipefail
@@ -62,24 +62,29 @@ gcc                  gcc
 END
       ;;
     packages)
+      needs rpm
+      needs arm64
       cat <<'END'
-dpkg-deb             dpkg
-rpmbuild             rpm
 lintian              lintian
 rpmlint              rpmlint
-mmdebstrap           mmdebstrap
 buildah|podman|docker buildah
-crun|runc            crun
+END
+      ;;
+    rpm) echo "rpmbuild rpm" ;;
+    arm64)
+      cat <<'END'
 clang                clang
 aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+/usr/aarch64-linux-gnu/lib/Scrt1.o libc6-dev-arm64-cross
 qemu-aarch64-static  qemu-user-static
+mmdebstrap           mmdebstrap
 END
       ;;
     # Either counts system calls; perf costs less.
     bench) echo "perf|strace strace" ;;
     lint) echo "shellcheck shellcheck" ;;
     *)
-      echo "setup.sh: '$1' is none of build, run, test, vm, packages, bench, lint" >&2
+      echo "setup.sh: '$1' is none of build, run, test, vm, packages, rpm, arm64, bench, lint" >&2
       exit 2
       ;;
   esac

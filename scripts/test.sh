@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the suites named and adds their results up: scripts/test.sh unit|namespaces|vsock|vm|enclave... [pattern of e2e tests]
+# Runs the suites named and adds their results up: scripts/test.sh unit|namespaces|vsock|vm|enclave|packages... [pattern of e2e tests]
 # The last line is "N passed, M failed", with ", K skipped" when some did not run, and the exit code says the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,7 +55,7 @@ suites=()
 pattern=
 for word; do
   case $word in
-    unit | namespaces | vsock | vm | enclave) suites+=("$word") ;;
+    unit | namespaces | vsock | vm | enclave | packages) suites+=("$word") ;;
     *) pattern=$word ;;
   esac
 done
