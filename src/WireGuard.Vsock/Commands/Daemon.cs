@@ -89,7 +89,8 @@ internal sealed class Daemon : IDisposable
             _device, _network, _handshakes, _hellos, _loop, _batch, () => _lanes[0].Sockets,
             (lane, peer) => _lanes[lane].SendStaged(peer), log);
         _network.Events = _sessions;
-        _names = new EndpointNames(_loop, new NameResolver((host, port) => EndpointNames.Resolve(_kind, host, port)), log);
+        _names = new EndpointNames(
+            _loop, new NameResolver<PeerName>(name => NameResolver.Resolve(_kind, name.Host, name.Port)), log);
         _configurator = new Configurator(
             _device, _network, _sessions, _hellos, _names, options,
             [.. _lanes.Select(lane => lane.Counters), counters], _loop, log)

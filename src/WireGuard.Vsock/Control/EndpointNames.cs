@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.SharedState;
@@ -14,7 +13,7 @@ namespace WireGuard.Vsock.Control;
 internal sealed class EndpointNames : IDisposable
 {
     private readonly EventLoop _loop;
-    private readonly NameResolver _resolver;
+    private readonly NameResolver<PeerName> _resolver;
     private readonly ILogger _log;
     private readonly Dictionary<Peer, Entry> _entries = [];
     private readonly Dictionary<PeerName, Entry> _byName = [];
@@ -22,7 +21,7 @@ internal sealed class EndpointNames : IDisposable
     /// <param name="loop">The control loop.</param>
     /// <param name="resolver">Its own from now on.</param>
     /// <param name="log">Of the daemon.</param>
-    public EndpointNames(EventLoop loop, NameResolver resolver, ILogger log)
+    public EndpointNames(EventLoop loop, NameResolver<PeerName> resolver, ILogger log)
     {
         (_loop, _resolver, _log) = (loop, resolver, log);
         loop.Watch(resolver.Fd, EPOLLIN, _ => TakeAnswers());
@@ -32,18 +31,6 @@ internal sealed class EndpointNames : IDisposable
     /// Called when a peer's endpoint is another: the address, and whether it follows one at which the peer was not reached.
     /// </summary>
     public Action<Peer, EndpointAddress, bool> OnResolved { get; set; } = (_, _, _) => { };
-
-    /// <summary>The addresses of a network's family that a name has, by getaddrinfo(3).</summary>
-    public static NameAnswer Resolve(NetworkKind network, string host, ushort port)
-    {
-        List<EndpointAddress> found = [];
-        string service = port.ToString(CultureInfo.InvariantCulture);
-        if (NameLookup.Resolve(host, service, AI_NUMERICSERV, found, out string error) != 0)
-            return new NameAnswer([], error);
-        EndpointAddress[] allowed =
-            [.. found.Where(address => address.IsIPv6 ? network.AllowsIPv6 : network.AllowsIPv4)];
-        return new NameAnswer(allowed, allowed.Length != 0 ? "" : $"it has no address for the network {network.Word}");
-    }
 
     /// <summary>The peer's name, HOST:PORT; null if it has none.</summary>
     public string? NameOf(Peer peer) => _entries.TryGetValue(peer, out Entry? entry) ? entry.Name.Text : null;

@@ -8,6 +8,7 @@ internal static unsafe partial class Libc
     public const uint EPOLLIN = 0x001;
     public const uint EPOLLOUT = 0x004;
     public const uint EPOLLERR = 0x008;
+    public const uint EPOLLHUP = 0x010;
 
     public const int EPOLL_CTL_ADD = 1;
     public const int EPOLL_CTL_DEL = 2;

@@ -133,7 +133,7 @@ internal sealed unsafe partial class StreamConnection
                 return;
             lock (_gate)
             {
-                PrependRest(frames, count, sent);
+                _queue.Prepend(frames, count, sent);
                 // Nothing waited before.
                 _stillSinceMs = nowMs;
             }
@@ -289,20 +289,6 @@ internal sealed unsafe partial class StreamConnection
         for (int i = 0; i < count; i++)
             total += (nint)frames[i].iov_len;
         return sent == total;
-    }
-
-    private void PrependRest(iovec* frames, int count, nint sent)
-    {
-        // Backwards, so that each piece goes before the ones behind it.
-        nint end = 0;
-        for (int i = 0; i < count; i++)
-            end += (nint)frames[i].iov_len;
-        for (int i = count - 1; i >= 0 && end > sent; i--)
-        {
-            var piece = new ReadOnlySpan<byte>(frames[i].iov_base, (int)frames[i].iov_len);
-            end -= piece.Length;
-            _queue.Prepend(end >= sent ? piece : piece[(int)(sent - end)..]);
-        }
     }
 
     private void Append(iovec* frames, int count, int limit)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
@@ -16,8 +15,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     private int _epoll = -1;
     private int _isFailed;
     private int _signals;
-    private byte[] _partial = [];
-    private int _partialLength;
+    private PartialFrame _partial;
     private long _receivedBytes;
     private volatile Peer? _peer;
     private volatile bool _isInUse;
@@ -187,27 +185,16 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     /// <returns>What recv(2) said: bytes, 0 at the stream's end, or a negated errno.</returns>
     public int Receive(Span<byte> buffer, out int filled)
     {
-        _partial.AsSpan(0, _partialLength).CopyTo(buffer);
-        int received = Sys.Recv(Fd, buffer[_partialLength..], 0);
-        filled = _partialLength + Math.Max(received, 0);
+        _partial.CopyTo(buffer);
+        int received = Sys.Recv(Fd, buffer[_partial.Length..], 0);
+        filled = _partial.Length + Math.Max(received, 0);
         if (received > 0)
             Volatile.Write(ref _receivedBytes, _receivedBytes + received);
         return received;
     }
 
     /// <summary>Keeps the beginning of a frame whose end has not come yet. Owner lane only.</summary>
-    public void KeepPartial(ReadOnlySpan<byte> partial)
-    {
-        if (partial.Length > _partial.Length || partial.IsEmpty)
-        {
-            ReleasePartial();
-            if (!partial.IsEmpty)
-                _partial = ArrayPool<byte>.Shared.Rent(partial.Length);
-        }
-
-        partial.CopyTo(_partial);
-        _partialLength = partial.Length;
-    }
+    public void KeepPartial(ReadOnlySpan<byte> partial) => _partial.Keep(partial);
 
     /// <summary>The connection is of no more use: it is not read any more, and control will close it.</summary>
     public void Fail()
@@ -240,7 +227,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
         Sys.Close(Fd);
         lock (_gate)
             _queue.Clear();
-        ReleasePartial();
+        _partial.Release();
     }
 
     private void BelongTo(Peer peer)
@@ -255,14 +242,6 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     {
         if (Interlocked.Or(ref _signals, (int)signal) == 0)
             _inbox.Post(this);
-    }
-
-    private void ReleasePartial()
-    {
-        if (_partial.Length != 0)
-            ArrayPool<byte>.Shared.Return(_partial);
-        _partial = [];
-        _partialLength = 0;
     }
 }
 

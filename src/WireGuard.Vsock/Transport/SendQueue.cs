@@ -1,4 +1,5 @@
 using System.Buffers;
+using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Transport;
 
@@ -53,6 +54,21 @@ internal sealed class SendQueue
         _head = (_head - bytes.Length) & (_size - 1);
         Write(_head, bytes);
         Count += bytes.Length;
+    }
+
+    /// <summary>As the other, for what is behind the first <paramref name="sent"/> bytes of pieces of memory.</summary>
+    public unsafe void Prepend(iovec* pieces, int count, nint sent)
+    {
+        nint end = 0;
+        for (int i = 0; i < count; i++)
+            end += (nint)pieces[i].iov_len;
+        // Backwards, so that each piece goes before the ones behind it.
+        for (int i = count - 1; i >= 0 && end > sent; i--)
+        {
+            var piece = new ReadOnlySpan<byte>(pieces[i].iov_base, (int)pieces[i].iov_len);
+            end -= piece.Length;
+            Prepend(end >= sent ? piece : piece[(int)(sent - end)..]);
+        }
     }
 
     /// <summary>The oldest bytes, as many as are contiguous.</summary>

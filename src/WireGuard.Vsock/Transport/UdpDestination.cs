@@ -29,6 +29,7 @@ internal sealed unsafe class UdpDestination : Destination
 
     private readonly byte[] _address;
     private readonly byte[] _source;
+    private readonly bool _isConnected;
 
     // Any lane forgets the source; control rejects and accepts it. The source that was rejected last is control's.
     private volatile SourceState _sourceState;
@@ -46,8 +47,11 @@ internal sealed unsafe class UdpDestination : Destination
         _source = Pinned(source);
     }
 
-    public UdpDestination(EndpointAddress address)
+    /// <param name="address">Where it is.</param>
+    /// <param name="isConnected">Whether it is what the socket is connected to, so that a datagram need not name it.</param>
+    public UdpDestination(EndpointAddress address, bool isConnected = false)
     {
+        _isConnected = isConnected;
         Span<byte> sockaddr = stackalloc byte[sizeof(sockaddr_in6)];
         _address = Pinned(sockaddr[..address.WriteSockaddr(sockaddr)]);
         _source = [];
@@ -164,8 +168,8 @@ internal sealed unsafe class UdpDestination : Destination
     /// <param name="segmentSize">The length of a train's datagrams, 0 for a single one.</param>
     public void Apply(msghdr* message, byte* control, int trafficClass = 0, ushort segmentSize = 0)
     {
-        message->msg_name = Pointer(_address);
-        message->msg_namelen = (uint)_address.Length;
+        message->msg_name = _isConnected ? null : Pointer(_address);
+        message->msg_namelen = _isConnected ? 0 : (uint)_address.Length;
         int length = 0;
         bool isIPv6 = IsIPv6;
         if (HasSource)

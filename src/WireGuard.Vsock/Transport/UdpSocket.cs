@@ -40,55 +40,28 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <param name="mark">SO_MARK, 0 for none.</param>
     /// <param name="offloads">Which offloads to use, if the kernel has them.</param>
     /// <exception cref="LinuxException">It cannot be opened or bound.</exception>
-    public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads)
-    {
-        int fd = Sys.Check(Sys.Socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
-        var socket = new UdpSocket(fd, isIPv6);
-        try
+    public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads) =>
+        Open(EndpointAddress.Any(isIPv6, port), isShared, mark, offloads);
+
+    /// <summary>As the other, bound to that address.</summary>
+    public static UdpSocket Open(EndpointAddress local, bool isShared, uint mark, UdpOffloads offloads) =>
+        New(local.IsIPv6, offloads, socket =>
         {
             if (isShared)
-                Sys.Check(Sys.SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
-            if (isIPv6)
-            {
-                Sys.Check(Sys.SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1), "setsockopt IPV6_V6ONLY");
-                Sys.Check(Sys.SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1), "setsockopt IPV6_RECVPKTINFO");
-            }
-            else
-            {
-                Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1), "setsockopt IP_PKTINFO");
-                // Without DF, as the kernel's WireGuard: a narrow path fragments datagrams and loses none. IP_PMTUDISC_OMIT also
-                // ignores path MTUs from the network, which can be forged and for which a train would be refused, and
-                // fragments what is longer than the device's MTU. IPv6 routers do not fragment: there the default, which follows
-                // the path MTU, stays.
-                Sys.Check(Sys.SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT), "setsockopt IP_MTU_DISCOVER");
-            }
-
-            // Without privilege the system's limit holds, which is no fault.
-            foreach ((int forced, int asked) in ((int, int)[])[(SO_RCVBUFFORCE, SO_RCVBUF), (SO_SNDBUFFORCE, SO_SNDBUF)])
-            {
-                if (Sys.SetOption(fd, SOL_SOCKET, forced, BufferSize) < 0)
-                    Sys.SetOption(fd, SOL_SOCKET, asked, BufferSize);
-            }
-
-            // Offloads for trains of datagrams in both directions. Without them, each datagram is sent and received by itself.
-            socket._isSegmenting =
-                offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
-            if (offloads.HasFlag(UdpOffloads.Coalesce))
-                Sys.SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
-            // The ECN bits of received datagrams are passed on to inner packets.
-            Sys.SetOption(fd, isIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, isIPv6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
+                Sys.Check(Sys.SetOption(socket.Fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
-            int length = EndpointAddress.Any(isIPv6, port).WriteSockaddr(address);
-            Sys.Check(Sys.Bind(fd, address[..length]), $"bind to UDP port {port}");
-            return socket;
-        }
-        catch
+            Sys.Check(Sys.Bind(socket.Fd, address[..local.WriteSockaddr(address)]), $"bind to UDP port {local.Port}");
+        });
+
+    /// <summary>Opens one that is connected: it sends to that address, and receives from there alone.</summary>
+    /// <exception cref="LinuxException">It cannot be opened, or there is no route.</exception>
+    public static UdpSocket Connect(EndpointAddress to, UdpOffloads offloads) =>
+        New(to.IsIPv6, offloads, socket =>
         {
-            socket.Dispose();
-            throw;
-        }
-    }
+            Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+            Sys.Check(Sys.Connect(socket.Fd, address[..to.WriteSockaddr(address)]), "connect");
+        });
 
     public ushort LocalPort
     {
@@ -120,4 +93,53 @@ internal sealed unsafe class UdpSocket : IDisposable
     }
 
     public void Dispose() => Sys.Close(Fd);
+
+    private static UdpSocket New(bool isIPv6, UdpOffloads offloads, Action<UdpSocket> bind)
+    {
+        int fd = Sys.Check(Sys.Socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
+        var socket = new UdpSocket(fd, isIPv6);
+        try
+        {
+            socket.SetUp(offloads);
+            bind(socket);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private void SetUp(UdpOffloads offloads)
+    {
+        if (IsIPv6)
+        {
+            Sys.Check(Sys.SetOption(Fd, IPPROTO_IPV6, IPV6_V6ONLY, 1), "setsockopt IPV6_V6ONLY");
+            Sys.Check(Sys.SetOption(Fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1), "setsockopt IPV6_RECVPKTINFO");
+        }
+        else
+        {
+            Sys.Check(Sys.SetOption(Fd, IPPROTO_IP, IP_PKTINFO, 1), "setsockopt IP_PKTINFO");
+            // Without DF, as the kernel's WireGuard: a narrow path fragments datagrams and loses none. IP_PMTUDISC_OMIT also
+            // ignores path MTUs from the network, which can be forged and for which a train would be refused, and
+            // fragments what is longer than the device's MTU. IPv6 routers do not fragment: there the default, which follows
+            // the path MTU, stays.
+            Sys.Check(Sys.SetOption(Fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT), "setsockopt IP_MTU_DISCOVER");
+        }
+
+        // Without privilege the system's limit holds, which is no fault.
+        foreach ((int forced, int asked) in ((int, int)[])[(SO_RCVBUFFORCE, SO_RCVBUF), (SO_SNDBUFFORCE, SO_SNDBUF)])
+        {
+            if (Sys.SetOption(Fd, SOL_SOCKET, forced, BufferSize) < 0)
+                Sys.SetOption(Fd, SOL_SOCKET, asked, BufferSize);
+        }
+
+        // Offloads for trains of datagrams in both directions. Without them, each datagram is sent and received by itself.
+        _isSegmenting = offloads.HasFlag(UdpOffloads.Segment) && Sys.GetOption(Fd, IPPROTO_UDP, UDP_SEGMENT, out _) >= 0;
+        if (offloads.HasFlag(UdpOffloads.Coalesce))
+            Sys.SetOption(Fd, IPPROTO_UDP, UDP_GRO, 1);
+        // The ECN bits of received datagrams are passed on to inner packets.
+        Sys.SetOption(Fd, IsIPv6 ? IPPROTO_IPV6 : IPPROTO_IP, IsIPv6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
+    }
 }

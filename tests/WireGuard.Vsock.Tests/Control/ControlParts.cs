@@ -30,7 +30,8 @@ internal sealed class ControlParts : IDisposable
         var hellos = new Hellos(Loop, _aead, null, NullLogger.Instance);
         var sessions = new SessionDriver(
             Device, network, handshakes, hellos, Loop, _batch, () => null, (_, _) => { }, NullLogger.Instance);
-        Names = new EndpointNames(Loop, new NameResolver(resolve ?? ((_, _) => new NameAnswer([], "no such name"))), Log);
+        Names = new EndpointNames(Loop, new NameResolver<PeerName>(
+            name => resolve?.Invoke(name.Host, name.Port) ?? new NameAnswer([], "no such name")), Log);
         Configurator = new Configurator(Device, network, sessions, hellos, Names, Options(kind), Counters, Loop, Log);
     }
 

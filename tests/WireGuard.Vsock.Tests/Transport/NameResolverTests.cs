@@ -3,7 +3,7 @@ using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 
-namespace WireGuard.Vsock.Tests.Control;
+namespace WireGuard.Vsock.Tests.Transport;
 
 public sealed class NameResolverTests : IDisposable
 {
@@ -11,12 +11,12 @@ public sealed class NameResolverTests : IDisposable
 
     private readonly SemaphoreSlim _mayAnswer = new(0);
     private readonly SemaphoreSlim _hasBegun = new(0);
-    private readonly NameResolver _resolver;
+    private readonly NameResolver<PeerName> _resolver;
     private readonly Lock _gate = new();
     private int _atOnce;
     private int _most;
 
-    public NameResolverTests() => _resolver = new NameResolver(Resolve);
+    public NameResolverTests() => _resolver = new NameResolver<PeerName>(name => Resolve(name.Host, name.Port));
 
     public void Dispose()
     {
@@ -64,11 +64,11 @@ public sealed class NameResolverTests : IDisposable
     [Fact]
     public void The_C_library_resolves_to_the_networks_family()
     {
-        NameAnswer v4 = EndpointNames.Resolve(NetworkKind.Tcp4, "127.0.0.1", 5);
+        NameAnswer v4 = NameResolver.Resolve(NetworkKind.Tcp4, "127.0.0.1", 5);
         Assert.Equal([EndpointAddress.IPv4(0x7F000001, 5)], v4.Addresses);
         Assert.Equal("", v4.Error);
         Assert.Equal(
-            "it has no address for the network udp6", EndpointNames.Resolve(NetworkKind.Udp6, "127.0.0.1", 5).Error);
+            "it has no address for the network udp6", NameResolver.Resolve(NetworkKind.Udp6, "127.0.0.1", 5).Error);
     }
 
     private (PeerName Name, NameAnswer Answer) Take()
