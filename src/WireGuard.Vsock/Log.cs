@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.Relay;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -184,4 +185,42 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Closed the connection with {Address}: {Reason}")]
     public static partial void ConnectionClosed(ILogger log, EndpointAddress address, string reason);
+
+    // ---- relay --------------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Starting wireguard-vsock relay version {Version}, {Lanes} lanes")]
+    public static partial void RelayStarting(ILogger log, string version, int lanes);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Listening on {Address}")]
+    public static partial void RelayListening(ILogger log, TransportAddress address);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "No longer listening on {Address}")]
+    public static partial void RelayListensNoMore(ILogger log, TransportAddress address);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Cannot serve {Address}: no memory for one more watch")]
+    public static partial void RelayNotWatched(ILogger log, TransportAddress address);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "No connection to {Target}: {Reason}")]
+    public static partial void RelayDialFailed(ILogger log, TransportAddress target, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Target} is resolved: {Address}, the first of {Count}")]
+    public static partial void RelayNameResolved(ILogger log, TransportAddress target, EndpointAddress address, int count);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Target} cannot be resolved: {Reason}")]
+    public static partial void RelayNameUnresolved(ILogger log, TransportAddress target, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "No descriptors are left: nothing new is accepted for now")]
+    public static partial void RelayShortage(ILogger log);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The configuration was read again: {Rules} rules")]
+    public static partial void RelayReloaded(ILogger log, int rules);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The configuration was not changed: {Reason}")]
+    public static partial void RelayNotReloaded(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Summary}")]
+    public static partial void RelayReport(ILogger log, RelaySummary summary);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The relay failed")]
+    public static partial void RelayFailed(ILogger log, Exception exception);
 }

@@ -27,16 +27,18 @@ internal sealed class StopSignals : IDisposable
 
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly Action? _onHangup;
+    private readonly Action? _onUser1;
     private Action<string>? _stop; // interlocked
     private string? _signal;       // interlocked: the last received
 
     /// <param name="onHangup">
     /// What SIGHUP does, on a thread of the runtime; null if it ends the process.
     /// </param>
+    /// <param name="onUser1">The same of SIGUSR1.</param>
     /// <exception cref="SetupException">They cannot be caught, which takes a thread and two descriptors.</exception>
-    public StopSignals(Action? onHangup = null)
+    public StopSignals(Action? onHangup = null, Action? onUser1 = null)
     {
-        _onHangup = onHangup;
+        (_onHangup, _onUser1) = (onHangup, onUser1);
         try
         {
             foreach ((int number, string name) in Signals)
@@ -65,9 +67,10 @@ internal sealed class StopSignals : IDisposable
     private void Take(PosixSignalContext context, string name)
     {
         context.Cancel = true;
-        if (name == "SIGHUP" && _onHangup is not null)
+        Action? other = name == "SIGHUP" ? _onHangup : name == "SIGUSR1" ? _onUser1 : null;
+        if (other is not null)
         {
-            _onHangup();
+            other();
             return;
         }
 

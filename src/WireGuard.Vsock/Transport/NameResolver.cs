@@ -13,9 +13,9 @@ internal readonly record struct NameAnswer(IReadOnlyList<EndpointAddress> Addres
 
 /// <summary>
 /// Resolves names, without control's waiting: getaddrinfo(3) takes as long as resolv.conf(5) lets it, and cannot be stopped. Each
-/// question has a thread, which ends with the answer; <see cref="NameResolver.MaxThreads"/> at once, and the other questions wait in their
-/// order. They are background threads, so that one that hangs does not keep the process from ending. Control only, but for what
-/// those threads do.
+/// question has a thread, which ends with the answer; <see cref="NameResolver.MaxThreads"/> at once, and the other questions
+/// wait in their order. They are background threads, so that one that hangs does not keep the process from ending. Control only,
+/// but for what those threads do.
 /// </summary>
 /// <typeparam name="TName">What holds a name; compared by reference.</typeparam>
 internal sealed class NameResolver<TName> : IDisposable where TName : class
@@ -114,7 +114,9 @@ internal static class NameResolver
     /// <summary>Of a thread: the C library keeps an answer of 64 KiB on it.</summary>
     internal const int StackSize = 512 * 1024;
 
-    /// <summary>The addresses of a network's family that a host has, by getaddrinfo(3), in the order in which to try them.</summary>
+    /// <summary>
+    /// The addresses of a network's family that a host has, by getaddrinfo(3), in the order in which to try them.
+    /// </summary>
     public static NameAnswer Resolve(NetworkKind network, string host, ushort port)
     {
         List<EndpointAddress> found = [];
