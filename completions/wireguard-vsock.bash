@@ -26,7 +26,7 @@ _wireguard_vsock() {
     return
   fi
   case $last in
-    -n | --network) _wireguard_vsock_from "$word" "vsock tcp tcp4 tcp6 udp udp4 udp6" && return ;;
+    -n | --network) _wireguard_vsock_from "$word" "vsock tcp tcp4 tcp6 udp udp4 udp6 unix" && return ;;
     private-key | preshared-key) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
   esac
   case $command,$word in

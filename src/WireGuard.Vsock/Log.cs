@@ -171,6 +171,21 @@ internal static partial class Log
         Message = "{Peer} - No connection to {Endpoint} ({Reason}), not again for {DelayMs} ms")]
     public static partial void DialFailed(ILogger log, Peer peer, EndpointAddress? endpoint, string reason, int delayMs);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Listening at {Path}")]
+    public static partial void ListeningForGuest(ILogger log, string path);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen at {Path}: {Reason}; it is tried again each second")]
+    public static partial void GuestListenFailed(ILogger log, string path, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Path} was removed or replaced")]
+    public static partial void GuestListenerGone(ILogger log, string path);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "{Path} cannot be given to the owner of {Guest}: {Reason}; unless it runs as root, its virtual machine cannot "
+            + "connect")]
+    public static partial void GuestOwnerFailed(ILogger log, string path, string guest, string reason);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Accepted a connection from {From}")]
     public static partial void ConnectionAccepted(ILogger log, EndpointAddress from);
 

@@ -12,6 +12,11 @@ internal sealed class NoNetwork : Network
     /// <summary>The errno with which no port can be had; 0 for none.</summary>
     public int Refuses { get; set; }
 
+    /// <summary>What keeps peers from connecting to us.</summary>
+    public string? Problem { get; set; }
+
+    public override string? ListenProblem(Peer? peer) => Problem;
+
     /// <summary>What it waits for, for every peer.</summary>
     public long Deadline { get; set; } = long.MaxValue;
 

@@ -99,7 +99,7 @@ internal sealed class Daemon : IDisposable
         };
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
         _link = new LinkMonitor(tun);
-        if (_kind != NetworkKind.Vsock)
+        if (_kind.IsIP)
             _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
         _socketWatch = new ControlSocketWatch(uapi);
         _generation = new GenerationMonitor();

@@ -9,8 +9,8 @@ namespace WireGuard.Vsock.Commands;
 
 /// <summary>
 /// Endpoints given to <c>set</c> and in the files of <c>setconf</c>. What they mean depends on the daemon: over VSOCK they are a
-/// CID and a port of 32 bits; otherwise an address or a host's name, which is looked up as <c>wg(8)</c> does, and to our daemon
-/// the name is told as well, so that it can look it up again.
+/// CID and a port of 32 bits, behind Unix sockets a path and such a port; otherwise an address or a host's name, which is looked
+/// up as <c>wg(8)</c> does, and to our daemon the name is told as well, so that it can look it up again.
 /// </summary>
 /// <param name="interfaceName">Whose daemon; it is asked at the first endpoint, since wg(8) complains of arguments first.</param>
 internal sealed class EndpointArgument(string interfaceName)
@@ -26,24 +26,26 @@ internal sealed class EndpointArgument(string interfaceName)
         peer.EndpointName = null;
         if (text.Length == 0)
             return "Unable to parse empty endpoint";
-        return Network() == NetworkKind.Vsock ? ReadVsock(text, peer) : ReadHost(text, peer);
+        return Network() is { IsIP: false } local ? ReadLocal(text, local, peer) : ReadHost(text, peer);
     }
 
-    private static string? ReadVsock(string text, PeerChange peer)
+    private static string? ReadLocal(string text, NetworkKind network, PeerChange peer)
     {
         // Files are read without white space.
-        if (text.EndsWith(ToHost, StringComparison.Ordinal))
+        if (network == NetworkKind.Vsock && text.EndsWith(ToHost, StringComparison.Ordinal))
             text = $"{text[..^ToHost.Length].TrimEnd()} {ToHost}";
         bool isEndpoint = EndpointAddress.TryParse(
-            text, NetworkKind.Vsock, Sys.InterfaceIndex, out EndpointAddress endpoint, out string error);
+            text, network, Sys.InterfaceIndex, out EndpointAddress endpoint, out string error);
         peer.Endpoint = endpoint;
-        return isEndpoint ? null : $"Endpoint over vsock: {error}: `{WgValues.Shown(text)}'";
+        return isEndpoint ? null : $"Endpoint over {network.Word}: {error}: `{WgValues.Shown(text)}'";
     }
 
     private string? ReadHost(string text, PeerChange peer)
     {
         if (text.EndsWith($" {ToHost}", StringComparison.Ordinal))
             return $"{ToHost} is for endpoints over vsock: `{WgValues.Shown(text)}'";
+        if (UnixAddress.IsMeant(text))
+            return $"{UnixAddress.Prefix} is for endpoints over unix: `{WgValues.Shown(text)}'";
         int retries = Retries(Environment.GetEnvironmentVariable(Environs.EndpointRetries));
         if (!NameLookup.TrySplit(text, out string host, out string port, out string error))
             return $"{error}: `{WgValues.Shown(text)}'";

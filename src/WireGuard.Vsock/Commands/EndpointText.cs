@@ -9,8 +9,8 @@ namespace WireGuard.Vsock.Commands;
 
 /// <summary>
 /// A peer's endpoint as <c>wg(8)</c> prints it: an IPv6 address in brackets, its scope by name. A VSOCK endpoint is a dotted quad
-/// as well, or in full where that could not say it: vm(6):4000000000, vm(3):51820 to-host. What is no address is printed as the
-/// daemon says it.
+/// as well, or in full where that could not say it: vm(6):4000000000, vm(3):51820 to-host; one behind a Unix socket is always in
+/// full. What is no address is printed as the daemon says it.
 /// </summary>
 internal static class EndpointText
 {
@@ -19,6 +19,8 @@ internal static class EndpointText
     {
         if (peer.Endpoint is { IsVsock: true } vsock)
             return vsock.Port <= ushort.MaxValue && !vsock.IsToHost ? vsock.ToUapi() : vsock.ToString();
+        if (peer.Endpoint is { IsUnix: true } unix)
+            return unix.ToString();
         return (peer.EndpointText ?? peer.Endpoint?.ToString()) is { } text ? OfText(text) : null;
     }
 

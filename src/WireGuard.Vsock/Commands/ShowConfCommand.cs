@@ -14,7 +14,8 @@ internal static class ShowConfCommand
         Paragraphs =
         [
             "The output holds the private key and the preshared keys. It is that of wg(8); an endpoint over VSOCK that a dotted "
-            + "quad and 16 bits of port cannot say is written in full, as vm(6):4000000000, which setconf of this program reads.",
+            + "quad and 16 bits of port cannot say is written in full, as vm(6):4000000000, and so is one behind a Unix socket: "
+            + "setconf of this program reads them.",
         ],
     };
 

@@ -14,6 +14,7 @@ internal sealed partial class ConfigReader
     private const int SmallestIPv6Mtu = 1280; // RFC 8200 section 5
     private const string ToHost = "to-host";
     private const string AddNetwork = $"add to {InterfaceSection}: {ConfigKeys.Network} = udp (or tcp)";
+    private const string AddUnix = $"add to {InterfaceSection}: {ConfigKeys.Network} = unix";
 
     private readonly Dictionary<IpPrefix, (PeerDraft Peer, Place Place)> _owners = [];
 
@@ -102,11 +103,11 @@ internal sealed partial class ConfigReader
         {
             peer.Address = endpoint;
             if (network != NetworkKind.Vsock && endpoint.Port == 0)
-                Mistake(place, ConfigKeys.Endpoint, "port 0 is no port: from 1 to 65535");
+                Mistake(place, ConfigKeys.Endpoint, $"port 0 is no port: from 1 to {(network.IsIP ? "65535" : "4294967294")}");
             else if (WhyNotMeant(text, network, endpoint) is { } doubt)
                 Warn(place, ConfigKeys.Endpoint, doubt);
         }
-        else if (network != NetworkKind.Vsock && IsName(text))
+        else if (network.IsIP && IsName(text))
         {
             peer.Name = text;
         }
@@ -133,16 +134,24 @@ internal sealed partial class ConfigReader
 
     private string WhyNoEndpoint(string text, NetworkKind network, string error)
     {
-        if (network != NetworkKind.Vsock && WhyOtherFamily(text, network) is { } family)
+        bool isUnix = UnixAddress.IsMeant(text);
+        if (isUnix && network == NetworkKind.Unix)
+            return error;
+        if (network.IsIP && WhyOtherFamily(text, network) is { } family)
             return family;
-        bool isIP = IsName(text)
-            || EndpointAddress.TryParse(text, NetworkKind.Udp, _interfaceIndex, out _, out _);
+        bool isAddress = EndpointAddress.TryParse(text, NetworkKind.Udp, _interfaceIndex, out _, out _);
         bool isVsock = EndpointAddress.TryParse(text, NetworkKind.Vsock, _interfaceIndex, out _, out _);
-        if (network != NetworkKind.Vsock)
-            return isVsock ? $"an endpoint of VSOCK, but the network is {network.Word}" : $"{error}, nor HOST:PORT";
-        return !isIP ? error
-            : IsNetworkSaid ? $"an endpoint of IP, but the network is {network.Word}"
-            : $"an endpoint of IP, but no network is said: {AddNetwork}";
+        bool isIP = isAddress || IsName(text);
+        string? kind = isUnix ? "behind a Unix socket"
+            : network.IsIP ? isVsock ? "of VSOCK" : null
+            : network == NetworkKind.Unix && isVsock && (!isAddress || LooksLikeCid(text)) ? "of VSOCK"
+            : isIP ? "of IP"
+            : null;
+        if (kind is null)
+            return network.IsIP ? $"{error}, nor HOST:PORT" : error;
+        string form = network == NetworkKind.Unix ? ": write unix:PATH:PORT" : "";
+        return IsNetworkSaid ? $"an endpoint {kind}, but the network is {network.Word}{form}"
+            : $"an endpoint {kind}, but no network is said: {(isUnix ? AddUnix : AddNetwork)}";
     }
 
     /// <summary>Null if it is no IP endpoint, or one in VSOCK's form.</summary>

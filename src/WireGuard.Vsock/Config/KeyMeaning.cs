@@ -14,11 +14,14 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
         new(ConfigKeys.PrivateKeyFile, "FILE", "Instead of PrivateKey: the file that holds it."),
         new(ConfigKeys.Address, "ADDRESS[/LENGTH], ...", "IPv4 and IPv6 addresses of the interface. May be given more than "
             + "once."),
-        new(ConfigKeys.ListenPort, "PORT", "Where to listen: a port of the network. Chosen by itself if not given."),
-        new(ConfigKeys.Network, "vsock|tcp|tcp4|tcp6|udp|udp4|udp6", "What the messages travel over; vsock if not given. Over "
-            + "udp the peer may run any other WireGuard."),
-        new(ConfigKeys.Mtu, "BYTES", "The interface's MTU. If not given: 1420 over vsock and tcp; over udp 80 less than that of "
-            + "the path to the endpoints."),
+        new(ConfigKeys.ListenPort, "PORT", "Where to listen: a port of the network. Chosen by itself if not given. Over "
+            + "unix it is the host's port that guests connect to: for each peer whose Endpoint is unix:PATH:PORT, a socket at "
+            + "PATH_ and this port, which gets PATH's owner and group."),
+        new(ConfigKeys.Network, "vsock|tcp|tcp4|tcp6|udp|udp4|udp6|unix", "What the messages travel over; vsock if not given. "
+            + "Over udp the peer may run any other WireGuard. unix is for the host of Firecracker and Cloud Hypervisor, where a "
+            + "Unix socket stands for the VSOCK of each guest; the guest uses vsock."),
+        new(ConfigKeys.Mtu, "BYTES", "The interface's MTU. If not given: 1420 over vsock, unix and tcp; over udp 80 less than "
+            + "that of the path to the endpoints."),
         new(ConfigKeys.Dns, "SERVER|DOMAIN, ...", "Servers' IP addresses and search domains, given to resolvconf(8) where it is "
             + "in PATH, else written to /etc/resolv.conf, which down restores if it is still as up left it. Domains without a "
             + "server do nothing; ~DOMAIN needs resolvconf."),
@@ -26,14 +29,14 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
             + "main table, and for default routes a table of their own, with policy rules and a firewall mark. off makes no "
             + "routes."),
         new(ConfigKeys.FwMark, "MARK|off", "The firewall mark of the messages, decimal or 0x and hexadecimal; off or 0 for "
-            + "none. With a default route it is also the number of its table. Messages over vsock carry none."),
+            + "none. With a default route it is also the number of its table. Messages over vsock and unix carry none."),
         new(ConfigKeys.PreUp, "COMMAND", "Run before the interface is made. This and the three below may be given more than "
             + "once; %i stands for the interface's name. They are run by bash, or by sh where there is no bash."),
         new(ConfigKeys.PostUp, "COMMAND", "Run when the tunnel is up."),
         new(ConfigKeys.PreDown, "COMMAND", "Run before the tunnel is taken down."),
         new(ConfigKeys.PostDown, "COMMAND", "Run when the interface is gone."),
-        new(ConfigKeys.Streams, "NUMBER", "Over vsock and tcp, up to that many parallel connections to a peer whose endpoint is "
-            + "dialled, 1 to 8; one per processor if not given."),
+        new(ConfigKeys.Streams, "NUMBER", "Over vsock, unix and tcp, up to that many parallel connections to a peer whose "
+            + "endpoint is dialled, 1 to 8; one per processor if not given."),
         new(ConfigKeys.Superpackets, "on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if "
             + "not given."),
         new(ConfigKeys.SaveConfig, "true|false", "Read for wg-quick's sake. The file is never written: true is warned of."),
@@ -49,8 +52,9 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
             + "routes lead. May be given more than once."),
         new(ConfigKeys.Endpoint, "ADDRESS:PORT", "Where to reach the peer. Over vsock CID:PORT, as 3:51820, vm(6):51820, "
             + "host(2):51820 or 0.0.0.3:51820; \" to-host\" behind it asks for the host where a machine is host and guest at "
-            + "once. Over tcp and udp an IP address (IPv6 in brackets) or a host name, which is resolved again when the peer "
-            + "does not answer. Without an endpoint the peer must connect first."),
+            + "once. Over unix unix:PATH:PORT: the Unix socket of the guest from the root, at most 101 bytes, and the port in "
+            + "it. Over tcp and udp an IP address (IPv6 in brackets) or a host name, which is resolved again when the peer does "
+            + "not answer. Without an endpoint the peer must connect first; over unix it has no socket to connect to."),
         new(ConfigKeys.PersistentKeepalive, "SECONDS|off", "How often an empty message is sent, to keep paths through firewalls "
             + "open; off or 0 for never, which is the default."),
     ];

@@ -36,7 +36,7 @@ internal sealed partial class Configurator
             Namespace = Tun?.Namespace,
             Version = Version,
             LocalCid = _options.Network == NetworkKind.Vsock ? Sys.LocalCid() : null,
-            ListenError = _device.IsUp && _network.Port == 0 ? _listenError : null,
+            ListenError = !_device.IsUp ? null : _network.Port == 0 ? _listenError : _network.ListenProblem(null),
             Counters = Counters().Where(counter => counter.Value != 0),
         },
     };
@@ -96,10 +96,13 @@ internal sealed partial class Configurator
             return "no private key is set";
         if (!peer.CanHandshake)
             return "the peer's public key is none that a handshake is possible with";
+        string? listening = _network.ListenProblem(peer);
         if (peer.Hindrance?.Text(_loop.NowMs) is { } text)
-            return _names.ErrorOf(peer) is { } error ? $"{text}; {error}" : text;
+            return string.Join("; ", ((string?[])[text, _names.ErrorOf(peer), listening]).OfType<string>());
         if (HasSession(peer))
             return null;
+        if (listening is not null)
+            return listening;
         if (peer.Endpoint is null && _names.NameOf(peer) is { } name)
             return _names.ErrorOf(peer) ?? $"the name {name[..name.LastIndexOf(':')]} is being resolved";
         if (!_network.IsOpen)

@@ -16,7 +16,6 @@ internal sealed class RelayPort : IDisposable
     private readonly IReadOnlyList<RelayLane> _lanes;
     private readonly Acceptor _acceptor;
     private readonly List<UdpSocket[]> _sockets = []; // by address family; then by lane
-    private UnixListener? _unix;
     private ActiveRule? _rule;
     private int _nextLane;
 
@@ -66,7 +65,6 @@ internal sealed class RelayPort : IDisposable
     public void Dispose()
     {
         _acceptor.Close();
-        _unix?.Dispose();
         foreach (UdpSocket[] family in _sockets)
         {
             for (int i = 0; i < family.Length; i++)
@@ -85,8 +83,8 @@ internal sealed class RelayPort : IDisposable
     {
         if (Address.Network == NetworkKind.Unix)
         {
-            _unix = StreamSocket.ListenUnix(Address.Host, Address.Port);
-            _acceptor.Replace([_unix.Fd]);
+            _acceptor.Add(
+                StreamSocket.ListenUnix(Address.Host, Address.Port), EndpointAddress.Unix(Address.Host, port: 0));
             return;
         }
 

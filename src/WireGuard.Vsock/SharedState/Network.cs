@@ -19,6 +19,11 @@ internal abstract class Network
     /// <summary>Whether peers can be sent to: over streams, also while no port is bound.</summary>
     public abstract bool IsOpen { get; }
 
+    /// <summary>
+    /// While it is open: why the peer cannot connect to us, or some peer if null is asked for; null if it can as far as we know.
+    /// </summary>
+    public virtual string? ListenProblem(Peer? peer) => null;
+
     /// <summary>Unauthenticated connections closed since there were too many; 0 with UDP.</summary>
     public virtual long RefusedConnections => 0;
 

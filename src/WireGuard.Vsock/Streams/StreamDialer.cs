@@ -9,7 +9,8 @@ namespace WireGuard.Vsock.Streams;
 
 /// <summary>
 /// The sockets that are connecting. CID 3 is the host of an enclave; where the kernel takes it for a guest of this machine, since
-/// it has the transports of both, the attempt is made once more by the transport to the host. Control only.
+/// it has the transports of both, the attempt is made once more by the transport to the host. Behind a guest's Unix socket an
+/// attempt lasts until the guest has answered. Control only.
 /// </summary>
 /// <param name="loop">The control loop.</param>
 /// <param name="connect">As <see cref="StreamSocket.Connect"/>.</param>
@@ -63,21 +64,21 @@ internal sealed class StreamDialer(EventLoop loop, Func<EndpointAddress, uint, i
     }
 
     /// <summary>The socket of an attempt under way; -1 if there is none.</summary>
-    public int SocketOf(PeerConnection connection) => _attempts.TryGetValue(connection, out Attempt attempt) ? attempt.Fd : -1;
+    public int SocketOf(PeerConnection connection) => _attempts.TryGetValue(connection, out Attempt? attempt) ? attempt.Fd : -1;
 
     /// <summary>Gives up a socket that is connected: it is the caller's.</summary>
     public int Take(PeerConnection connection, out EndpointAddress address)
     {
-        bool hasConnected = _attempts.Remove(connection, out Attempt attempt);
+        bool hasConnected = _attempts.Remove(connection, out Attempt? attempt);
         Debug.Assert(hasConnected, "it has connected");
-        address = attempt.Address;
+        address = attempt!.Address;
         return attempt.Fd;
     }
 
     /// <summary>Closes the socket of an attempt, if there is one.</summary>
     public void Cancel(PeerConnection connection)
     {
-        if (!_attempts.Remove(connection, out Attempt attempt))
+        if (!_attempts.Remove(connection, out Attempt? attempt))
             return;
         loop.Unwatch(attempt.Watch, attempt.Fd);
         Sys.Close(attempt.Fd);
@@ -92,7 +93,7 @@ internal sealed class StreamDialer(EventLoop loop, Func<EndpointAddress, uint, i
         int fd = connect(address, Mark);
         if (fd < 0)
             return -fd;
-        int watched = loop.TryWatch(fd, EPOLLOUT, _ => Ended(connection, onEnded), out ulong watch);
+        int watched = loop.TryWatch(fd, address.IsUnix ? EPOLLIN : EPOLLOUT, _ => Ended(connection, onEnded), out ulong watch);
         if (watched < 0)
         {
             Sys.Close(fd);
@@ -106,7 +107,8 @@ internal sealed class StreamDialer(EventLoop loop, Func<EndpointAddress, uint, i
     private void Ended(PeerConnection connection, Action<int> onEnded)
     {
         Attempt attempt = _attempts[connection];
-        int error = StreamSocket.ConnectError(attempt.Fd);
+        if (attempt.Outcome() is not { } error)
+            return;
         if (error != 0)
             Cancel(connection);
         else
@@ -114,7 +116,25 @@ internal sealed class StreamDialer(EventLoop loop, Func<EndpointAddress, uint, i
         onEnded(error);
     }
 
-    private readonly record struct Attempt(int Fd, ulong Watch, EndpointAddress Address);
+    private sealed class Attempt(int fd, ulong watch, EndpointAddress address)
+    {
+        private GuestConnect _guest;
+
+        public int Fd => fd;
+
+        public ulong Watch => watch;
+
+        public EndpointAddress Address => address;
+
+        /// <summary>0, or the errno with which it has failed; null while a guest has not answered.</summary>
+        public int? Outcome()
+        {
+            if (!address.IsUnix)
+                return StreamSocket.ConnectError(fd);
+            GuestConnectStatus status = _guest.Read(fd);
+            return status == GuestConnectStatus.Pending ? null : GuestConnect.ErrnoOf(status);
+        }
+    }
 }
 
 /// <summary>
@@ -133,7 +153,7 @@ internal sealed class StreamSources(RouteQuery routes)
     public bool IsRight(StreamPeer peer, int fd, EndpointAddress to, long sinceMs, uint mark, long nowMs)
     {
         Span<byte> local = stackalloc byte[EndpointAddress.MaxSockaddrSize];
-        if (to.IsVsock || to.ScopeId != 0 || Sys.GetSockName(fd, local) < 0)
+        if (!to.IsIP || to.ScopeId != 0 || Sys.GetSockName(fd, local) < 0)
             return true;
         UInt128 used = RouteQuery.AddressBits(to.IsIPv6 ? local.Slice(8, 16) : local.Slice(4, 4));
         int result = routes.TryAsk(to, [], IPPROTO_TCP, fromPort: 0, mark, out Route now);

@@ -116,13 +116,13 @@ internal sealed partial class StreamNetwork
 
         void Ended(int error)
         {
-            known.ConnectProblem = error == 0 ? null : StreamSocket.ConnectProblem(endpoint, error);
+            string? problem = known.ConnectProblem = error == 0 ? null : StreamSocket.ConnectProblem(endpoint, error);
             Tell(peer, state =>
             {
                 if (error == 0)
                     state.Connected(connection, _loop.NowMs);
                 else
-                    state.ConnectFailed(connection, Errno.Text(error), _loop.NowMs);
+                    state.ConnectFailed(connection, endpoint.IsUnix ? problem! : Errno.Text(error), _loop.NowMs);
             });
         }
 

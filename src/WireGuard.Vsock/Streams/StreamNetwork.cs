@@ -8,10 +8,10 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
-/// The tunnel over streams (VSOCK or TCP). A connection begins unauthenticated; the first authentic message on it makes it a
-/// peer's. Where the peer's newest message came in is where we send; its configured endpoint is where we dial when there is no
-/// such connection and something to send. What becomes of a peer's connections is decided by <see cref="PeerConnections"/>: here
-/// is what it is told; StreamNetwork.Commands.cs does what it says. Control only.
+/// The tunnel over streams (VSOCK, TCP, or guests' Unix sockets). A connection begins unauthenticated; the first authentic
+/// message on it makes it a peer's. Where the peer's newest message came in is where we send; its configured endpoint is where we
+/// dial when there is no such connection and something to send. What becomes of a peer's connections is decided by
+/// <see cref="PeerConnections"/>: here is what it is told; StreamNetwork.Commands.cs does what it says. Control only.
 /// </summary>
 internal sealed partial class StreamNetwork : Network
 {
@@ -22,12 +22,13 @@ internal sealed partial class StreamNetwork : Network
     private readonly Dictionary<Peer, StreamPeer> _peers = [];
     private readonly OpenConnections _connections;
     private readonly StreamListener _listener;
+    private readonly GuestListeners? _guests; // null unless they are behind Unix sockets: then _listener stays closed
     private readonly StreamDialer _dialer;
     private readonly Hellos _hellos;
     private readonly StreamSources _sources;
     private bool _isOpen;
 
-    /// <param name="kind">VSOCK or TCP.</param>
+    /// <param name="kind">VSOCK, TCP or Unix.</param>
     /// <param name="loop">The control loop.</param>
     /// <param name="connections">Those that are open.</param>
     /// <param name="hellos">To say HELLO.</param>
@@ -39,11 +40,14 @@ internal sealed partial class StreamNetwork : Network
     {
         (_kind, _loop, _connections, _hellos, _streams, _log) = (kind, loop, connections, hellos, streams, log);
         _listener = new StreamListener(loop, connections.Accept, connections.MakeRoom);
+        _guests = kind == NetworkKind.Unix
+            ? new GuestListeners(new Acceptor(loop, connections.Accept, connections.MakeRoom), log)
+            : null;
         _dialer = new StreamDialer(loop, StreamSocket.Connect);
         _sources = new StreamSources(routes);
     }
 
-    public override ushort Port => _listener.Port;
+    public override ushort Port => _guests?.Port ?? _listener.Port;
 
     public override bool IsOpen => _isOpen;
 
@@ -64,11 +68,16 @@ internal sealed partial class StreamNetwork : Network
             ? known.Connections.All.Select(owned => StatusOf(owned, owned == known.Connections.Destination))
             : [];
 
+    public override string? ListenProblem(Peer? peer) => peer is null ? _guests?.Problem() : _guests?.ProblemOf(peer);
+
     public override void Open(ushort port)
     {
         // Dialling needs no port: it does not wait for one that is taken.
         _isOpen = true;
-        _listener.Open(_kind, port, _dialer.Mark);
+        if (_guests is not null)
+            _guests.Open(port);
+        else
+            _listener.Open(_kind, port, _dialer.Mark);
     }
 
     public override void Close()
@@ -76,6 +85,7 @@ internal sealed partial class StreamNetwork : Network
         const string Reason = "the interface is down";
         _isOpen = false;
         _listener.Close();
+        _guests?.Close();
         foreach (StreamPeer peer in _peers.Values)
         {
             peer.Connections.CloseAll(Reason);
@@ -121,6 +131,7 @@ internal sealed partial class StreamNetwork : Network
     {
         if (previous == peer.Endpoint)
             return;
+        _guests?.Follow(peer, peer.Endpoint?.Path);
         peer.Hindrance = null;
         if (previous is not null)
             Tell(peer, known => known.EndpointChanged(isKnown: peer.Endpoint is not null, _loop.NowMs));
@@ -130,6 +141,7 @@ internal sealed partial class StreamNetwork : Network
     {
         Tell(peer, known => known.CloseAll("the peer was removed"));
         _peers.Remove(peer);
+        _guests?.Follow(peer, null);
     }
 
     public override void OnHello(Peer peer) => Tell(peer, known => known.WantExtra(_loop.NowMs));
@@ -200,6 +212,7 @@ internal sealed partial class StreamNetwork : Network
     /// </summary>
     public override void Sweep()
     {
+        _guests?.Sweep();
         _connections.CloseSurplus();
         foreach (StreamConnection connection in _connections.All)
         {

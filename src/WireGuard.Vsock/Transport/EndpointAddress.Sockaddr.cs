@@ -81,7 +81,7 @@ internal readonly partial struct EndpointAddress
                 sockaddr[12] = (byte)_scopeOrFlags;
                 return SockaddrVmSize;
             case AddressFamilyKind.Unix:
-                return UnixAddress.WriteSockaddr(_path!, sockaddr);
+                return UnixAddress.WriteSockaddr(Path!, sockaddr);
             default:
                 throw NoAddress();
         }

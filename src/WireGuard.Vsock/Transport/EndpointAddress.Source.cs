@@ -17,7 +17,7 @@ internal readonly partial struct EndpointAddress
     /// <summary>The same, by the transport to this machine's host. VSOCK only.</summary>
     public EndpointAddress ToHost() => Vsock(Cid, _port, isToHost: true);
 
-    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeOrFlags, _path);
+    public EndpointAddress WithPort(uint port) => new(Kind, _host, port, _scopeOrFlags, Path);
 
     /// <summary>
     /// The key by which unauthenticated senders are limited: an IPv4 address, an IPv6 /64 (the least that one customer has), a

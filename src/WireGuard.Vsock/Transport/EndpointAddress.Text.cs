@@ -70,7 +70,7 @@ internal readonly partial struct EndpointAddress
     {
         AddressFamilyKind.None => "none",
         AddressFamilyKind.Vsock => VsockAddress.Format(Cid, _port) + (IsToHost ? ToHostSuffix : ""),
-        AddressFamilyKind.Unix => UnixAddress.Format(_path!, _port),
+        AddressFamilyKind.Unix => UnixAddress.Format(Path!, _port),
         _ => FormatIP(this),
     };
 

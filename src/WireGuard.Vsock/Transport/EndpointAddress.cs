@@ -21,7 +21,6 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
     private readonly UInt128 _host; // IPv6 address, IPv4 address or CID, right-aligned, as a host integer; a hash of the path
     private readonly uint _port;
     private readonly uint _scopeOrFlags; // the interface of a link-local IPv6 address; svm_flags of a VSOCK address
-    private readonly string? _path; // of a Unix socket
 
     private EndpointAddress(AddressFamilyKind kind, UInt128 host, uint port, uint scopeOrFlags, string? path = null)
     {
@@ -29,7 +28,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
         _host = host;
         _port = port;
         _scopeOrFlags = scopeOrFlags;
-        _path = path;
+        Path = path;
     }
 
     /// <summary>What the address is; <see cref="AddressFamilyKind.None"/> in the default value.</summary>
@@ -68,15 +67,8 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
         }
     }
 
-    /// <summary>The Unix socket's path.</summary>
-    internal string Path
-    {
-        get
-        {
-            Debug.Assert(Kind == AddressFamilyKind.Unix, "not behind a Unix socket");
-            return _path!;
-        }
-    }
+    /// <summary>The Unix socket's path; null for other addresses.</summary>
+    internal string? Path { get; }
 
     /// <summary>The index of the interface a link-local IPv6 address is on; 0 for none.</summary>
     internal uint ScopeId => Kind == AddressFamilyKind.IPv6 ? _scopeOrFlags : 0;
@@ -150,7 +142,7 @@ internal readonly partial struct EndpointAddress : IEquatable<EndpointAddress>
 
     public bool Equals(EndpointAddress other) =>
         _host == other._host && _port == other._port && _scopeOrFlags == other._scopeOrFlags && Kind == other.Kind
-        && string.Equals(_path, other._path, StringComparison.Ordinal);
+        && string.Equals(Path, other.Path, StringComparison.Ordinal);
 
     public override bool Equals(object? obj) => obj is EndpointAddress other && Equals(other);
 

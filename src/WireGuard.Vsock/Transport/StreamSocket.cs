@@ -106,7 +106,6 @@ internal static unsafe class StreamSocket
         Errno.ENOENT when to.IsUnix => $"there is no {to.Path}: the virtual machine does not run, or has another path",
         Errno.EAGAIN when to.IsUnix => $"{to.Path} accepts no connections: its queue is full",
         Errno.EACCES or Errno.EPERM when to.IsUnix => $"{to.Path}: {Errno.Text(errno)}: run as root, or as its owner",
-        Errno.ETIMEDOUT when to.IsUnix => $"{to.Path} does not answer CONNECT",
         _ => $"connect: {Errno.Text(errno)}",
     };
 

@@ -30,6 +30,9 @@ internal static unsafe class UnixAddress
     private static readonly SearchValues<char> Letters =
         SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(code => (char)code).Where(letter => letter != '#')]);
 
+    /// <summary>Whether such an address is meant, right or wrong: in no other network does one begin so.</summary>
+    public static bool IsMeant(ReadOnlySpan<char> text) => text.StartsWith("unix:/", StringComparison.Ordinal);
+
     /// <param name="error">What is wrong, without the text itself; empty when nothing is.</param>
     public static bool TryParse(ReadOnlySpan<char> text, out string path, out uint port, out string error)
     {

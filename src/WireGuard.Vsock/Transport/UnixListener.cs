@@ -10,9 +10,11 @@ namespace WireGuard.Vsock.Transport;
 internal sealed unsafe class UnixListener : IDisposable
 {
     private readonly statx_t _inode;
+    private (uint User, uint Group) _owner; // whom it was given to
     private bool _isClosed;
 
-    private UnixListener(int fd, string path, statx_t inode) => (Fd, Path, _inode) = (fd, path, inode);
+    private UnixListener(int fd, string path, statx_t inode) =>
+        (Fd, Path, _inode, _owner) = (fd, path, inode, (inode.stx_uid, inode.stx_gid));
 
     /// <summary>Non-blocking; readable when a connection waits.</summary>
     public int Fd { get; }
@@ -97,21 +99,25 @@ internal sealed unsafe class UnixListener : IDisposable
 
     /// <summary>
     /// Gives the socket's file the owner and the group of a path, or of the folder it is to be in while it is not there. Where
-    /// that is not allowed, the group alone.
+    /// that is not allowed, the group alone. Control only.
     /// </summary>
     /// <returns>0, or a negated errno.</returns>
     public int FollowOwner(string path)
     {
         if (Sys.Stat(path, out statx_t model) < 0 && Sys.Stat(System.IO.Path.GetDirectoryName(path) ?? "/", out model) < 0)
             return 0;
+        if ((model.stx_uid, model.stx_gid) == _owner)
+            return 0;
         // Not by its path: the folder may be another user's, who could put another file there meanwhile.
         using FileDescriptor file = new(Sys.Open(Path, O_PATH));
         if (file.IsInvalid || Sys.Stat(file.Fd, out statx_t now) < 0 || !now.IsSameFileAs(_inode))
             return -Errno.ENOENT;
-        if ((now.stx_uid, now.stx_gid) == (model.stx_uid, model.stx_gid))
-            return 0;
         int result = Sys.ChangeOwner(file.Fd, model.stx_uid, model.stx_gid);
-        return result >= 0 || now.stx_gid == model.stx_gid ? result : Sys.ChangeOwner(file.Fd, uint.MaxValue, model.stx_gid);
+        if (result < 0 && now.stx_gid != model.stx_gid)
+            result = Sys.ChangeOwner(file.Fd, uint.MaxValue, model.stx_gid);
+        if (result >= 0)
+            _owner = (model.stx_uid, model.stx_gid);
+        return result;
     }
 
     public void Dispose()

@@ -125,7 +125,7 @@ internal sealed class BringUp : IDisposable
         TunnelSettings settings = EndpointLookup.Resolve(_settings, _stopIfAsked);
         TunnelPlan plan = TunnelPlan.Make(settings, _facts);
         bool hasDefault = plan.Routes.Any(route => route.HasRules && !route.Destination.IsIPv6);
-        IReadOnlyList<string> uplinks = hasDefault && Device.Network != NetworkKind.Vsock
+        IReadOnlyList<string> uplinks = hasDefault && Device.Network.IsIP
             ? _facts.Uplinks(settings.Peers.Select(peer => peer.Endpoint ?? default))
             : [];
         SetKeys(settings, state, plan);
@@ -171,7 +171,7 @@ internal sealed class BringUp : IDisposable
     /// </summary>
     private void WarnOfPort()
     {
-        if (Device.ListenPort is null or 0)
+        if (Device.ListenPort is null or 0 && Device.Network != NetworkKind.Unix)
             return;
         using UapiClient daemon = UapiClient.Connect(Name);
         DeviceDetails? details = null;
@@ -184,8 +184,9 @@ internal sealed class BringUp : IDisposable
             daemon.Forget();
         }
 
+        string mend = Device.Network == NetworkKind.Unix ? "" : ": stop what has it, or change ListenPort";
         if (details?.ListenError is { } error)
-            Say.Error($"warning: {Name}: {error}: stop what has it, or change ListenPort; it is tried again each second");
+            Say.Error($"warning: {Name}: {error}{mend}; it is tried again each second");
     }
 
     /// <summary>A key that is generated or read from a file of its own; null if it is neither.</summary>

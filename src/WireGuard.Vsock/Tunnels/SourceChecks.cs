@@ -13,7 +13,7 @@ internal static class SourceChecks
     private const int Strict = 1;
 
     /// <summary>Has the look-up of the way back count the mark of a packet.</summary>
-    /// <param name="uplinks">The interfaces on which peers' packets come; none over VSOCK.</param>
+    /// <param name="uplinks">The interfaces on which peers' packets come; none unless it is over IP.</param>
     /// <exception cref="SetupException">It cannot be set, and matters.</exception>
     public static void Prepare(IReadOnlyList<string> uplinks)
     {

@@ -81,14 +81,14 @@ internal sealed record TunnelPlan(int Mtu, uint? FirewallMark, IReadOnlyList<Pla
     private static bool IsDefault(IpPrefix prefix) => prefix.Length == 0;
 
     /// <summary>
-    /// A default route is kept from the tunnel's own packets by a table and rules. Over VSOCK none of these is routed, and a
-    /// kernel without policy rules (CONFIG_IP_MULTIPLE_TABLES) takes it into the main table.
+    /// A default route is kept from the tunnel's own packets by a table and rules. Over VSOCK and Unix sockets none of these is
+    /// routed, and a kernel without policy rules (CONFIG_IP_MULTIPLE_TABLES) takes it into the main table.
     /// </summary>
     private static bool HasOwnTable(IpPrefix prefix, TunnelSettings settings, IKernelFacts kernel)
     {
         if (kernel.HasRules(prefix.IsIPv6))
             return true;
-        return settings.Interface.Network == NetworkKind.Vsock ? false : throw new SetupException(
+        return !settings.Interface.Network.IsIP ? false : throw new SetupException(
             $"the allowed IP {prefix} needs policy rules, which this kernel lacks (CONFIG_IP{(prefix.IsIPv6 ? "V6" : "")}"
             + "_MULTIPLE_TABLES): write Table = off, and routes of your own as PostUp");
     }
@@ -109,7 +109,7 @@ internal sealed record TunnelPlan(int Mtu, uint? FirewallMark, IReadOnlyList<Pla
             return MtuOverStreams;
         // A name is not resolved yet; its route is most likely the default one.
         int mtu = settings.Peers
-            .Select(peer => peer.Endpoint is { Kind: not AddressFamilyKind.Vsock } endpoint ? kernel.MtuTowards(endpoint) : 0)
+            .Select(peer => peer.Endpoint is { IsIP: true } endpoint ? kernel.MtuTowards(endpoint) : 0)
             .Append(0)
             .Max();
         mtu = mtu > 0 ? mtu : kernel.MtuOfDefaultRoute();

@@ -165,8 +165,8 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
 
     private string? TakeEndpointName(PeerChange peer, ReadOnlySpan<char> value)
     {
-        if (network == NetworkKind.Vsock)
-            return "endpoint_name: the network is vsock, which knows no names";
+        if (!network.IsIP)
+            return $"endpoint_name: the network is {network.Word}, which knows no names";
         if (!HostName.TryParse(value, out _, out _, out string error))
             return $"endpoint_name: {error}";
         peer.EndpointName = value.ToString();

@@ -107,6 +107,10 @@ public sealed class ShowTests : IDisposable
     public void A_vsock_endpoint_is_a_dotted_quad_where_that_says_all(uint cid, uint port, bool isToHost, string text) =>
         Assert.Equal(text, EndpointText.Of(Peer(EndpointAddress.Vsock(cid, port, isToHost), null)));
 
+    [Fact]
+    public void An_endpoint_behind_a_unix_socket_is_shown_in_full() =>
+        Assert.Equal("unix:/run/v.sock:51820", EndpointText.Of(Peer(EndpointAddress.Unix("/run/v.sock", 51820), null)));
+
     [Theory]
     [InlineData("192.0.2.1:1", "192.0.2.1:1")]
     [InlineData("[2001:DB8:0:0::1]:1", "[2001:db8::1]:1")]

@@ -124,11 +124,48 @@ public sealed class ConfigReaderErrorTests
     [InlineData(Head + "Network=udp\n" + Peer + "Endpoint = 192.0.2.300:1", "7:12: Endpoint: '192.0.2.300:1': not an IP")]
     [InlineData(Head + "Network=udp\n" + Peer + "Endpoint = host", "7:12: Endpoint: 'host': not ADDRESS:PORT")]
     [InlineData(Head + Peer + "Endpoint = vm(6)", "6:12: Endpoint: 'vm(6)': not CID:PORT")]
+    [InlineData(
+        Head + Peer + "Endpoint = unix:/run/v.sock:5",
+        "6:12: Endpoint: 'unix:/run/v.sock:5': an endpoint behind a Unix socket, but no network is said: "
+        + "add to [Interface]: Network = unix")]
+    [InlineData(
+        Head + "Network=udp\n" + Peer + "Endpoint = unix:/run/v.sock:5",
+        "7:12: Endpoint: 'unix:/run/v.sock:5': an endpoint behind a Unix socket, but the network is udp")]
+    [InlineData(
+        Head + "Network=vsock\n" + Peer + "Endpoint = unix:/run/v.sock:5",
+        "7:12: Endpoint: 'unix:/run/v.sock:5': an endpoint behind a Unix socket, but the network is vsock")]
+    [InlineData(
+        Head + "Network=unix\n" + Peer + "Endpoint = 192.0.2.1:51820",
+        "7:12: Endpoint: '192.0.2.1:51820': an endpoint of IP, but the network is unix: write unix:PATH:PORT")]
+    [InlineData(
+        Head + "Network=unix\n" + Peer + "Endpoint = vpn.example.com:51820",
+        "7:12: Endpoint: 'vpn.example.com:51820': an endpoint of IP, but the network is unix: write unix:PATH:PORT")]
+    [InlineData(
+        Head + "Network=unix\n" + Peer + "Endpoint = 0.0.0.6:51820",
+        "7:12: Endpoint: '0.0.0.6:51820': an endpoint of VSOCK, but the network is unix: write unix:PATH:PORT")]
+    [InlineData(
+        Head + "Network=unix\n" + Peer + "Endpoint = vm(6):51820",
+        "7:12: Endpoint: 'vm(6):51820': an endpoint of VSOCK, but the network is unix: write unix:PATH:PORT")]
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = /run/v.sock:5", "7:12: Endpoint: '/run/v.sock:5': not unix:/PATH")]
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/v.sock", "7:12: Endpoint: 'unix:/v.sock': not unix:/PATH:")]
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:v.sock:5", "7:12: Endpoint: 'unix:v.sock:5': the path is not")]
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/v.sock:0", "7:12: Endpoint: port 0 is no port: from 1 to 42")]
     public void Every_mistake_is_said_with_its_place(string text, params string[] expected)
     {
         string[] said = Said(text);
         Assert.Equal(expected.Length, said.Length);
         Assert.All(expected.Zip(said), pair => Assert.StartsWith($"f:{pair.First}", pair.Second, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_path_that_leaves_no_room_for_a_port_is_told()
+    {
+        string path = "/run/".PadRight(101, 'v');
+        Assert.Empty(Said($"{Head}Network=unix\n{Peer}Endpoint = unix:{path}:5"));
+        Assert.Contains(
+            "the path has 102 bytes, at most 101 are possible",
+            Assert.Single(Said($"{Head}Network=unix\n{Peer}Endpoint = unix:{path}v:5")),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -297,6 +297,25 @@ public sealed class ConfiguratorTests : IDisposable
     }
 
     [Fact]
+    public void What_keeps_a_peer_from_calling_is_said_beside_what_keeps_us_from_reaching_it()
+    {
+        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.Unix("/v", 5) }));
+        Peer peer = Assert.Single(_device.Peers.Values);
+        _network.Problem = "cannot listen at /v_5: its folder is not there";
+        Assert.Null(_configurator.FullStatus().Details!.ListenError);
+        _device.IsUp = true;
+        using var change = new DeviceChange { PrivateKey = PrivateKey.Generate() };
+        Assert.Equal(0, _configurator.Apply(change));
+        _configurator.Listen();
+        DeviceStatus status = _configurator.FullStatus();
+        Assert.Equal(_network.Problem, status.Details!.ListenError);
+        Assert.Equal(_network.Problem, Assert.Single(status.Peers).Details!.HandshakeError);
+        peer.Hinder("there is no /v");
+        Assert.Equal(
+            $"there is no /v; {_network.Problem}", Assert.Single(_configurator.FullStatus().Peers).Details!.HandshakeError);
+    }
+
+    [Fact]
     public void Status_says_what_the_daemon_is()
     {
         DeviceDetails details = _configurator.FullStatus().Details!;

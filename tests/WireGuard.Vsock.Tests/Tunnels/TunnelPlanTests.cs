@@ -79,11 +79,14 @@ public sealed class TunnelPlanTests
         Assert.Null(plan.FirewallMark);
     }
 
-    [Fact]
-    public void Without_policy_rules_a_default_route_over_vsock_is_in_the_main_table()
+    [Theory]
+    [InlineData("vsock")]
+    [InlineData("unix")]
+    public void Without_policy_rules_a_default_route_over_vsock_is_in_the_main_table(string word)
     {
+        Assert.True(NetworkKind.TryFromWord(word, out NetworkKind network));
         _kernel.HasIPv4Rules = false;
-        TunnelPlan plan = Make("0.0.0.0/0", new InterfaceSettings { Network = NetworkKind.Vsock });
+        TunnelPlan plan = Make("0.0.0.0/0", new InterfaceSettings { Network = network });
         Assert.Null(plan.FirewallMark);
         Assert.Equal("0.0.0.0/0 table 254", Text(plan));
     }
@@ -119,6 +122,7 @@ public sealed class TunnelPlanTests
 
     [Theory]
     [InlineData("vsock")]
+    [InlineData("unix")]
     [InlineData("tcp6")]
     public void Over_streams_the_mtu_is_1420(string word)
     {

@@ -264,6 +264,20 @@ public sealed class UapiParserTests
         Assert.Equal("[fe80::1%3]:5", change.Peers[0].Endpoint!.Value.ToUapi());
         Assert.Equal(EINVAL, Assert.Single(Parse(set, NetworkKind.Udp4)).Errno);
         Assert.Equal(EINVAL, Assert.Single(Parse(set, NetworkKind.Vsock)).Errno);
+        Assert.Equal(EINVAL, Assert.Single(Parse(set, NetworkKind.Unix)).Errno);
+    }
+
+    [Fact]
+    public void Over_unix_an_endpoint_is_a_path_and_has_no_name()
+    {
+        string begin = $"set=1\npublic_key={Peer1}\n";
+        UapiRequest set = Assert.Single(Parse($"{begin}endpoint=unix:/run/v.sock:51820\n\n", NetworkKind.Unix));
+        using DeviceChange change = set.Change!;
+        Assert.Equal(EndpointAddress.Unix("/run/v.sock", 51820), change.Peers[0].Endpoint);
+        Assert.Equal(
+            EINVAL, Assert.Single(Parse($"{begin}endpoint_name=vpn.example.com:5\n\n", NetworkKind.Unix)).Errno);
+        // What wg(8) shows of one is none.
+        Assert.Equal(EINVAL, Assert.Single(Parse($"{begin}endpoint=0.0.0.0:51820\n\n", NetworkKind.Unix)).Errno);
     }
 
     [Fact]
