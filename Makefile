@@ -74,7 +74,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave test-packages deb rpm bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave test-packages deb rpm pack bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
 
 all: $(BINARY) $(MAN_PAGES)
 
@@ -82,6 +82,12 @@ $(BINARY): $(SOURCES)
 	scripts/setup.sh build $(if $(SYSROOT),arm64)
 	dotnet publish src/WireGuard.Vsock $(PUBLISH) $(if $(VARIANT),--artifacts-path $(OUT)/build) -o $(OUT)/publish
 	cp $(OUT)/publish/wireguard-vsock $@.new
+	mv $@.new $@
+
+# The known answers of others, for processors on which no test runner runs.
+$(OUT)/WireGuard.Vectors: $(SOURCES) $(wildcard tests/Vectors/*) $(SYSROOT)
+	dotnet publish tests/Vectors $(PUBLISH) --artifacts-path $(OUT)/build -o $(OUT)/vectors
+	cp $(OUT)/vectors/WireGuard.Vectors $@.new
 	mv $@.new $@
 
 $(OUT)/man/wireguard-vsock.%: $(BINARY) $(SYSROOT)
@@ -110,6 +116,11 @@ deb: $(BINARY) $(MAN_PAGES)
 rpm: $(BINARY) $(MAN_PAGES)
 	scripts/setup.sh rpm
 	$(PACKING) packaging/build-rpm
+
+# The library, for NuGet: it builds aside, with paths that are not this machine's.
+pack:
+	scripts/setup.sh build
+	dotnet pack src/WireGuard.Protocol -c Release -p:ContinuousIntegrationBuild=true -p:Version=$(VERSION) --artifacts-path out/pack -o $(PACKAGES)
 
 demo: $(BINARY)
 	scripts/setup.sh run

@@ -67,6 +67,7 @@ END
       cat <<'END'
 lintian              lintian
 rpmlint              rpmlint
+unzip                unzip
 buildah|podman|docker buildah
 END
       ;;
