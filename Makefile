@@ -74,7 +74,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave test-packages deb rpm pack bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
+.PHONY: all setup install demo test test-unit test-e2e test-vsock test-vm test-enclave test-packages deb rpm image pack bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint clean
 
 all: $(BINARY) $(MAN_PAGES)
 
@@ -116,6 +116,10 @@ deb: $(BINARY) $(MAN_PAGES)
 rpm: $(BINARY) $(MAN_PAGES)
 	scripts/setup.sh rpm
 	$(PACKING) packaging/build-rpm
+
+image: $(BINARY) $(SYSROOT)
+	scripts/setup.sh image
+	$(PACKING) SYSROOT=$(SYSROOT) packaging/build-image
 
 # The library, for NuGet: it builds aside, with paths that are not this machine's.
 pack:

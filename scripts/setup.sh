@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing for what is named, and nothing where nothing is missing:
 #
-#   scripts/setup.sh [build] [run] [test] [vm] [packages] [rpm] [arm64] [bench] [lint]      (build and run, if nothing is named)
+#   scripts/setup.sh [build] [run] [test] [vm] [packages] [rpm] [image] [arm64] [bench] [lint]      (build and run, if nothing is named)
 #
 # Without root it says which command installs them.
 set -euo pipefail
@@ -63,15 +63,16 @@ END
       ;;
     packages)
       needs rpm
+      needs image
       needs arm64
       cat <<'END'
 lintian              lintian
 rpmlint              rpmlint
 unzip                unzip
-buildah|podman|docker buildah
 END
       ;;
     rpm) echo "rpmbuild rpm" ;;
+    image) echo "buildah buildah" ;;
     arm64)
       cat <<'END'
 clang                clang
@@ -85,7 +86,7 @@ END
     bench) echo "perf|strace strace" ;;
     lint) echo "shellcheck shellcheck" ;;
     *)
-      echo "setup.sh: '$1' is none of build, run, test, vm, packages, rpm, arm64, bench, lint" >&2
+      echo "setup.sh: '$1' is none of build, run, test, vm, packages, rpm, image, arm64, bench, lint" >&2
       exit 2
       ;;
   esac
