@@ -69,6 +69,7 @@ END
 lintian              lintian
 rpmlint              rpmlint
 unzip                unzip
+/usr/lib/python3/dist-packages/yaml python3-yaml
 END
       ;;
     rpm) echo "rpmbuild rpm" ;;

@@ -35,6 +35,44 @@ Container_of_the_image_starts_the_program() {
   wg pubkey <"$work/key" >/dev/null
 }
 
+# As tunnel.yaml has it: its root is read-only, but for /run; of capabilities there is NET_ADMIN, and, to get in here, SYS_CHROOT; the
+# kernel's settings are read-only.
+as_a_pod() { # MACHINE ARGUMENT...
+  mkdir -p "$image"/{proc,sys,dev/net,etc/wireguard}
+  touch "$image/dev/net/tun"
+  # shellcheck disable=SC2016 # the inner shell's
+  enter "$1" unshare --mount sh -ec 'image=$0
+    mount --bind "$image" "$image"
+    mount -t tmpfs run "$image/run"
+    mount --rbind /proc "$image/proc"
+    mount --bind /proc/sys "$image/proc/sys"
+    mount -o remount,bind,ro "$image/proc/sys"
+    mount --bind /dev/net/tun "$image/dev/net/tun"
+    mount -o remount,bind,ro "$image"
+    exec setpriv --bounding-set -all,+net_admin,+sys_chroot --inh-caps -all --no-new-privs \
+      chroot "$image" /usr/bin/wireguard-vsock "$@"' "$image" "${@:2}"
+}
+
+Image_makes_a_tunnel_with_the_rights_of_its_pod() {
+  container "$(archive)"
+  new_machines host
+  sed -n '/^  wg0.conf: |/,/^---/{s/^    //p}' "$root/packaging/kubernetes/tunnel.yaml" |
+    sed "s|PODS-PRIVATE-KEY|$(wg genkey)|; s|SERVERS-PUBLIC-KEY|${public[host]}|; s|vpn.example.org|192.0.2.1|" >"$work/wg0.conf"
+  mkdir -p "$image/etc/wireguard"
+  install -m 400 "$work/wg0.conf" "$image/etc/wireguard/wg0.conf"
+  as_a_pod host up -f /etc/wireguard/wg0.conf >"$work/up" 2>&1 &
+  local pod=$!
+  wait_for 60 at host ip link show dev wg0 up || fail "no interface: $(cat "$work/up")"
+  wait_for 30 eval '[[ $(at host ip -o -4 address show dev wg0) = *203.0.113.2/24* ]]' || fail "no address: $(cat "$work/up")"
+  # What the pod's probe does.
+  wait_for 30 nsenter --target "$pod" --net --mount --root="/proc/$pod/root" /usr/bin/wireguard-vsock show wg0 ||
+    fail "does not show it: $(cat "$work/up")"
+  equal "capabilities" 0000000000041000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
+  kill "$pod"
+  wait "$pod" || :
+  if at host ip link show dev wg0 >/dev/null 2>&1; then fail "the interface stays: $(cat "$work/up")"; fi
+}
+
 Image_for_arm64_holds_programs_for_arm64() {
   again image "$work/arm64" RUNTIME=linux-arm64
   container "$work/arm64/wireguard-vsock-$version-image.tar" --arch arm64
