@@ -16,6 +16,9 @@ internal static class Assert
     public static void Equal<T>(IEnumerable<T> expected, IEnumerable<T> actual) =>
         Check(expected.SequenceEqual(actual), $"expected [{string.Join(' ', expected)}], got [{string.Join(' ', actual)}]");
 
+    public static void NotEqual<T>(T expected, T actual) =>
+        Check(!EqualityComparer<T>.Default.Equals(expected, actual), $"did not expect {actual}");
+
     public static void Equal(byte[] expected, byte[] actual) =>
         Equal(Convert.ToHexString(expected), Convert.ToHexString(actual));
 
@@ -53,4 +56,13 @@ internal static class Assert
 }
 
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class FactAttribute : Attribute;
+internal class FactAttribute : Attribute;
+
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class TheoryAttribute : FactAttribute;
+
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+internal sealed class InlineDataAttribute(params object?[] data) : Attribute
+{
+    public object?[] Data { get; } = data;
+}

@@ -16,8 +16,7 @@ Build_for_arm64_makes_the_same_keys() {
 
 Test_vectors_pass_on_arm64() {
   arm64 WireGuard.Vectors >"$work/said" || fail "$(cat "$work/said")"
-  equal "what passed" "$(printf '%s\n' 'passed: Wycheproof, X25519' 'passed: Wycheproof, ChaCha20-Poly1305' \
-    'passed: Wycheproof, XChaCha20-Poly1305' 'passed: cacophony, IKpsk2' 'passed: a packet each way')" "$(cat "$work/said")"
+  equal "tests that passed" 10 "$(grep -c '^passed: ' "$work/said")"
 }
 
 Packages_for_arm64_name_their_architecture() {
