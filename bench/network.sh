@@ -4,6 +4,7 @@
 #             left                                    right
 #   veth      192.0.2.1                               192.0.2.2
 #   tunnel    203.0.113.1, port 51820                 203.0.113.2, port 51821
+#   relay     127.0.0.1, port 51900
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-bench.XXXXXX")
 left=bench-left-$$
@@ -60,19 +61,27 @@ start_daemon() { # NAMESPACE INTERFACE COMMAND...
   wait_until 10 ip netns exec "$namespace" wg show "$interface"
 }
 
-configure() { # NAMESPACE INTERFACE MTU KEY PORT PEER'S-KEY ENDPOINT ADDRESS
+configure() { # NAMESPACE INTERFACE MTU KEY PORT PEER'S-KEY ENDPOINT, or "" ADDRESS
   ip netns exec "$1" wg set "$2" private-key "$work/$4.key" listen-port "$5" \
-    peer "$(wg pubkey <"$work/$6.key")" allowed-ips 0.0.0.0/0 endpoint "$7"
+    peer "$(wg pubkey <"$work/$6.key")" allowed-ips 0.0.0.0/0 ${7:+endpoint "$7"}
   ip -n "$1" address add "$8/24" dev "$2"
   ip -n "$1" link set "$2" mtu "$3" up
 }
 
-start_tunnel() { # MTU COMMAND...
-  local mtu=$1
-  shift
-  start_daemon "$left" "bl$$" "$@" && start_daemon "$right" "br$$" "$@" || return 1
-  configure "$left" "bl$$" "$mtu" left 51820 right 192.0.2.2:51821 203.0.113.1
-  configure "$right" "br$$" "$mtu" right 51821 left 192.0.2.1:51820 203.0.113.2
+# The words of `command` are the daemon's; those of `far` that on the right, if it is another; those of `relay` what the left one's
+# connections go through, if anything: then the right one answers where it is called from.
+start_tunnel() { # MTU
+  local mtu=$1 to=192.0.2.2:51821 from=192.0.2.1:51820
+  [ ${#far[@]} != 0 ] || far=("${command[@]}")
+  if [ ${#relay[@]} != 0 ]; then to=127.0.0.1:51900 from=''; fi
+  start_daemon "$left" "bl$$" "${command[@]}" && start_daemon "$right" "br$$" "${far[@]}" || return 1
+  if [ ${#relay[@]} != 0 ]; then
+    LOG_LEVEL=error ip netns exec "$left" "${relay[@]}" >>"$work/said" 2>&1 &
+    daemons+=($!)
+    wait_until 10 eval '[ -n "$(left ss -Hltn "sport = :51900")" ]' || return 1
+  fi
+  configure "$right" "br$$" "$mtu" right 51821 left "$from" 203.0.113.2
+  configure "$left" "bl$$" "$mtu" left 51820 right "$to" 203.0.113.1
   there=203.0.113.2
   left ping -q -c 1 -W 10 "$there" >>"$work/said"
 }

@@ -62,6 +62,9 @@ function title(row) {
   if (row == "ours-tcp-off") return "wireguard-vsock, TCP, no superpackets"
   if (row == "ours-udp") return "wireguard-vsock, UDP"
   if (row == "go-udp") return "wireguard-go, UDP"
+  if (row == "relay-go") return "wireguard-vsock, TCP, relay, wireguard-go, UDP"
+  if (row == "relay-tcp") return "wireguard-vsock, TCP, relay, TCP"
+  if (row == "socat-tcp") return "wireguard-vsock, TCP, socat, TCP"
   if (row == "probe-tcp-60000") return "limit probe, TCP, MTU 60,000"
   if (row == "ours-tcp-60000") return "wireguard-vsock, TCP, MTU 60,000"
   return row

@@ -86,6 +86,10 @@ function targets() {
   ratio_target("UDP, one stream, times wireguard-go", "ours-udp", "go-udp", "one", 1.3)
   ratio_target("UDP, reverse, times wireguard-go", "ours-udp", "go-udp", "reverse", 1.3)
   ratio_target("UDP, eight streams, times wireguard-go", "ours-udp", "go-udp", "eight", 1.3)
+  ratio_target("Relay between TCP and UDP, one stream, times wireguard-go", "relay-go", "go-udp", "one", 0.9)
+  ratio_target("Relay between TCP and UDP, reverse, times wireguard-go", "relay-go", "go-udp", "reverse", 0.9)
+  ratio_target("Relay between TCP and TCP, one stream, times socat", "relay-tcp", "socat-tcp", "one", 0.8)
+  ratio_target("Relay between TCP and TCP, reverse, times socat", "relay-tcp", "socat-tcp", "reverse", 0.8)
   share_target("TCP, MTU 60,000, one stream, share of the limit probe", "ours-tcp-60000", "probe-tcp-60000", "one", 0.8)
   share_target("TCP, MTU 60,000, reverse, share of the limit probe", "ours-tcp-60000", "probe-tcp-60000", "reverse", 0.8)
   ratio_target("TCP, round trip, idle, times wireguard-go's", "ours-tcp", "go-udp", "idle", 0.7, 1)
@@ -98,7 +102,7 @@ function targets() {
 }
 
 END {
-  row_count = split("veth probe-tcp ours-tcp ours-tcp-off ours-udp go-udp probe-tcp-60000 ours-tcp-60000", rows, " ")
+  row_count = split("veth probe-tcp ours-tcp ours-tcp-off ours-udp go-udp relay-go relay-tcp socat-tcp probe-tcp-60000 ours-tcp-60000", rows, " ")
   printf "%s processors (%s), %s, load %s at the start; %s rounds, %s s each; wireguard-go %s%s; %s.\n\n", machine["processors"],
     machine["processor"], machine["kernel"], machine["load"], machine["rounds"], machine["seconds"], machine["go"],
     machine["go"] ~ /^0\.0\.20231211/ ? "" : " (the installed one: bookworm-backports could not be had)", machine["date"]

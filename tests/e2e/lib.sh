@@ -564,6 +564,9 @@ uapi() { # MACHINE REQUEST
   printf '%b' "$2" | socat -t 2 - "UNIX-CONNECT:$work/$1/wg0.sock"
 }
 
+# Its own status, and that of its only peer.
+takes_superpackets() { [ "$(uapi "$1" 'status=1\n\n' | grep -c '^superpackets=true')" = 2 ]; } # MACHINE
+
 counter() { uapi "$1" 'counters=1\n\n' | sed -n "s/^$2=//p"; } # MACHINE NAME
 
 errno_of() { uapi "$1" "$2" | sed -n 's/^errno=//p'; }

@@ -171,8 +171,6 @@ stays_narrow() {
   done
 }
 
-takes_superpackets() { [ "$(uapi "$1" 'status=1\n\n' | grep -c '^superpackets=true')" = 2 ]; } # MACHINE: of its own, and its peer's
-
 # ---- what the far side receives ---------------------------------------------------------------------------------------
 
 Forwarded_superpackets_leave_as_ordinary_packets_over_tcp() { forwards_ordinary_packets tcp4; }
