@@ -125,6 +125,14 @@ put_programs() { # ROOT NAME...
   done
 }
 
+# Perl's own modules, those of perl-base, and the libraries that they load.
+put_perl() { # ROOT
+  local to=$1 folder
+  perl -MSocket -MFcntl -MErrno -MIO::Handle -e 'print map {"$_\n"} @INC' | while read -r folder; do
+    case $folder in */perl-base) cp -rL --parents "$folder" "$to" ;; esac
+  done
+}
+
 # Modules, uncompressed, with those they need before them.
 put_modules() { # ROOT MODULE...
   local to=$1 module path release

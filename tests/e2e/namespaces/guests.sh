@@ -73,7 +73,7 @@ Daemon_that_was_killed_leaves_a_socket_that_the_next_replaces() {
 Live_socket_and_file_in_its_place_are_left_alone() {
   local stray
   a_guest
-  enter host socat "UNIX-LISTEN:$(ours_for enclave)" SYSTEM:'sleep 300' &
+  enter host socat "UNIX-LISTEN:$(ours_for enclave),fork" SYSTEM:'sleep 300' &
   stray=$!
   wait_for 10 [ -S "$(ours_for enclave)" ] || fail "no stray listener"
   begin
@@ -82,8 +82,9 @@ Live_socket_and_file_in_its_place_are_left_alone() {
   pings host enclave
   kill $stray
   wait_for 10 is_gone $stray
-  rm -f "$(ours_for enclave)"
-  echo precious >"$(ours_for enclave)"
+  # At once, before the daemon listens there.
+  echo precious >"$work/precious"
+  mv -f "$work/precious" "$(ours_for enclave)"
   wait_for 10 long_says 'not listening: cannot listen at .*/v.sock_8172: what is there is no socket: remove it' || fail "$(long)"
   equal "the file" precious "$(cat "$(ours_for enclave)")"
   equal "lines of the log about it" 2 "$(grep -c 'Cannot listen at' "$work/host.log")"
@@ -96,7 +97,7 @@ Guest_that_does_not_listen_refuses_and_its_start_is_noticed() {
   a_guest
   stop enclave
   begin
-  ping_once host enclave || :
+  ping_once host enclave >/dev/null || :
   wait_for 10 long_says 'no handshake: refused by .*/v.sock: nothing listens on port 51820 in the guest' || fail "$(long)"
   start enclave tcp
   configure enclave
@@ -110,7 +111,7 @@ Monitor_that_does_not_run_is_said_and_its_start_is_noticed() {
   end_vmm enclave
   rm -rf "$(dirname "$(socket_of enclave)")"
   begin
-  ping_once host enclave || :
+  ping_once host enclave >/dev/null || :
   wait_for 10 long_says 'no handshake: there is no .*/v.sock: the virtual machine does not run' || fail "$(long)"
   long_says 'not listening: cannot listen at .*_8172: its folder is not there' || fail "$(long)"
   long_says 'no handshake: .*; cannot listen at .*_8172: its folder is not there' || fail "$(long)"
@@ -121,7 +122,7 @@ Monitor_that_does_not_run_is_said_and_its_start_is_noticed() {
   flows_within 10 enclave host
   pings host enclave
   # A monitor that was killed leaves its socket.
-  kill -9 "${vmm[enclave]}"
+  kill -9 -- "-${vmm[enclave]}"
   at host ping -q -c 1 -W 1 "${inner[enclave]}" >/dev/null 2>&1 || :
   wait_for 15 long_says 'no handshake: nothing listens at .*/v.sock: the virtual machine does not run' || fail "$(long)"
   rm "$(socket_of enclave)"
@@ -175,7 +176,7 @@ Answers_that_are_none_are_told_and_the_right_one_is_taken_at_last() {
   for answer in 'OK 4294967296\n' 'OK 12345678901\n' 'OK' 'OK \n' 'OK 5\r\n' 'HTTP/1.1 400 Bad Request\r\n\r\n' \
     'OK 00000000000000000000000000000000000000000000000000000000000000000000000\n' '\0' 'OK 5'; do
     answers "$answer"
-    ping_once host enclave || :
+    ping_once host enclave >/dev/null || :
     wait_for 20 long_says 'no handshake: .*/v.sock does not answer CONNECT with OK: it is no VSOCK socket of a guest' ||
       fail "of '$answer': $(long)"
     end_answers
@@ -183,26 +184,26 @@ Answers_that_are_none_are_told_and_the_right_one_is_taken_at_last() {
   if grep -q 'Connected to unix:' "$work/host.log"; then fail "an answer was taken"; fi
   # Bytes behind a right answer are the stream's: these are no frame.
   answers 'OK 5\nno frame at all, and longer than the header of one'
-  ping_once host enclave || :
+  ping_once host enclave >/dev/null || :
   wait_for 20 grep -q 'Connected to unix:' "$work/host.log" || fail "a right answer was not taken"
   wait_for 20 grep -q 'Closed the connection with unix:.*ended' "$work/host.log" || fail "what followed was not read"
   end_answers
   vmm enclave
-  flows_within 40 host enclave
+  flows_within 60 host enclave
 }
 
 Answer_that_does_not_come_keeps_nothing_from_the_other_guests() {
   guests enclave third
   end_vmm enclave
-  answers ''
+  answers '' 60
   begin
-  ping_once host enclave || :
+  ping_once host enclave >/dev/null || :
   flows_within 5 host third
   at host timeout 8 ping -q -c 10 -i 0.5 -W 2 "${inner[third]}" >/dev/null || fail "a silent guest slows another"
   wait_for 15 long_says 'no handshake: no connection: Connection timed out' || fail "$(long)"
   end_answers
   vmm enclave
-  flows_within 40 host enclave
+  flows_within 60 host enclave
 }
 
 One_guests_flood_keeps_no_other_out() {
@@ -211,7 +212,7 @@ One_guests_flood_keeps_no_other_out() {
   begin
   pings host enclave
   pings host third
-  enter host perl -MSocket -e 'my $end = time + 20; my @open; while (time < $end) {
+  enter host perl -MSocket -e 'my $end = time + 200; my @open; while (time < $end) {
     socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, pack_sockaddr_un($ARGV[0])) or next; syswrite $s, "x" x (1 + rand 100);
     push @open, $s; shift @open if @open > 500 }' "$(ours_for enclave)" &
   flood=$!
@@ -223,7 +224,7 @@ One_guests_flood_keeps_no_other_out() {
     introduce third host tcp
     flows_within 10 third host
   done
-  is_gone $flood && fail "the flood has ended too early"
+  if is_gone $flood; then fail "the flood has ended too early"; fi
   at_least "connections refused" 100 "$(counter host refused_connections)"
   kill $flood
 }
@@ -340,7 +341,7 @@ Twenty_guests_have_one_daemon() {
   guests "${names[@]}"
   begin
   for name in "${names[@]}"; do flows_within 20 host "$name"; done >"$work/notes"
-  for name in "${names[@]}"; do pings "$name" host; done
+  for name in "${names[@]}"; do ping_once "$name" host >/dev/null || fail "no ping by $name"; done
   equal "sockets of the host" 20 "$(find "$work" -name 'v.sock_8172' -type s | wc -l)"
   equal "peers with a handshake" 20 "$(show host latest-handshakes | awk '$2 != 0' | wc -l)"
   # All at once are reset.
@@ -358,7 +359,7 @@ Guest_that_has_no_right_to_its_folder_is_told() {
   within=(setpriv --bounding-set -dac_override,-dac_read_search,-chown --inh-caps -dac_override,-dac_read_search,-chown)
   chown 12345:12345 "$(dirname "$(socket_of enclave)")" "$(socket_of enclave)"
   begin
-  ping_once host enclave || :
+  ping_once host enclave >/dev/null || :
   wait_for 10 long_says 'no handshake: .*/v.sock: Permission denied: run as root, or as its owner' || fail "$(long)"
   long_says 'not listening: cannot listen at .*: Permission denied: run as root' || fail "$(long)"
   # Into a folder that is open to all it may put a socket, but not give it away.
@@ -422,10 +423,10 @@ with_endpoint() { # MACHINE PEER
 long() { at host "$daemon" show wg0 --long; }
 long_says() { long | grep -q -- "$1"; }
 
-# In place of the guest's monitor: says that to everybody who connects, and closes 2 s later.
-answers() { # TEXT
-  rm -f "$(socket_of enclave)"
-  enter host socat "UNIX-LISTEN:$(socket_of enclave),fork" "SYSTEM:printf '$1'; exec sleep ${2:-2}" &
+# In place of the guest's monitor: says that to everybody who connects, and closes later.
+answers() { # TEXT [SECONDS]
+  printf '%b' "$1" >"$work/answer"
+  enter host socat "UNIX-LISTEN:$(socket_of enclave),fork" "SYSTEM:cat $work/answer && exec sleep ${2:-2}" 2>/dev/null &
   answerer=$!
   wait_for 10 [ -S "$(socket_of enclave)" ] || fail "nobody answers"
 }
@@ -436,11 +437,15 @@ end_answers() {
   rm -f "$(socket_of enclave)"
 }
 
-# Its daemon has no AF_VSOCK socket: all that it has are of other families.
+# Of no socket of its daemon the family (SO_DOMAIN) is AF_VSOCK: pidfd_open(2), pidfd_getfd(2).
 no_vsock() { # MACHINE
-  local inode folder=/proc/${pid[$1]}
-  for inode in $(find "$folder/fd" -lname 'socket:*' -printf '%l ' | tr -d 'socket:[]'); do
-    grep -qw "$inode" "$folder"/net/{unix,netlink,udp,udp6,tcp,tcp6,raw} || fail "the family of socket $inode is unknown"
-  done
-  if find "$folder/fd" -lname /dev/vsock | grep .; then fail "/dev/vsock is open"; fi
+  if find "/proc/${pid[$1]}/fd" -lname /dev/vsock | grep .; then fail "/dev/vsock is open"; fi
+  perl -e 'my ($pid, $sockets) = (shift, 0); my $process = syscall 434, $pid + 0, 0; die "pidfd_open: $!\n" if $process < 0;
+    for my $link (glob "/proc/$pid/fd/*") {
+      next unless (readlink($link) // "") =~ /^socket:/;
+      my $fd = syscall 438, $process, 0 + ($link =~ /(\d+)$/)[0], 0; die "pidfd_getfd: $!\n" if $fd < 0;
+      open my $socket, "+<&=", $fd or die "open: $!\n";
+      my $family = unpack "i", getsockopt $socket, 1, 39;
+      die "socket of family $family\n" if $family == 40; $sockets++ }
+    die "no sockets were found\n" unless $sockets' "${pid[$1]}" 2>"$work/sockets" || fail "$(cat "$work/sockets")"
 }

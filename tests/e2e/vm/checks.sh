@@ -159,6 +159,78 @@ Both_daemons_end_when_asked() {
   end_daemons
 }
 
+# ---- the enclave behind a Unix socket, as Firecracker shows it ---------------------------------------------------------------
+
+guest_socket=/run/vm/v.sock
+
+# Our daemon at the host knows the socket alone; vmm.pl has the AF_VSOCK sockets of the host.
+behind_a_socket() {
+  end_daemons
+  new_keys
+  mkdir -p /run/vm
+  if [ ! -S $guest_socket ]; then
+    perl /vmm.pl $guest_socket vsock:6 8172 </dev/null >/tmp/vmm.log 2>&1 &
+    echo $! >/tmp/vmm.pid
+  fi
+  for _ in 1 2 3 4 5 6 7 8 9 10; do [ ! -S $guest_socket ] || break; sleep 0.5; done
+  start_host -n unix wg0
+  ip address add dev wg0 203.0.113.1 peer 203.0.113.2
+  wireguard-vsock set wg0 private-key /tmp/host.key listen-port 8172 \
+    peer "$(cat /tmp/enclave.pub)" allowed-ips 203.0.113.2/32 endpoint unix:$guest_socket:51820
+  ip link set up dev wg0
+}
+
+set_up_the_enclave() {
+  start_enclaves
+  enclave "ip address add dev wg0 203.0.113.2 peer 203.0.113.1"
+  enclave "wg set wg0 private-key /tmp/enclave.key listen-port 51820 peer $(cat /tmp/host.pub) allowed-ips 0.0.0.0/0 endpoint 0.0.0.2:8172"
+  enclave "ip link set up dev wg0"
+}
+
+says() { # PATTERN: within 20 s
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    ! wireguard-vsock show wg0 --long | grep -q "$1" || return 0
+    sleep 1
+  done
+  wireguard-vsock show wg0 --long
+  return 1
+}
+
+Guest_behind_a_Unix_socket_refuses_until_it_listens() {
+  behind_a_socket
+  ping -q -c 1 -W 1 203.0.113.2 || :
+  says 'no handshake: refused by /run/vm/v.sock: nothing listens on port 51820 in the guest'
+  set_up_the_enclave
+  # The delay between attempts has grown meanwhile.
+  ping -q -c 1 -W 30 203.0.113.2 || ping -q -c 1 -W 30 203.0.113.2
+  wireguard-vsock show wg0 --long | grep 'connection: unix:/run/vm/v.sock:51820, *dialled'
+  ping -q -c 3 -i 0.2 -W 5 203.0.113.2
+}
+
+Guest_behind_a_Unix_socket_calls_its_host() {
+  behind_a_socket
+  set_up_the_enclave
+  enclave 'ping -q -c 1 -W 30 203.0.113.1'
+  wireguard-vsock show wg0 --long | grep 'connection: unix:/run/vm/v.sock:0, *accepted'
+  ping -q -c 3 -i 0.2 -W 5 203.0.113.2
+  enclave 'iperf3 -s -D </dev/null >/dev/null 2>&1 || :'
+  enclave '/bin/sh -e /checks.sh listens 5201'
+  timeout 60 iperf3 -c 203.0.113.2 -t 2 -f m >/tmp/there
+  timeout 60 iperf3 -c 203.0.113.2 -t 2 -f m -R >/tmp/back
+  echo "note: $(rate /tmp/there) Mbit/s to the guest, $(rate /tmp/back) back"
+}
+
+Reset_of_a_guests_connections_is_over_within_10_s() {
+  kill -USR1 "$(cat /tmp/vmm.pid)"
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if ping -q -c 1 -W 1 203.0.113.2; then break; fi
+  done
+  ping -q -c 3 -i 0.2 -W 5 203.0.113.2
+  enclave 'ping -q -c 3 -i 0.2 -W 5 203.0.113.1'
+  end_daemons
+  [ ! -e ${guest_socket}_8172 ]
+}
+
 # ---- the kernel's own WireGuard, over UDP ---------------------------------------------------------------------------------
 
 in_kernel() { ip netns exec kernel "$@"; }
