@@ -1,3 +1,4 @@
+using System.Buffers;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Link;
@@ -21,6 +22,8 @@ internal sealed partial class ConfigReader
         [PreDown] = [],
         [PostDown] = [],
     };
+
+    private static readonly SearchValues<char> QuadCharacters = SearchValues.Create("0123456789.");
 
     private uint? _listenPort;
     private uint? _fwMark;

@@ -10,10 +10,13 @@ internal readonly record struct Place(int Line, int Column);
 internal sealed record Diagnostic(Place Place, string Key, string Message, bool IsWarning = false)
 {
     /// <summary><c>FILE:LINE:COLUMN: KEY: what is wrong, and the mend</c>.</summary>
-    internal string ToText(string fileName)
+    internal string ToText(string fileName) => $"{fileName}:{Place.Line}:{Place.Column}: {ToLine()}";
+
+    /// <summary>Without the place.</summary>
+    internal string ToLine()
     {
         string key = Key.Length > 0 ? $"{Key}: " : "";
         string warning = IsWarning ? "warning: " : "";
-        return $"{fileName}:{Place.Line}:{Place.Column}: {key}{warning}{Message}";
+        return $"{key}{warning}{Message}";
     }
 }

@@ -1,3 +1,5 @@
+using WireGuard.Vsock.Metrics;
+
 namespace WireGuard.Vsock.Config;
 
 /// <summary>What a key of a configuration file means, for the help. Plain texts in ASCII, without line breaks.</summary>
@@ -57,5 +59,27 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
             + "not answer. Without an endpoint the peer must connect first; over unix it has no socket to connect to."),
         new(ConfigKeys.PersistentKeepalive, "SECONDS|off", "How often an empty message is sent, to keep paths through firewalls "
             + "open; off or 0 for never, which is the default."),
+    ];
+
+    /// <summary>Likewise, of a relay's file.</summary>
+    public static IReadOnlyList<KeyMeaning> OfRelay { get; } =
+    [
+        new(RelayKeys.Listen, "ADDRESS", "Where to listen: vsock:PORT, tcp:PORT, udp:PORT, tcp:IP:PORT, udp:IP:PORT or "
+            + "unix:PATH:PORT. May be given more than once."),
+        new(RelayKeys.To, "ADDRESS", "Where all of it goes: vsock:CID:PORT, tcp:HOST:PORT, udp:HOST:PORT or unix:PATH:PORT."),
+        new(RelayKeys.Peer, "KEY=ADDRESS", "Instead of To: an enclave by its public key in base64, and where it is, in the forms "
+            + "of To. May be given more than once."),
+        new(RelayKeys.Raw, "on|off", "Whether bytes are carried as they are between streams, for what is not WireGuard; off if "
+            + "not given. It needs To, and neither end may be udp."),
+    ];
+
+    /// <summary>Likewise.</summary>
+    public static IReadOnlyList<KeyMeaning> OfGeneral { get; } =
+    [
+        new(RelayKeys.MaxConnections, "NUMBER", "How many connections and UDP sources are carried at once; 4096 if not given."),
+        new(RelayKeys.MaxPerSource, "NUMBER", "How many of them may be of one source: an IPv4 address, an IPv6 /64, a CID or a "
+            + "Unix socket; 1024 if not given."),
+        new(RelayKeys.Idle, "SECONDS", "After so long without a message either way they are closed; 300 if not given."),
+        new(RelayKeys.Metrics, "ADDRESS", $"Where metrics can be read: {MetricsAddress.Forms}. Nowhere if not given."),
     ];
 }

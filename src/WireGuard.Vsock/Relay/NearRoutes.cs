@@ -10,7 +10,7 @@ internal sealed class NearRoutes
     /// <summary>The newest of one enclave: of three keypairs, and of a handshake in progress.</summary>
     public const int MaxPerTarget = 4;
 
-    /// <summary>Of all enclaves that have answered here: 64 of them at the least. The oldest goes.</summary>
+    /// <summary>Of all enclaves that have answered here, so of 64 of them at the least. The oldest goes.</summary>
     public const int MaxLearned = 256;
 
     public const int MaxAdopted = 2;
@@ -19,7 +19,7 @@ internal sealed class NearRoutes
 
     // In the order in which they were learned, the newest last.
     private uint[] _indices = new uint[FirstCapacity];
-    private RouteTargets[] _targets = new RouteTargets[FirstCapacity];
+    private short[] _targets = new short[FirstCapacity];
     private int _count;
 
     private (uint Index, RouteTargets Targets) _newer = (0, RouteTargets.None);
@@ -30,14 +30,15 @@ internal sealed class NearRoutes
     /// </summary>
     public bool IsAnswered { get; internal set; }
 
-    public int LearnedCount => _count;
+    internal int LearnedCount => _count;
 
     /// <summary>For which enclaves a message with that receiver index is.</summary>
     public bool TryFind(uint index, out RouteTargets targets)
     {
-        int at = _indices.AsSpan(0, _count).LastIndexOf(index);
-        targets = at >= 0 ? _targets[at]
-            : _newer.Index == index ? _newer.Targets
+        int newest = _indices.AsSpan(0, _count).LastIndexOf(index);
+        int other = newest > 0 ? _indices.AsSpan(0, newest).LastIndexOf(index) : -1;
+        targets = newest >= 0 ? new RouteTargets(_targets[newest], other >= 0 ? _targets[other] : RouteTargets.Nobody)
+            : _newer.Index == index && !_newer.Targets.IsNone ? _newer.Targets
             : _older.Index == index ? _older.Targets
             : RouteTargets.None;
         return !targets.IsNone;
@@ -46,21 +47,20 @@ internal sealed class NearRoutes
     /// <summary>An enclave has sent its index here.</summary>
     internal void Learn(uint index, int target)
     {
-        int same = _indices.AsSpan(0, _count).LastIndexOf(index);
-        RouteTargets targets = same >= 0 ? _targets[same].With(target) : new RouteTargets(target);
-        if (same >= 0)
-            RemoveAt(same);
-        int first = -1, ofTarget = 0;
+        int same = -1, oldest = -1, ofTarget = 0;
         for (int i = _count - 1; i >= 0; i--)
         {
-            if (!_targets[i].Has(target))
+            if (_targets[i] != target)
                 continue;
-            first = i;
+            same = _indices[i] == index ? i : same;
+            oldest = i;
             ofTarget++;
         }
 
-        if (ofTarget >= MaxPerTarget)
-            RemoveAt(first);
+        if (same >= 0)
+            RemoveAt(same);
+        else if (ofTarget == MaxPerTarget)
+            RemoveAt(oldest);
         else if (_count == MaxLearned)
             RemoveAt(0);
         if (_count == _indices.Length)
@@ -70,7 +70,7 @@ internal sealed class NearRoutes
         }
 
         _indices[_count] = index;
-        _targets[_count++] = targets;
+        _targets[_count++] = (short)target;
     }
 
     internal void Adopt(uint index, RouteTargets targets)
@@ -88,9 +88,10 @@ internal sealed class NearRoutes
 }
 
 /// <summary>One enclave or two, by their places among the peers of the rule: two may have chosen the same index.</summary>
+/// <param name="First">The one that was heard of last.</param>
 internal readonly record struct RouteTargets(short First, short Second)
 {
-    private const short Nobody = -1;
+    public const short Nobody = -1;
 
     public RouteTargets(int target)
         : this((short)target, Nobody)
@@ -103,10 +104,8 @@ internal readonly record struct RouteTargets(short First, short Second)
 
     public bool IsTwo => Second != Nobody;
 
-    public bool Has(int target) => !IsNone && (First == target || Second == target);
-
     /// <summary>With one more; of three the older goes.</summary>
-    public RouteTargets With(int target) => IsNone ? new RouteTargets(target)
-        : First == target ? this
+    public RouteTargets With(int target) => IsNone || First == target
+        ? new RouteTargets((short)target, Second)
         : new RouteTargets((short)target, First);
 }

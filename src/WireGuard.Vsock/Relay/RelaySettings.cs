@@ -1,4 +1,5 @@
 using WireGuard.Protocol.Crypto;
+using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Relay;
@@ -6,7 +7,7 @@ namespace WireGuard.Vsock.Relay;
 /// <summary>What a relay was asked to do, without contradictions: as the arguments or the file say.</summary>
 /// <param name="Rules">At least one. No two listen on the same address.</param>
 /// <param name="Metrics">Where metrics can be read; null for nowhere.</param>
-internal sealed record RelaySettings(IReadOnlyList<RelayRule> Rules, RelayLimits Limits, string? Metrics);
+internal sealed record RelaySettings(IReadOnlyList<RelayRule> Rules, RelayLimits Limits, MetricsAddress? Metrics);
 
 /// <summary>What is carried from where to where. Either <paramref name="To"/> or peers, never both.</summary>
 /// <param name="Listen">At least one.</param>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
@@ -13,8 +12,8 @@ namespace WireGuard.Vsock.Transport;
 /// to listen   vsock:PORT       tcp:[IP:]PORT   udp:[IP:]PORT   unix:PATH:PORT     without IP any address
 /// to send     vsock:CID:PORT   tcp:HOST:PORT   udp:HOST:PORT   unix:PATH:PORT     HOST is a name or an IP
 /// </code>
-/// An IPv6 address stands in brackets. A CID has the forms of <see cref="VsockAddress"/>. PATH is the Unix socket of a virtual
-/// machine that knows no AF_VSOCK at its host's side; its guest calls PATH_PORT. Ports are 1..65535 over IP, else 32 bits.
+/// An IPv6 address stands in brackets. A CID has the forms of <see cref="VsockAddress"/>, and PATH those of <see
+/// cref="UnixAddress"/>. Ports are 1..65535 over IP, else 32 bits.
 /// </summary>
 /// <param name="Network">Vsock, Tcp, Udp or Unix.</param>
 /// <param name="Host">An IP address without brackets, a host's name, or PATH; empty for any address, and for VSOCK.</param>
@@ -22,10 +21,6 @@ namespace WireGuard.Vsock.Transport;
 /// <param name="Port">Never <see cref="VMADDR_PORT_ANY"/>; never 0 over IP.</param>
 internal readonly record struct TransportAddress(NetworkKind Network, string Host, uint Cid, uint Port)
 {
-    /// <summary>The most bytes of a Unix socket's path: sun_path less its final zero (unix(7)).</summary>
-    internal const int MaxPathBytes = 107;
-
-    private const uint MaxPort = VMADDR_PORT_ANY - 1;
     private const string ListenForms = "vsock:PORT, tcp:PORT, udp:PORT, tcp:IP:PORT, udp:IP:PORT or unix:PATH:PORT";
     private const string SendForms = "vsock:CID:PORT, tcp:HOST:PORT, udp:HOST:PORT or unix:PATH:PORT";
 
@@ -41,14 +36,14 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
         ReadOnlySpan<char> rest = text[(first + 1)..];
         NetworkKind network = default;
         bool isKnown = first > 0 && NetworkKind.TryFromWord(text[..first], out network);
-        if (first > 0 && text[..first].SequenceEqual(NetworkKind.Unix.Word))
-            (isKnown, network) = (true, NetworkKind.Unix);
         if (isKnown && network is NetworkKind.Tcp4 or NetworkKind.Tcp6 or NetworkKind.Udp4 or NetworkKind.Udp6)
             error = $"write {(network.IsStream ? "tcp" : "udp")}: the address says which IP it is";
         else if (!isKnown)
             error = $"it does not begin with a network: write {FormsFor(use)}";
         else
             error = Read(network, rest, use, out address);
+        if (error.Length > 0)
+            address = default;
         return error.Length == 0;
     }
 
@@ -105,56 +100,30 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
             return isVsock ? "" : error == "not CID:PORT" ? "which machine? Write vsock:CID:PORT" : error;
         }
 
-        int last = rest.LastIndexOf(':');
-        ReadOnlySpan<char> host = rest[..Math.Max(last, 0)];
-        uint maxPort = network is NetworkKind.Tcp or NetworkKind.Udp ? ushort.MaxValue : MaxPort;
-        bool isPort = DecimalText.TryParse(rest[(last + 1)..], maxPort, out uint port);
-        if (!isPort || (port == 0 && maxPort == ushort.MaxValue))
+        if (network == NetworkKind.Unix)
         {
-            uint least = maxPort == ushort.MaxValue ? 1u : 0;
-            return $"what follows the last colon is no port from {least} to {maxPort}";
+            bool isUnix = UnixAddress.TryParse($"{UnixAddress.Prefix}{rest}", out string path, out uint pathPort, out string error);
+            address = isUnix ? new TransportAddress(network, path, 0, pathPort) : default;
+            return error;
         }
 
-        return network switch
-        {
-            NetworkKind.Vsock => ReadOwnVsock(host, port, out address),
-            NetworkKind.Unix => ReadUnix(host, port, use, out address),
-            _ => ReadIP(network, host, (ushort)port, use, out address),
-        };
+        int last = rest.LastIndexOf(':');
+        ReadOnlySpan<char> host = rest[..Math.Max(last, 0)];
+        uint least = network == NetworkKind.Vsock ? 0u : 1;
+        uint most = network == NetworkKind.Vsock ? VMADDR_PORT_ANY - 1 : ushort.MaxValue;
+        if (!DecimalText.TryParse(rest[(last + 1)..], most, out uint port) || port < least)
+            return $"what follows the last colon is no port from {least} to {most}";
+        if (last == 0)
+            return "there is a colon too many: nothing stands between the two";
+        return network == NetworkKind.Vsock
+            ? ReadOwnVsock(host, port, out address)
+            : ReadIP(network, host, (ushort)port, use, out address);
     }
 
     private static string ReadOwnVsock(ReadOnlySpan<char> cid, uint port, out TransportAddress address)
     {
         address = cid.IsEmpty ? new TransportAddress(NetworkKind.Vsock, "", VMADDR_CID_ANY, port) : default;
         return cid.IsEmpty ? "" : "to listen write vsock:PORT: it is this machine's own CID";
-    }
-
-    private static string ReadUnix(ReadOnlySpan<char> path, uint port, AddressUse use, out TransportAddress address)
-    {
-        address = default;
-        if (path.IsEmpty)
-            return "which socket? Write unix:PATH:PORT";
-        if (path[0] != '/')
-            return "the path is not absolute: begin it with /";
-        if (path[^1] == '/')
-            return "the path ends with /: name the socket, not its folder";
-        foreach (Rune character in path.EnumerateRunes())
-        {
-            if (Rune.IsControl(character) || character == Rune.ReplacementChar)
-                return "the path holds a control character, or bytes that are not UTF-8: rename the socket";
-        }
-
-        var parsed = new TransportAddress(NetworkKind.Unix, path.ToString(), 0, port);
-        string socket = use == AddressUse.Listen ? string.Create(CultureInfo.InvariantCulture, $"{path}_{port}") : parsed.Host;
-        int bytes = Encoding.UTF8.GetByteCount(socket);
-        if (bytes > MaxPathBytes)
-        {
-            string what = use == AddressUse.Listen ? "PATH_PORT" : "the path";
-            return $"{what} has {bytes} bytes, and a socket's at most {MaxPathBytes}: use a shorter path";
-        }
-
-        address = parsed;
-        return "";
     }
 
     private static string ReadIP(
@@ -174,7 +143,7 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
         }
 
         bool isName = HostName.TryParse(text, out string name, out _, out _) && DomainName.IsValid(name);
-        address = isName && !isListening ? address with { Host = name } : default;
+        address = isName && !isListening ? address with { Host = name.ToLowerInvariant() } : default;
         if (isName)
             return isListening ? "a name is no address of this machine: write an IP address, or the port alone" : "";
         if (host[0] != '[' && IpAddressText.TryParseIPv6(host, out _))

@@ -6,11 +6,11 @@ using WireGuard.Protocol.Routing;
 namespace WireGuard.Vsock.Config;
 
 /// <summary>What values are made of.</summary>
-internal sealed partial class ConfigReader
+internal abstract partial class SectionReader
 {
-    private const string WhiteSpace = " \t\v\f\r"; // isspace(3), but for the end of the line
+    protected const string WhiteSpace = " \t\v\f\r"; // isspace(3), but for the end of the line
     private const int MaxSecret = 64; // of characters: more than a key has, or an address with its length
-    private const string NoKey = "it is not 44 characters of base64 that end with '='";
+    protected const string NoKey = "it is not 44 characters of base64 that end with '='";
 
     /// <summary>What no line of text holds, white space at its ends aside.</summary>
     private static readonly SearchValues<char> NotText = SearchValues.Create(
@@ -19,27 +19,25 @@ internal sealed partial class ConfigReader
         '\x7f', '\uFFFD',
     ]);
 
-    private static readonly SearchValues<char> QuadCharacters = SearchValues.Create("0123456789.");
-
-    private delegate void ItemReader(ReadOnlySpan<char> item, Place place);
+    protected delegate void ItemReader(ReadOnlySpan<char> item, Place place);
 
     /// <summary>Without its white space. Not for secrets: a string cannot be wiped.</summary>
-    private static string Squeeze(ReadOnlySpan<char> text) => text.ContainsAny(WhiteSpace)
+    protected static string Squeeze(ReadOnlySpan<char> text) => text.ContainsAny(WhiteSpace)
         ? string.Concat(text.ToString().Where(character => !WhiteSpace.Contains(character)))
         : text.ToString();
 
     /// <summary>A value as a message may show it.</summary>
-    private static string Shown(ReadOnlySpan<char> value) => KeyText.MayBeIn(value) ? "this" : $"'{Printable.Quote(value)}'";
+    protected static string Shown(ReadOnlySpan<char> value) => KeyText.MayBeIn(value) ? "this" : $"'{Printable.Quote(value)}'";
 
     /// <summary>A word without its white space; empty if it is longer than any, and could be a key.</summary>
-    private static string Word(ReadOnlySpan<char> text) =>
+    protected static string Word(ReadOnlySpan<char> text) =>
         ReadSecret(text, word => word.Length <= LongestWord ? word.ToString() : null) ?? "";
 
     /// <summary>Whether a value is a key, secret or not, that stands in a wrong place.</summary>
-    private static bool IsKey(ReadOnlySpan<char> value) => ReadSecret(value, KeyText.IsKey);
+    protected static bool IsKey(ReadOnlySpan<char> value) => ReadSecret(value, KeyText.IsKey);
 
     /// <summary>Reads what may be a secret key, without its white space. Anything longer gives the default.</summary>
-    private static T? ReadSecret<T>(ReadOnlySpan<char> value, Func<ReadOnlySpan<char>, T?> parse)
+    protected static T? ReadSecret<T>(ReadOnlySpan<char> value, Func<ReadOnlySpan<char>, T?> parse)
     {
         Span<char> squeezed = stackalloc char[MaxSecret];
         try
@@ -63,7 +61,7 @@ internal sealed partial class ConfigReader
     }
 
     /// <summary>Calls for each item of a list whose commas may be spaces and may be too many, as in wg-quick.</summary>
-    private static void EachItem(ReadOnlySpan<char> value, Place place, ItemReader read)
+    protected static void EachItem(ReadOnlySpan<char> value, Place place, ItemReader read)
     {
         foreach (Range range in value.SplitAny("," + WhiteSpace))
         {
@@ -73,7 +71,7 @@ internal sealed partial class ConfigReader
         }
     }
 
-    private uint? ReadNumber(string key, ReadOnlySpan<char> value, Place place, uint max, uint min = 0)
+    protected uint? ReadNumber(string key, ReadOnlySpan<char> value, Place place, uint max, uint min = 0)
     {
         if (DecimalText.TryParse(Word(value), max, out uint number) && number >= min)
             return number;
@@ -82,7 +80,7 @@ internal sealed partial class ConfigReader
     }
 
     /// <summary>Those that <c>wg(8)</c> reads, for which a leading zero means nothing. To ip(8) it means octal.</summary>
-    private uint? ReadWgNumber(string key, ReadOnlySpan<char> value, Place place, string? unless = null)
+    protected uint? ReadWgNumber(string key, ReadOnlySpan<char> value, Place place, string? unless = null)
     {
         if (WgNumber.TryParse(Word(value), ushort.MaxValue, out uint number))
             return number;
@@ -91,7 +89,7 @@ internal sealed partial class ConfigReader
         return null;
     }
 
-    private bool? ReadSwitch(string key, ReadOnlySpan<char> value, Place place, string yes, string no)
+    protected bool? ReadSwitch(string key, ReadOnlySpan<char> value, Place place, string yes, string no)
     {
         if (value.Equals(yes, StringComparison.OrdinalIgnoreCase))
             return true;
