@@ -27,6 +27,7 @@ _wireguard_vsock() {
   fi
   case $last in
     -n | --network) _wireguard_vsock_from "$word" "vsock tcp tcp4 tcp6 udp udp4 udp6 unix" && return ;;
+    --listen | --to | --peer | --metrics | --idle | --max-*) return ;;
     private-key | preshared-key) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
   esac
   case $command,$word in
@@ -35,7 +36,7 @@ _wireguard_vsock() {
     help,*) _wireguard_vsock_from "$word" "conf $(_wireguard_vsock_commands "$program")" ;;
     up,*) _wireguard_vsock_from "$word" "$(_wireguard_vsock_names)" && _wireguard_vsock_files "$word" ;;
     down,* | reload,*) _wireguard_vsock_from "$word" "$("$program" show interfaces 2>/dev/null)" ;;
-    check,*) _wireguard_vsock_files "$word" ;;
+    check,* | relay,*) _wireguard_vsock_files "$word" ;;
     show,* | set,* | showconf,* | setconf,* | addconf,* | syncconf,*) _wireguard_vsock_wg "$program" "$command" "$word" ;;
   esac
 }

@@ -12,7 +12,7 @@ internal static class CheckCommand
             "Each mistake and each warning is one line, FILE:LINE:COLUMN: KEY: what is wrong, and the mend. The exit code is 0 "
             + "if there are no mistakes, with or without warnings, else 1. No key is ever shown.",
             "NAME means /etc/wireguard/NAME.conf, or else /etc/wireguard-vsock/NAME.conf. The files that PrivateKeyFile and "
-            + "PresharedKeyFile name are read too.",
+            + "PresharedKeyFile name are read too. A relay's file is told by its sections.",
         ],
         Examples = [new("wireguard-vsock check ./wg0.conf", "Check a file before it is brought up.")],
     };
@@ -33,7 +33,7 @@ internal static class CheckCommand
         {
             try
             {
-                code |= Check(ConfigFile.Find(file), output);
+                code |= RelayFile.IsRelays(file) ? CheckRelay(file, output) : Check(ConfigFile.Find(file), output);
             }
             catch (SetupException e)
             {
@@ -48,10 +48,21 @@ internal static class CheckCommand
     private static int Check(ConfigFile file, Action<string> output)
     {
         using ConfigResult result = file.Read();
-        foreach (Diagnostic diagnostic in result.Diagnostics)
-            output(diagnostic.ToText(file.Shown));
-        if (!result.HasMistakes)
-            output($"{file.Shown}: no mistakes");
-        return result.HasMistakes ? 1 : 0;
+        return Tell(file.Shown, result.Diagnostics, result.HasMistakes, output);
+    }
+
+    private static int CheckRelay(string path, Action<string> output)
+    {
+        RelayResult result = RelayFile.Read(path);
+        return Tell(path, result.Diagnostics, result.Settings is null, output);
+    }
+
+    private static int Tell(string file, IReadOnlyList<Diagnostic> diagnostics, bool hasMistakes, Action<string> output)
+    {
+        foreach (Diagnostic diagnostic in diagnostics)
+            output(diagnostic.ToText(file));
+        if (!hasMistakes)
+            output($"{file}: no mistakes");
+        return hasMistakes ? 1 : 0;
     }
 }

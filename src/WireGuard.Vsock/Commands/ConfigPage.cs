@@ -17,7 +17,7 @@ internal static class ConfigPage
     public static IEnumerable<HelpBlock> Blocks =>
     [
         new HelpBlock.Heading("Name"),
-        new HelpBlock.Paragraph($"{Name} - configuration of a tunnel"),
+        new HelpBlock.Paragraph($"{Name} - configuration of a tunnel or a relay"),
         new HelpBlock.Heading("Description"),
         new HelpBlock.Paragraph(
             $"{Say.ProgramName} up brings a tunnel up from a file of this form, which is wg-quick's with a few keys more. The "
@@ -28,12 +28,23 @@ internal static class ConfigPage
             + "its keys: let it be root's alone (chmod 600). check tells all that is wrong with a file, and changes nothing."),
         .. HelpBlock.Items("[Interface]", ItemsOf(KeyMeaning.OfInterface)),
         .. HelpBlock.Items("[Peer]", ItemsOf(KeyMeaning.OfPeer)),
+        new HelpBlock.Heading("A relay's file"),
+        new HelpBlock.Paragraph(
+            $"{Say.ProgramName} relay FILE reads a file of the same form, under any name, with sections of its own: a [Relay] for "
+            + "each rule, and one [General] for all of them, which may be left out. It holds no secrets."),
+        .. HelpBlock.Items("[Relay]", ItemsOf(KeyMeaning.OfRelay)),
+        .. HelpBlock.Items("[General]", ItemsOf(KeyMeaning.OfGeneral)),
         .. HelpBlock.Items("Files", s_files),
-        new HelpBlock.Heading("Example"),
+        new HelpBlock.Heading("Examples"),
         new HelpBlock.Paragraph("An enclave that makes a new key at each start and calls its host, which is CID 3 to it:"),
         .. Lines(
             "[Interface]", "PrivateKey = generate", "Address = 203.0.113.2/24", "", "[Peer]",
             "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "AllowedIPs = 203.0.113.1/32", "Endpoint = 3:8172"),
+        new HelpBlock.Paragraph("A host's relay, by which two enclaves are reached from the world, and reach a server themselves:"),
+        .. Lines(
+            "[Relay]", "Listen = udp:51820", "Peer = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=vsock:16:51820",
+            "Peer = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=vsock:17:51820", "", "[Relay]", "Listen = vsock:51820",
+            "To = udp:vpn.example.org:51820"),
         new HelpBlock.Heading("See also"),
         new HelpBlock.Paragraph($"{Say.ProgramName}(8), wg(8), wg-quick(8)"),
     ];

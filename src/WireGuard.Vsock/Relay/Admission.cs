@@ -147,6 +147,9 @@ internal sealed class Admission(RelayLimits limits)
     /// <inheritdoc cref="InitiationLimits.MustProve"/>
     public bool MustProve(in EndpointAddress source, bool isKnown, long nowMs) => Initiations.MustProve(source, isKnown, nowMs);
 
+    /// <inheritdoc cref="InitiationLimits.CountNew"/>
+    public void CountNewInitiation(long nowMs) => Initiations.CountNew(nowMs);
+
     /// <inheritdoc cref="InitiationLimits.NoteProven"/>
     public void NoteProven(in EndpointAddress source, long nowMs) => Initiations.NoteProven(source, nowMs);
 

@@ -39,6 +39,16 @@ internal sealed class InitiationLimits
     private int _inWindow;
     private int _inLastWindow;
 
+    /// <summary>How many sources are remembered as proven.</summary>
+    internal int ProvenCount
+    {
+        get
+        {
+            lock (_gate)
+                return _provenMs.Count;
+        }
+    }
+
     /// <summary>Whether so many initiations of new sources came in this second or the last that cookies are asked for.</summary>
     public bool IsUnderLoad(long nowMs)
     {
@@ -49,7 +59,7 @@ internal sealed class InitiationLimits
         }
     }
 
-    /// <summary>Whether an initiation without a valid cookie is to be answered with one. Counts it.</summary>
+    /// <summary>Whether an initiation without a valid cookie is to be answered with one.</summary>
     /// <param name="source">With its port: whom a cookie was given.</param>
     /// <param name="isKnown">Whether an enclave has answered this near end.</param>
     public bool MustProve(in EndpointAddress source, bool isKnown, long nowMs)
@@ -61,8 +71,21 @@ internal sealed class InitiationLimits
             if (_provenMs.TryGetValue(source, out long atMs) && nowMs - atMs < ProvenMs)
                 return false;
             Turn(nowMs);
-            _inWindow = Math.Min(_inWindow + 1, UnderLoadPerSecond + 1);
-            return IsUnderLoad();
+            bool isUnderLoad = IsUnderLoad();
+            _inWindow += isUnderLoad ? 1 : 0; // a flood that is turned away is still one
+            return isUnderLoad;
+        }
+    }
+
+    /// <summary>
+    /// An initiation of a new source was carried. Not counted otherwise, so one source alone does not put the relay under load.
+    /// </summary>
+    public void CountNew(long nowMs)
+    {
+        lock (_gate)
+        {
+            Turn(nowMs);
+            _inWindow++;
         }
     }
 
@@ -71,6 +94,8 @@ internal sealed class InitiationLimits
     {
         lock (_gate)
         {
+            if (_provenMs.TryGetValue(source, out long notedMs) && nowMs - notedMs < ProvenMs / 4)
+                return; // one source has few of the entries
             while (_provenOrder.TryPeek(out (EndpointAddress Source, long AtMs) oldest)
                 && (_provenOrder.Count >= MaxProven || nowMs - oldest.AtMs >= ProvenMs))
             {
@@ -103,5 +128,5 @@ internal sealed class InitiationLimits
         _windowMs = nowMs;
     }
 
-    private bool IsUnderLoad() => _inWindow > UnderLoadPerSecond || _inLastWindow > UnderLoadPerSecond;
+    private bool IsUnderLoad() => _inWindow >= UnderLoadPerSecond || _inLastWindow >= UnderLoadPerSecond;
 }

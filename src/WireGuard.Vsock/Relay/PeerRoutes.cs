@@ -128,6 +128,8 @@ internal sealed class PeerRoutes : IDisposable
 
         if (isProven && !isStream)
             _admission.NoteProven(source, nowMs);
+        else if (!isProven && !isKnown)
+            _admission.CountNewInitiation(nowMs);
         near ??= new NearRoutes();
         return RouteDecision.To(new RouteTargets(target)) with { IsProven = isProven };
     }

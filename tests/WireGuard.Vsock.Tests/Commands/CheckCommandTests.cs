@@ -40,6 +40,15 @@ public sealed class CheckCommandTests : IDisposable
         Assert.Equal($"{right}: no mistakes", _output[2]);
     }
 
+    [Fact]
+    public void A_relays_file_is_told_by_its_sections_under_any_name()
+    {
+        string right = Write("a relay's file", "[Relay]\nListen = udp:51820\nTo = vsock:16:51820\n");
+        string wrong = Write("relay.conf", "[Relay]\nListen = udp:51820\n");
+        Assert.Equal(1, Check(right, wrong));
+        Assert.Equal([$"{right}: no mistakes", $"{wrong}:1:1: To: where to? Add To = ADDRESS, or Peer = KEY=ADDRESS"], _output);
+    }
+
     [Theory]
     [InlineData]
     [InlineData("--")]

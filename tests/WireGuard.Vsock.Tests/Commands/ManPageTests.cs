@@ -30,7 +30,7 @@ public sealed class ManPageTests
 
     [Fact]
     public void Each_key_of_a_configuration_file_stands_in_its_page() => Assert.All(
-        KeyMeaning.OfInterface.Concat(KeyMeaning.OfPeer),
+        [.. KeyMeaning.OfInterface, .. KeyMeaning.OfPeer, .. KeyMeaning.OfRelay, .. KeyMeaning.OfGeneral],
         key => Assert.Contains($"\n.TP\n{key.Key} = {key.Value}\n", s_config, StringComparison.Ordinal));
 
     [Fact]
