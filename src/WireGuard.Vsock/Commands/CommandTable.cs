@@ -19,6 +19,7 @@ internal static class CommandTable
         AddConfCommand.Page,
         SyncConfCommand.Page,
         ShowConfCommand.Page,
+        RelayCommand.Page,
         GenKeyCommand.Page,
         PubKeyCommand.Page,
         GenPskCommand.Page,

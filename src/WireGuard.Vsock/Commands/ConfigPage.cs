@@ -30,8 +30,8 @@ internal static class ConfigPage
         .. HelpBlock.Items("[Peer]", ItemsOf(KeyMeaning.OfPeer)),
         new HelpBlock.Heading("A relay's file"),
         new HelpBlock.Paragraph(
-            $"{Say.ProgramName} relay FILE reads a file of the same form, under any name, with sections of its own: a [Relay] for "
-            + "each rule, and one [General] for all of them, which may be left out. It holds no secrets."),
+            $"{Say.ProgramName} relay FILE reads a file of the same form, under any name, with sections of its own: a [Relay] "
+            + "for each rule, and one [General] for all of them, which may be left out. It holds no secrets."),
         .. HelpBlock.Items("[Relay]", ItemsOf(KeyMeaning.OfRelay)),
         .. HelpBlock.Items("[General]", ItemsOf(KeyMeaning.OfGeneral)),
         .. HelpBlock.Items("Files", s_files),
@@ -40,7 +40,7 @@ internal static class ConfigPage
         .. Lines(
             "[Interface]", "PrivateKey = generate", "Address = 203.0.113.2/24", "", "[Peer]",
             "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "AllowedIPs = 203.0.113.1/32", "Endpoint = 3:8172"),
-        new HelpBlock.Paragraph("A host's relay, by which two enclaves are reached from the world, and reach a server themselves:"),
+        new HelpBlock.Paragraph("A host's relay, by which the world reaches two enclaves, and they reach a server:"),
         .. Lines(
             "[Relay]", "Listen = udp:51820", "Peer = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=vsock:16:51820",
             "Peer = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=vsock:17:51820", "", "[Relay]", "Listen = vsock:51820",

@@ -56,7 +56,11 @@ internal sealed partial class RelayReader
             return;
         Place place = rule.Said[Raw];
         if (rule.Said.TryGetValue(Peer, out Place peer))
-            Mistake(peer, Named(Peer), $"only WireGuard names its peer by a key: with {Named(Raw)} write {Written(To, "ADDRESS")}");
+        {
+            string mend = $"with {Named(Raw)} write {Written(To, "ADDRESS")}";
+            Mistake(peer, Named(Peer), $"only WireGuard names its peer by a key: {mend}");
+        }
+
         foreach ((TransportAddress address, _) in rule.Listen.Concat(rule.Targets))
         {
             if (address.Network == NetworkKind.Udp)
@@ -90,7 +94,7 @@ internal sealed partial class RelayReader
             if (!listeners.TryAdd(address, place))
                 Mistake(place, Named(Listen), $"{address} is taken {Spot(listeners[address])} already: delete one of the two");
             else if (listeners.Count == RelayLimits.MaxListeners + 1)
-                Mistake(place, Named(Listen), $"more than {RelayLimits.MaxListeners} addresses: start one more relay for the others");
+                Mistake(place, Named(Listen), $"more than {RelayLimits.MaxListeners}: start one more relay for the others");
         }
     }
 
@@ -106,7 +110,7 @@ internal sealed partial class RelayReader
                 Mistake(
                     place,
                     Named(rule.To == target ? To : Peer),
-                    $"{target} comes back to {listener.Address}, {Spot(listener.Place)}: what is carried would go round for ever");
+                    $"{target} comes back to {listener.Address}, {Spot(listener.Place)}: messages would go round for ever");
             }
         }
     }
@@ -133,7 +137,7 @@ internal sealed partial class RelayReader
         return null;
     }
 
-    /// <summary>Whether what is sent to the one comes to the other, as far as that can be told without asking the system.</summary>
+    /// <summary>Whether what is sent to the one comes to the other, as far as their texts tell.</summary>
     private static bool IsHeard(TransportAddress target, TransportAddress listener)
     {
         if (target.Network != listener.Network || target.Port != listener.Port)

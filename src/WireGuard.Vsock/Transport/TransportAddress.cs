@@ -102,8 +102,9 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
 
         if (network == NetworkKind.Unix)
         {
-            bool isUnix = UnixAddress.TryParse($"{UnixAddress.Prefix}{rest}", out string path, out uint pathPort, out string error);
-            address = isUnix ? new TransportAddress(network, path, 0, pathPort) : default;
+            string text = $"{UnixAddress.Prefix}{rest}";
+            bool isUnix = UnixAddress.TryParse(text, out string path, out uint guestPort, out string error);
+            address = isUnix ? new TransportAddress(network, path, 0, guestPort) : default;
             return error;
         }
 

@@ -11,6 +11,9 @@ public sealed class RelayReaderTests
 {
     private const string Rule = "[Relay]\nListen = udp:51820\nTo = vsock:16:51820\n";
 
+    private const string NoListen = "--listen: where to listen? Add --listen udp:51820";
+    private const string NoTo = "--to: where to? Add --to ADDRESS, or --peer KEY=ADDRESS";
+
     private static readonly string[] Pieces =
     [
         "[Relay]\n", "[General]\n", "[Peer]\n", "[", "\n", "=", " = ", "#", "\0", "on", "off", "1", "99999999999", Peer1, Zero,
@@ -20,8 +23,9 @@ public sealed class RelayReaderTests
 
     private static readonly string[] Words =
     [
-        "", "-", "--", "--listen", "--listen=udp:1", "--to", "--to=tcp:127.0.0.1:1", "--peer", "--raw", "--raw=off", "--idle", "5",
-        "--max-connections=0", "--metrics", "--lisen", "udp:1", "vsock:16:51820", $"{Peer1}=vsock:16:5", "a.conf", "\0", "\uD800",
+        "", "-", "--", "--listen", "--listen=udp:1", "--to", "--to=tcp:127.0.0.1:1", "--peer", "--raw", "--raw=off", "--idle",
+        "5", "--max-connections=0", "--metrics", "--lisen", "udp:1", "vsock:16:51820", $"{Peer1}=vsock:16:5", "a.conf", "\0",
+        "\uD800",
     ];
 
     [Fact]
@@ -91,7 +95,7 @@ public sealed class RelayReaderTests
     [InlineData("[Relay]\nListen = udp:1", "f:1:1: To: where to? Add To = ADDRESS, or Peer = KEY=ADDRESS")]
     [InlineData("[Relay]\nListen = udp:a:1\nTo = udp:b:1", "f:2:10: Listen: 'udp:a:1': a name is no address of this machine: *")]
     [InlineData("[Relay]\nListen = udp:1\nTo = vsock:1", "f:3:6: To: 'vsock:1': which machine? Write vsock:CID:PORT")]
-    [InlineData("[Relay]\nListen = udp:1\nListen =\nTo = udp:b:2", "f:3:1: Listen: it is empty: give it a value, or delete the line")]
+    [InlineData("[Relay]\nListen = udp:1\nListen =\nTo = udp:b:2", "f:3:1: Listen: it is empty: give it a value, or delete *")]
     [InlineData("[Relay]\nListen = udp:1\nTo =", "f:3:1: To: it is empty: give it a value, or delete the line")]
     [InlineData("[Relay]\nListen = udp:1\nTo = udp:b:2\nTo = udp:c:2", "f:4:1: To: it is given on line 3 already: keep one *")]
     [InlineData("[Relay]\nListen = udp:1\nListen = udp:1\nTo = udp:b:2", "f:3:10: Listen: udp:1 is taken on line 2 already: *")]
@@ -146,7 +150,7 @@ public sealed class RelayReaderTests
     {
         string[] said = Said($"[Relay]\nListen = {listen}\nTo = {to}\n");
         Assert.Equal(isLoop ? 1 : 0, said.Length);
-        Assert.All(said, line => Assert.Contains("what is carried would go round for ever", line, StringComparison.Ordinal));
+        Assert.All(said, line => Assert.Contains("messages would go round for ever", line, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -156,18 +160,19 @@ public sealed class RelayReaderTests
         Assert.Empty(Said(text + "7"));
         Assert.Equal(
         [
-            "f:3:6: To: tcp:[::1]:6 comes back to udp:5, on line 2: what is carried would go round for ever",
-            "f:6:6: To: udp:localhost:5 comes back to tcp:6, on line 5: what is carried would go round for ever",
+            "f:3:6: To: tcp:[::1]:6 comes back to udp:5, on line 2: messages would go round for ever",
+            "f:6:6: To: udp:localhost:5 comes back to tcp:6, on line 5: messages would go round for ever",
         ], Said(text + "5"));
     }
 
     [Theory]
-    [InlineData("", "--listen: where to listen? Add --listen udp:51820", "--to: where to? Add --to ADDRESS, or --peer KEY=ADDRESS")]
+    [InlineData("", NoListen, NoTo)]
     [InlineData("--listen udp:1 --to", "--to: a value follows it: see wireguard-vsock help relay")]
-    [InlineData("--lisen udp:1", "there is no option '--lisen': did you mean --listen?", "what is 'udp:1'? A file stands alone: relay FILE",
-        "--listen: where to listen? Add --listen udp:51820", "--to: where to? Add --to ADDRESS, or --peer KEY=ADDRESS")]
+    [InlineData("--lisen udp:1", "there is no option '--lisen': did you mean --listen?",
+        "what is 'udp:1'? A file stands alone: relay FILE", NoListen, NoTo)]
     [InlineData("--listen udp:1 --to udp:a:1 --to udp:b:1", "--to: it is given as argument 3 already: keep one of the two")]
-    [InlineData("--listen udp:1 --to udp:a:1 --raw", "--raw: it is for streams, and udp:1 is none: delete it, or use another network",
+    [InlineData("--listen udp:1 --to udp:a:1 --raw",
+        "--raw: it is for streams, and udp:1 is none: delete it, or use another network",
         "--raw: it is for streams, and udp:a:1 is none: delete it, or use another network")]
     [InlineData("--listen= --listen udp:1 --to udp:a:1", "--listen: it is empty: give it a value, or delete the option")]
     [InlineData("--listen udp:1 --to udp:a:1 --idle x", "--idle: 'x' is no number from 1 to 86400")]
@@ -182,8 +187,8 @@ public sealed class RelayReaderTests
     [Fact]
     public void No_key_is_shown()
     {
-        Assert.DoesNotContain(Private, string.Join('\n', Said($"[Relay]\nListen = {Private}\nTo = {Private}\nPeer = x{Private}\n")),
-            StringComparison.Ordinal);
+        string[] said = Said($"[Relay]\nListen = {Private}\nTo = {Private}\nPeer = x{Private}\n");
+        Assert.All(said, line => Assert.DoesNotContain(Private, line, StringComparison.Ordinal));
         RelayResult result = RelayReader.ReadArguments(["--listen", Private, $"--{Private}", Private]);
         Assert.All(result.Diagnostics, found => Assert.DoesNotContain(Private, found.ToLine(), StringComparison.Ordinal));
     }

@@ -118,8 +118,8 @@ public sealed class FloodTests : IDisposable
         for (uint index = 1_000; index < 50_000; index++)
         {
             NearRoutes? forged = null;
-            Assert.Equal(
-                RelayDrop.NoRoute, _parts.FromNear(ref forged, RelayParts.Source(index), RelayParts.Transport(index), _now).Reason);
+            RouteDecision decision = _parts.FromNear(ref forged, RelayParts.Source(index), RelayParts.Transport(index), _now);
+            Assert.Equal(RelayDrop.NoRoute, decision.Reason);
         }
 
         NearRoutes? near = null;
@@ -185,7 +185,7 @@ public sealed class FloodTests : IDisposable
         Assert.InRange(_parts.Admission.Count, 0, Admission.MaxUnanswered);
     }
 
-    /// <summary>With To alone there is no key for a cookie: who comes has a place for as long as 256 others have not come.</summary>
+    /// <summary>With To alone there is no key for a cookie: one that comes has its place until 256 others have come.</summary>
     [Fact]
     public void Without_keys_a_flood_leaves_an_answer_the_time_that_256_forgeries_take()
     {
@@ -205,7 +205,7 @@ public sealed class FloodTests : IDisposable
     private RouteDecision FromClient(ref NearRoutes? near, CookieGenerator client) =>
         _parts.FromNear(ref near, Client, _parts.Initiation(client, _now), _now);
 
-    /// <summary>Initiations that look authentic, each from a source of its own, and what the relay's control does meanwhile.</summary>
+    /// <summary>Initiations that look authentic, each from a source of its own.</summary>
     private void Flood(int ms)
     {
         const int step = 10;
