@@ -215,8 +215,17 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Error, Message = "Cannot serve {Address}: no memory for one more watch")]
     public static partial void RelayNotWatched(ILogger log, TransportAddress address);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "No connection to {Target}: {Reason}")]
-    public static partial void RelayDialFailed(ILogger log, TransportAddress target, string reason);
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Carrying for {From}, at {Listen}")]
+    public static partial void RelayLinkBegun(ILogger log, EndpointAddress from, TransportAddress listen);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "No longer carrying for {From}: {Reason}")]
+    public static partial void RelayLinkClosed(ILogger log, EndpointAddress from, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Target} cannot be reached: {Reason}")]
+    public static partial void RelayTargetFailed(ILogger log, TransportAddress target, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Target} answers again")]
+    public static partial void RelayTargetAnswers(ILogger log, TransportAddress target);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Target} is resolved: {Address}, the first of {Count}")]
     public static partial void RelayNameResolved(ILogger log, TransportAddress target, EndpointAddress address, int count);
@@ -232,6 +241,11 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The configuration was not changed: {Reason}")]
     public static partial void RelayNotReloaded(ILogger log, string reason);
+
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "Limits and metrics are as they were: what the configuration says of them now needs a restart")]
+    public static partial void RelayKeepsLimits(ILogger log);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Summary}")]
     public static partial void RelayReport(ILogger log, RelaySummary summary);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace WireGuard.Vsock.Tests;
 
-/// <summary>Keeps what is logged, a line each.</summary>
+/// <summary>Keeps what is logged, a line each. Any thread may log; a test that reads meanwhile locks the lines.</summary>
 internal sealed class LinesLogger : ILogger
 {
     public List<string> Lines { get; } = [];
@@ -18,7 +18,8 @@ internal sealed class LinesLogger : ILogger
         LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         string line = formatter(state, exception);
-        Lines.Add(line);
+        lock (Lines)
+            Lines.Add(line);
         OnLine(line);
     }
 }

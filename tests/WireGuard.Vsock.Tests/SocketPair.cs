@@ -21,6 +21,9 @@ internal sealed unsafe partial class SocketPair : IDisposable
         (Near, Far) = (ends[0], ends[1]);
     }
 
+    /// <summary>One end of a connection whose other end is somebody else's.</summary>
+    public SocketPair(int far) => (Near, Far) = (-1, far);
+
     /// <summary>The end that is given away: whoever has it closes it.</summary>
     public int Near { get; }
 

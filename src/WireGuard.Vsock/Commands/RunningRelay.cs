@@ -17,7 +17,10 @@ internal static class RunningRelay
     /// </param>
     public static int Run(RelaySettings settings, Func<RelaySettings?>? reread)
     {
-        StderrLogger log = new("relay", StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
+        LogLevel level = StderrLogger.LevelOf(Environs.Get(Environs.LogLevel));
+        StderrLogger log = new("relay", level);
+        // For what was asked for by a signal.
+        StderrLogger asked = new("relay", level == LogLevel.Error ? LogLevel.Information : level);
         try
         {
             Sys.SetSignals();
@@ -25,7 +28,7 @@ internal static class RunningRelay
             RelayControl? running = null;
             using StopSignals signals = new(
                 reread is null ? null : new Hangups(() => Reload(reread, Volatile.Read(ref running))).Receive,
-                () => Volatile.Read(ref running)?.RequestReport());
+                () => Report(Volatile.Read(ref running), asked));
             int lanes = Math.Min(Environment.ProcessorCount, MaxLanes);
             Log.RelayStarting(log, CommandLine.Version, lanes);
             using RelayControl relay = new(settings, lanes, UdpOffloads.Of(KernelRelease.Current), log);
@@ -41,6 +44,7 @@ internal static class RunningRelay
             }
             finally
             {
+                Report(relay, asked);
                 signals.Ignore();
                 Volatile.Write(ref running, null);
             }
@@ -64,11 +68,12 @@ internal static class RunningRelay
             Log.RelayFailed(log, e);
             return 1;
         }
-        finally
-        {
-            RelaySummary summary = relay.Summary();
-            Log.RelayReport(log, summary);
-        }
+    }
+
+    private static void Report(RelayControl? relay, ILogger to)
+    {
+        if (relay?.Summary() is { } summary)
+            Log.RelayReport(to, summary);
     }
 
     private static void Reload(Func<RelaySettings?> reread, RelayControl? running)

@@ -4,18 +4,27 @@ namespace WireGuard.Vsock.Relay;
 /// <param name="settings">As it was read.</param>
 /// <param name="targets">Where it carries messages to: one with `To`, else one a peer.</param>
 /// <param name="routes">Which message is for which target; null with `To`.</param>
-/// <param name="idleMs">After so long without a message its links are closed.</param>
-internal sealed class ActiveRule(RelayRule settings, IReadOnlyList<Target> targets, PeerRoutes? routes, long idleMs)
+internal sealed class ActiveRule(RelayRule settings, IReadOnlyList<Target> targets, PeerRoutes? routes)
 {
+    private int _lanes; // interlocked: those that have not yet ended it
+
     public RelayRule Settings { get; } = settings;
 
     public IReadOnlyList<Target> Targets { get; } = targets;
 
     public PeerRoutes? Routes { get; } = routes;
 
-    public long IdleMs { get; } = idleMs;
-
     public bool IsRaw => Settings.IsRaw;
+
+    /// <summary>It is in force no longer: so many lanes are to end it.</summary>
+    public void BeginEnd(int lanes) => Volatile.Write(ref _lanes, lanes);
+
+    /// <summary>A lane has ended it: after the last one the cookies' secrets are wiped.</summary>
+    public void EndedByLane()
+    {
+        if (Interlocked.Decrement(ref _lanes) == 0)
+            Routes?.Dispose();
+    }
 
     /// <summary>Whether a rule that was read is this one.</summary>
     public bool IsSame(RelayRule other) =>

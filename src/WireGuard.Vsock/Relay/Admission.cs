@@ -108,13 +108,22 @@ internal sealed class Admission(RelayLimits limits)
     }
 
     /// <summary>Its far end has answered.</summary>
-    public void Answered(NearPlace place)
+    /// <returns>False if it was evicted before.</returns>
+    public bool Answered(NearPlace place)
     {
         lock (_gate)
         {
             if (!place.IsGone && place.List is not null)
                 Move(place, null);
+            return !place.IsGone;
         }
+    }
+
+    /// <summary>It may wait for so long, if its place is not needed.</summary>
+    public void Extend(NearPlace place, long untilMs)
+    {
+        lock (_gate)
+            place.UntilMs = Math.Max(place.UntilMs, untilMs);
     }
 
     /// <summary>It is closed, by whomever.</summary>
@@ -197,7 +206,7 @@ internal sealed class Admission(RelayLimits limits)
             NearPlace place = node.Value;
             long ageMs = nowMs - place.SinceMs;
             bool isSurplus = ageMs >= YoungMs && CountIn(list, place.Source) > MaxUnansweredPerSource;
-            if (ageMs < PatienceMs && !isSurplus)
+            if (nowMs < place.UntilMs && !isSurplus)
                 continue;
             Remove(place);
             (over ??= []).Add(place);
@@ -276,6 +285,9 @@ internal sealed class NearPlace(INearEnd near, Admission.Source source, long sin
     internal Admission.Source Source { get; } = source;
 
     internal long SinceMs { get; } = sinceMs;
+
+    /// <summary>When it is evicted at the latest, unless it is settled.</summary>
+    internal long UntilMs { get; set; } = sinceMs + Admission.PatienceMs;
 
     /// <summary>Null once it is settled, or gone.</summary>
     internal LinkedListNode<NearPlace>? Node { get; set; }

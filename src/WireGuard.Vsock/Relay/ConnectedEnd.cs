@@ -1,4 +1,3 @@
-using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
@@ -30,11 +29,12 @@ internal sealed class ConnectedEnd : DatagramEnd, IWatched
     }
 
     /// <returns>Null if the target cannot be reached now.</returns>
-    public static ConnectedEnd? TryOpen(RelayLane lane, Link link, Target target)
+    public static ConnectedEnd? TryOpen(RelayLane lane, Link link, int targetIndex)
     {
+        Target target = link.Rule.Targets[targetIndex];
         if (TryConnect(lane, target, out EndpointAddress address) is not { } socket)
             return null;
-        var end = new ConnectedEnd(lane, link, target, socket, address);
+        var end = new ConnectedEnd(lane, link, target, socket, address) { TargetIndex = targetIndex };
         if (lane.TryWatch(socket.Fd, EPOLLIN, end, out end._watch))
             return end;
         socket.Dispose();
@@ -54,15 +54,17 @@ internal sealed class ConnectedEnd : DatagramEnd, IWatched
         UdpReceiver receiver = Lane.Receiver;
         int received = receiver.Receive(Socket.Fd);
         if (received < 0 && received != -Errno.EAGAIN)
+        {
+            // What became of an earlier datagram: nobody listens there, or there is no route.
+            Lane.Report(_target, Errno.Text(-received));
             Failed();
+        }
+
         while (receiver.MoveNext())
         {
             ReadOnlySpan<byte> message = receiver.Datagram;
-            if (MessageTypes.Of(message) == MessageType.None)
-            {
-                Lane.Counters.CountDropped(RelayDrop.NotAMessage);
+            if (!Lane.IsMessage(message))
                 continue;
-            }
 
             Lane.Counters.CountReceived(NetworkKind.Udp, 1, message.Length);
             NoteAnswer();
@@ -97,31 +99,29 @@ internal sealed class ConnectedEnd : DatagramEnd, IWatched
         if (_hasAnswered)
             return;
         _hasAnswered = true;
-        _target.Answered(_address);
+        Lane.Answered(_target, _address);
     }
 
     private static UdpSocket? TryConnect(RelayLane lane, Target target, out EndpointAddress address)
     {
         if (!target.TryTake(lane.NowMs, out address))
             return null;
-        try
-        {
-            return UdpSocket.Connect(address, lane.Offloads);
-        }
-        catch (LinuxException)
-        {
-            lane.Counters.CountFailedDial();
-            target.ConnectFailed(address, lane.NowMs);
-            return null;
-        }
+        UdpSocket? socket = UdpSocket.TryConnect(address, lane.Offloads, out int error);
+        if (socket is null)
+            lane.ConnectFailed(target, address, error);
+        return socket;
     }
 
     /// <summary>The socket stays unless there is somewhere else to send to: the target may only be restarting.</summary>
     private void Failed()
     {
         _target.FellSilent(_address, _hasAnswered);
-        if (!_target.HasMovedFrom(_address) || TryOpen(Lane, _link, _target) is not { } moved)
+        if (!_target.TryTake(Lane.NowMs, out EndpointAddress next) || next == _address
+            || TryOpen(Lane, _link, TargetIndex) is not { } moved)
+        {
             return;
+        }
+
         Close();
         _link.Replace(this, moved);
     }

@@ -10,6 +10,7 @@ internal sealed unsafe class DatagramBatch(RelayCounters counters) : IDisposable
 {
     private readonly UdpSender _sender = new();
     private UdpSocket? _socket;
+    private long _bytes;
 
     /// <summary>Adds a datagram, whose bytes must stay where they are until <see cref="Flush"/>.</summary>
     public void Add(UdpSocket socket, UdpDestination destination, byte* message, int length, int ecn)
@@ -18,14 +19,19 @@ internal sealed unsafe class DatagramBatch(RelayCounters counters) : IDisposable
             Flush();
         _socket = socket;
         _sender.Add(message, length, destination, ecn);
+        _bytes += length;
     }
 
     public void Flush()
     {
         if (_sender.Count == 0)
             return;
-        counters.CountDropped(RelayDrop.NotSent, _sender.Flush(_socket));
+        int count = _sender.Count, refused = _sender.Flush(_socket);
+        counters.CountDropped(RelayDrop.NotSent, refused);
+        // Of a batch that was refused in part they are about as long as each other.
+        counters.CountSent(NetworkKind.Udp, count - refused, _bytes * (count - refused) / count);
         _socket = null;
+        _bytes = 0;
     }
 
     public void Dispose() => _sender.Dispose();

@@ -24,7 +24,6 @@ internal unsafe class DatagramEnd(RelayLane lane, UdpSocket socket, UdpDestinati
 
         var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(message));
         Lane.Datagrams.Add(Socket, Destination, start, message.Length, ecn);
-        Lane.Counters.CountSent(NetworkKind.Udp, 1, message.Length);
     }
 
     public override void SendFrames(ReadOnlySpan<byte> frames, int messages)

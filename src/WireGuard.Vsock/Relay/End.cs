@@ -16,6 +16,9 @@ internal abstract unsafe class End(RelayLane lane, NetworkKind network)
 
     public NetworkKind Network { get; } = network;
 
+    /// <summary>Which of its rule's targets a far end leads to.</summary>
+    public int TargetIndex { get; init; }
+
     /// <summary>Whether what is sent now would wait: who reads from a stream for it waits until it is drained.</summary>
     public virtual bool IsFull => false;
 

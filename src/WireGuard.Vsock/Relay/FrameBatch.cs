@@ -40,6 +40,7 @@ internal sealed unsafe class FrameBatch : IDisposable
         else
             Append(stream, new Piece { Start = _end, End = _end + size, Next = -1 });
         _end += size;
+        stream.PieceMessages++;
     }
 
     public void Flush()

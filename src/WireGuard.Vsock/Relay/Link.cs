@@ -23,7 +23,7 @@ internal sealed partial class Link : ILink, IStreamOwner
 
     private readonly RelayLane _lane;
     private readonly RelayListener? _listener; // of a UDP source
-    private readonly End?[] _fars; // by target
+    private readonly List<End> _fars = new(1); // those that something was sent to: mostly one
     private NearRoutes? _routes; // what its far ends have told it; null with `To`, and before its first message
 
     /// <param name="routes">What its first message has begun; null for a stream, and with `To`.</param>
@@ -33,7 +33,6 @@ internal sealed partial class Link : ILink, IStreamOwner
         _lane = lane;
         _listener = listener;
         _routes = routes;
-        _fars = new End?[rule.Targets.Count];
         _lastMs = lane.NowMs;
         Rule = rule;
         From = from;
@@ -60,7 +59,7 @@ internal sealed partial class Link : ILink, IStreamOwner
     /// <summary>The same, decided.</summary>
     public void Carry(RouteTargets targets, ReadOnlySpan<byte> message, int ecn)
     {
-        _lastMs = _lane.NowMs;
+        NoteCarried(message);
         Far(targets.First)?.Send(message, ecn);
         if (targets.IsTwo)
             Far(targets.Second)?.Send(message, ecn);
@@ -106,7 +105,7 @@ internal sealed partial class Link : ILink, IStreamOwner
     }
 
     /// <summary>A connected socket was replaced.</summary>
-    public void Replace(End before, End after) => _fars[Array.IndexOf(_fars, before)] = after;
+    public void Replace(End before, End after) => _fars[_fars.IndexOf(before)] = after;
 
     private static void SendRun(End? to, ReadOnlySpan<byte> frames, int messages)
     {
@@ -119,7 +118,7 @@ internal sealed partial class Link : ILink, IStreamOwner
         second = null;
         if (!TryDecide(message, out RouteTargets targets))
             return null;
-        _lastMs = _lane.NowMs;
+        NoteCarried(message);
         if (targets.IsTwo)
             second = Far(targets.Second);
         return Far(targets.First);
@@ -127,7 +126,7 @@ internal sealed partial class Link : ILink, IStreamOwner
 
     private bool TryDecide(ReadOnlySpan<byte> message, out RouteTargets targets)
     {
-        RouteDecision decision = _lane.Decide(Rule, ref _routes, From, IsStream, message);
+        RouteDecision decision = _lane.Decide(Rule, ref _routes, From, this, message);
         targets = decision.Targets;
         if (decision.Kind == RouteKind.Answer)
             _lane.Answer(Near);
@@ -143,12 +142,18 @@ internal sealed partial class Link : ILink, IStreamOwner
     /// <summary>The end towards a target, made when it is first needed. Null, and counted, if it cannot be had now.</summary>
     private End? Far(int target)
     {
-        ref End? far = ref _fars[target];
-        if (!_isClosing)
-            far ??= _lane.OpenFar(this, Rule.Targets[target]);
-        if (far is null)
+        foreach (End far in _fars)
+        {
+            if (far.TargetIndex == target)
+                return far;
+        }
+
+        End? opened = _isClosing ? null : _lane.OpenFar(this, target);
+        if (opened is null)
             _lane.Counters.CountDropped(RelayDrop.NoConnection);
-        return far;
+        else
+            _fars.Add(opened);
+        return opened;
     }
 }
 
@@ -174,6 +179,9 @@ internal interface ILink : INearEnd
 
     /// <summary>Several times a second: deadlines.</summary>
     void OnTime();
+
+    /// <summary>Its place is another's (<see cref="INearEnd.Evict"/>).</summary>
+    void OnEvicted();
 
     /// <summary>Closes it at once.</summary>
     void Abandon();

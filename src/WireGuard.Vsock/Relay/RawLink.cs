@@ -22,14 +22,13 @@ internal sealed class RawLink : ILink, IStreamOwner
     private bool _isAnswered;
     private bool _isClosing;
     private bool _isOver;
-    private volatile bool _isEvicted; // set by any thread
 
     public RawLink(RelayLane lane, ActiveRule rule, EndpointAddress from)
     {
         _lane = lane;
         Rule = rule;
         From = from;
-        _far = new StreamEnd(lane, this, rule.Targets[0]);
+        _far = new StreamEnd(lane, this, rule.Targets[0], mayDrop: false);
         _lastMs = lane.NowMs;
     }
 
@@ -46,8 +45,12 @@ internal sealed class RawLink : ILink, IStreamOwner
     public void Begin(NetworkKind network, int fd)
     {
         _near = new StreamEnd(_lane, this, network, fd);
+        _lane.Admission.Extend(Place!, _lane.NowMs + StreamEnd.DialMs);
         _far.DialIfIdle();
     }
+
+    /// <summary>Until it is idle as a whole.</summary>
+    public int StallMs => IdleMs;
 
     public int SpaceFor(StreamEnd stream) => _isClosing || Other(stream).IsFull ? 0 : SpaceBytes;
 
@@ -77,12 +80,13 @@ internal sealed class RawLink : ILink, IStreamOwner
         return true;
     }
 
+    public void OnProgress(StreamEnd stream) => _lastMs = _lane.NowMs;
+
     public void OnDrained(StreamEnd stream)
     {
         if (!_isAnswered && stream == _far)
         {
-            _isAnswered = true;
-            _lane.Admission.Answered(Place!);
+            _isAnswered = _lane.Admission.Answered(Place!);
         }
 
         if (_finished == Other(stream))
@@ -95,7 +99,7 @@ internal sealed class RawLink : ILink, IStreamOwner
 
     public void OnTime()
     {
-        if (_isEvicted || _lane.NowMs - _lastMs >= IdleMs || (_isClosing && _lane.NowMs >= _closeAtMs))
+        if (_lane.NowMs - _lastMs >= IdleMs || (_isClosing && _lane.NowMs >= _closeAtMs))
             Abandon();
         if (_isClosing)
             return;
@@ -103,7 +107,13 @@ internal sealed class RawLink : ILink, IStreamOwner
         _far.OnTime();
     }
 
-    public void Evict() => _isEvicted = true;
+    public void Evict() => _lane.NoteEvicted(this);
+
+    public void OnEvicted()
+    {
+        if (!_isAnswered && !_isOver)
+            Abandon();
+    }
 
     public void Abandon()
     {

@@ -3,6 +3,7 @@ using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.Processes;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
@@ -25,9 +26,11 @@ internal sealed class RelayControl : IDisposable
     private readonly Admission _admission;
     private readonly List<RelayLane> _lanes = [];
     private readonly TargetNames _names;
+    private readonly MetricsServer? _metrics;
     private readonly Deadline _tick;
     private readonly Deadline _watchdog;
-    private readonly RelayLimits _limits;
+    private readonly RelayCounters _counters = new(); // of what no lane has seen
+    private readonly RelaySettings _first; // of which the limits and the metrics hold until the end
     private List<RelayPort> _ports = [];
     private List<ActiveRule> _rules = [];
     private long _shortageMs = long.MinValue / 2; // when one was last logged
@@ -39,17 +42,19 @@ internal sealed class RelayControl : IDisposable
     {
         _log = log;
         _offloads = offloads;
-        _limits = settings.Limits;
+        _first = settings;
         _admission = new Admission(settings.Limits);
         _names = new TargetNames(_loop, Resolve, log);
         _tick = new Deadline(Tick);
         _watchdog = new Deadline(PatWatchdog);
         _loop.Watch(_wake.Fd, EPOLLIN, _ => TakeRequests());
         for (int i = 0; i < lanes; i++)
-            _lanes.Add(new RelayLane(i, _admission, offloads, log, e => Request(() => ExceptionDispatchInfo.Throw(e))));
+            _lanes.Add(new RelayLane(i, _admission, settings.Limits, offloads, log, Fail));
         try
         {
             Apply(settings);
+            if (settings.Metrics is { } address)
+                _metrics = new MetricsServer(_loop, address, new RelayMetrics(Summary, _admission).Write);
         }
         catch
         {
@@ -77,27 +82,20 @@ internal sealed class RelayControl : IDisposable
     /// <summary>From any thread: what was read anew is to be in force.</summary>
     public void RequestChange(RelaySettings settings) => Request(() => Change(settings));
 
-    /// <summary>From any thread: what was carried is to be logged.</summary>
-    public void RequestReport() => Request(() =>
-    {
-        RelaySummary summary = Summary();
-        Log.RelayReport(_log, summary);
-    });
-
-    /// <summary>What was carried so far, by all lanes.</summary>
-    public RelaySummary Summary() => RelaySummary.Of(_lanes.Select(lane => lane.Counters));
+    /// <summary>What was carried so far, by all lanes. Any thread may ask.</summary>
+    public RelaySummary Summary() => RelaySummary.Of([_counters, .. _lanes.Select(lane => lane.Counters)]);
 
     public void Dispose()
     {
         foreach (RelayPort port in _ports)
             port.Dispose();
-        foreach (RelayLane lane in _lanes)
-            lane.Stop();
-        foreach (RelayLane lane in _lanes)
-            lane.Dispose();
+        _lanes.ForEach(lane => lane.RequestStop());
+        _lanes.ForEach(lane => lane.Join());
+        _lanes.ForEach(lane => lane.Dispose());
         foreach (ActiveRule rule in _rules)
             rule.Routes?.Dispose();
         _names.Dispose();
+        _metrics?.Dispose();
         _loop.Dispose();
         _wake.Dispose();
     }
@@ -118,16 +116,29 @@ internal sealed class RelayControl : IDisposable
             request();
     }
 
+    /// <summary>From a lane that has failed: <see cref="Run"/> throws it.</summary>
+    private void Fail(Exception e) => Request(() => ExceptionDispatchInfo.Throw(e));
+
     private void Change(RelaySettings settings)
     {
+        ServiceNotify.Reloading();
         try
         {
             Apply(settings);
+            foreach (RelayLane lane in _lanes)
+                lane.Limits = settings.Limits;
             Log.RelayReloaded(_log, settings.Rules.Count);
+            RelayLimits same = settings.Limits with { IdleSeconds = _first.Limits.IdleSeconds };
+            if (_first.Metrics != settings.Metrics || _first.Limits != same)
+                Log.RelayKeepsLimits(_log);
         }
         catch (SetupException e)
         {
             Log.RelayNotReloaded(_log, e.Message);
+        }
+        finally
+        {
+            ServiceNotify.Ready();
         }
     }
 
@@ -140,13 +151,11 @@ internal sealed class RelayControl : IDisposable
     {
         Dictionary<TransportAddress, RelayPort> ports = _ports.ToDictionary(port => port.Address);
         List<RelayPort> opened = OpenAll(
-            settings.Rules.SelectMany(rule => rule.Listen).Where(address => !ports.ContainsKey(address)));
+            [.. settings.Rules.SelectMany(rule => rule.Listen).Where(address => !ports.ContainsKey(address))]);
         foreach (RelayPort port in opened)
             ports.Add(port.Address, port);
         List<ActiveRule> before = _rules;
         _rules = [.. settings.Rules.Select(rule => before.Find(active => active.IsSame(rule)) ?? Begin(rule))];
-        foreach (ActiveRule ended in before.Except(_rules))
-            End(ended);
         foreach (ActiveRule rule in _rules.Except(before))
         {
             foreach (TransportAddress address in rule.Settings.Listen)
@@ -161,25 +170,31 @@ internal sealed class RelayControl : IDisposable
         }
 
         _ports = [.. ports.Values.Where(port => wanted.Contains(port.Address))];
+        // Last: what still comes in for one of them is taken by its lane before it ends.
+        foreach (ActiveRule ended in before.Except(_rules))
+            End(ended);
     }
 
-    private List<RelayPort> OpenAll(IEnumerable<TransportAddress> addresses)
+    private List<RelayPort> OpenAll(TransportAddress[] addresses)
     {
         List<RelayPort> opened = [];
         try
         {
             foreach (TransportAddress address in addresses)
             {
-                opened.Add(RelayPort.Open(address, _lanes, _offloads, _loop, OnShortage));
+                opened.Add(RelayPort.Open(address, _lanes, _offloads, _counters, _loop, OnShortage));
                 Log.RelayListening(_log, address);
             }
 
             return opened;
         }
-        catch
+        catch (SetupException e)
         {
             opened.ForEach(port => port.Dispose());
-            throw;
+            TransportAddress failed = addresses[opened.Count];
+            bool isOurs = _ports.Exists(
+                port => port.Address.Network == failed.Network && port.Address.Port == failed.Port);
+            throw isOurs ? new SetupException($"{e.Message} (the relay itself listens on that port: restart it)") : e;
         }
     }
 
@@ -189,13 +204,14 @@ internal sealed class RelayControl : IDisposable
         foreach (Target target in targets)
             _names.Add(target, _loop.NowMs);
         PeerRoutes? routes = rule.To is null ? new PeerRoutes(rule.Peers, _admission) : null;
-        return new ActiveRule(rule, targets, routes, _limits.IdleSeconds * 1000L);
+        return new ActiveRule(rule, targets, routes);
     }
 
     private void End(ActiveRule rule)
     {
         foreach (Target target in rule.Targets)
             _names.Remove(target);
+        rule.BeginEnd(_lanes.Count);
         foreach (RelayLane lane in _lanes)
             lane.Post(new LaneOrder(rule, LaneOrderKind.EndRule));
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
@@ -9,21 +10,26 @@ namespace WireGuard.Vsock.Relay;
 internal sealed unsafe partial class RelayLane
 {
     private const int CookieReplySize = CookieReplyMessage.Size;
+    private const int ShortageMs = 60_000;
 
     private readonly List<RelayListener> _listeners = [];
-    private readonly byte* _cookieReply = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(CookieReplySize);
+    private readonly byte* _cookieReply = (byte*)NativeMemory.AllocZeroed(CookieReplySize);
     private UdpDestination? _answered;
 
     /// <summary>Where a message of a near end goes. What goes nowhere is counted.</summary>
     /// <param name="routes">Of the near end, as <see cref="PeerRoutes.FromNear"/> has it.</param>
+    /// <param name="link">The near end's; null if it has none yet.</param>
     public RouteDecision Decide(
-        ActiveRule rule, ref NearRoutes? routes, in EndpointAddress from, bool isStream, ReadOnlySpan<byte> message)
+        ActiveRule rule, ref NearRoutes? routes, in EndpointAddress from, Link? link, ReadOnlySpan<byte> message)
     {
+        bool isStream = link is { IsStream: true };
         RouteDecision decision;
         if (rule.Routes is { } peers)
             decision = peers.FromNear(ref routes, from, isStream, message, NowMs, new Span<byte>(_cookieReply, CookieReplySize));
         else if (MessageTypes.Of(message) != MessageType.Initiation
-            || Admission.TryTakeInitiation(from.Source(), isProven: isStream, NowMs))
+            || (link is { IsSettled: true }
+                ? link.TryTakeInitiation()
+                : Admission.TryTakeInitiation(from.Source(), isProven: isStream, NowMs)))
             return RouteDecision.To(new RouteTargets(0));
         else
             decision = RouteDecision.Drop(RelayDrop.RateLimited);
@@ -44,7 +50,7 @@ internal sealed unsafe partial class RelayLane
     public Link? TryAddSource(RelayListener listener, EndpointAddress from, ReadOnlySpan<byte> message)
     {
         NearRoutes? routes = null;
-        RouteDecision decision = Decide(listener.Rule, ref routes, from, isStream: false, message);
+        RouteDecision decision = Decide(listener.Rule, ref routes, from, link: null, message);
         if (decision.Kind == RouteKind.Answer)
             AnswerSource(listener.Socket);
         if (decision.Kind != RouteKind.Carry)
@@ -58,9 +64,56 @@ internal sealed unsafe partial class RelayLane
     }
 
     /// <summary>A far end; null if it cannot be had now.</summary>
-    public End? OpenFar(Link link, Target target) => target.Address.Network == NetworkKind.Udp
-        ? ConnectedEnd.TryOpen(this, link, target)
-        : new StreamEnd(this, link, target);
+    public End? OpenFar(Link link, int targetIndex)
+    {
+        Target target = link.Rule.Targets[targetIndex];
+        return target.Address.Network == NetworkKind.Udp
+            ? ConnectedEnd.TryOpen(this, link, targetIndex)
+            : new StreamEnd(this, link, target, mayDrop: link.Rule.Routes is not null) { TargetIndex = targetIndex };
+    }
+
+    /// <summary>Whether a datagram is a message that may be carried; if not, it is counted.</summary>
+    public bool IsMessage(ReadOnlySpan<byte> datagram)
+    {
+        if (MessageTypes.Of(datagram) == MessageType.None)
+            Counters.CountDropped(RelayDrop.NotAMessage);
+        else if (datagram.Length > End.LargestDatagram)
+            Counters.CountDropped(RelayDrop.TooLong);
+        else
+            return true;
+        return false;
+    }
+
+    /// <summary>Connecting failed: by the target's fault, or by our own shortage, which keeps nobody from it.</summary>
+    public void ConnectFailed(Target target, EndpointAddress address, int error)
+    {
+        Counters.CountFailedDial();
+        if (Errno.IsShortage(-error))
+        {
+            if (NowMs - _shortageMs < ShortageMs)
+                return;
+            _shortageMs = NowMs;
+            Vsock.Log.RelayShortage(Log);
+            return;
+        }
+
+        Report(target, StreamSocket.ConnectProblem(address, error));
+        target.ConnectFailed(address, NowMs);
+    }
+
+    /// <summary>Says that a target cannot be reached, when that begins and now and then.</summary>
+    public void Report(Target target, string reason)
+    {
+        if (target.MustReport(NowMs))
+            Vsock.Log.RelayTargetFailed(Log, target.Address, reason);
+    }
+
+    /// <summary>Something has come from a target.</summary>
+    public void Answered(Target target, EndpointAddress address)
+    {
+        if (target.Answered(address))
+            Vsock.Log.RelayTargetAnswers(Log, target.Address);
+    }
 
     /// <summary>All ends of a link are closed.</summary>
     public void Remove(ILink link)
@@ -81,6 +134,7 @@ internal sealed unsafe partial class RelayLane
             return false;
         }
 
+        Vsock.Log.RelayLinkBegun(Log, link.From, link.Rule.Settings.Listen[0]);
         link.Index = _links.Count;
         _links.Add(link);
         Counters.CountLinks(1);
@@ -118,6 +172,7 @@ internal sealed unsafe partial class RelayLane
                 break;
             case LaneOrderKind.EndRule:
                 CloseLinks(order.Rule);
+                order.Rule.EndedByLane();
                 break;
         }
     }
@@ -137,6 +192,7 @@ internal sealed unsafe partial class RelayLane
     {
         if (_listeners.Find(known => known.Socket == socket) is { } served)
         {
+            CloseLinks(served.Rule == rule ? null : served.Rule);
             served.Rule = rule;
             return;
         }
@@ -158,7 +214,7 @@ internal sealed unsafe partial class RelayLane
     {
         for (int i = _links.Count - 1; i >= 0; i--)
         {
-            if (rule is null || ReferenceEquals(_links[i].Rule, rule))
+            if (_links[i].Rule == rule)
                 _links[i].Abandon();
         }
     }
@@ -175,7 +231,8 @@ internal sealed unsafe partial class RelayLane
     private void CloseAll()
     {
         TakeOrders();
-        CloseLinks(rule: null);
+        for (int i = _links.Count - 1; i >= 0; i--)
+            _links[i].Abandon();
         CloseListeners(_ => true);
     }
 }

@@ -23,24 +23,39 @@ internal sealed unsafe partial class RelayLane : IDisposable
     private readonly Dictionary<ulong, IWatched> _watched = [];
     private readonly List<ILink> _links = [];
     private readonly List<StreamEnd> _ended = [];
+    private readonly ConcurrentQueue<ILink> _evicted = new(); // by any lane
     private readonly ConcurrentQueue<LaneOrder> _orders = new();
     private readonly byte* _streamBuffer = (byte*)NativeMemory.AllocZeroed(StreamBufferSize);
     private readonly Action<Exception> _onFailure;
+    private readonly Func<long> _clock;
     private readonly Thread _thread;
     private readonly int _epoll;
     private readonly int _wake;
     private ulong _lastWatch;
     private long _tickedMs;
+    private long _shortageMs = long.MinValue / 2; // when one was last logged
+    private volatile RelayLimits _limits;
     private volatile bool _isStopping;
 
     /// <param name="index">From 0.</param>
     /// <param name="admission">Shared by all lanes.</param>
+    /// <param name="limits">Until control sets others.</param>
     /// <param name="offloads">Of UDP sockets.</param>
     /// <param name="log">For all lanes.</param>
     /// <param name="onFailure">Is given an exception that ended the thread.</param>
-    public RelayLane(int index, Admission admission, UdpOffloads offloads, ILogger log, Action<Exception> onFailure)
+    /// <param name="clock">Boot time in ms; a test may set one by hand.</param>
+    public RelayLane(
+        int index,
+        Admission admission,
+        RelayLimits limits,
+        UdpOffloads offloads,
+        ILogger log,
+        Action<Exception> onFailure,
+        Func<long>? clock = null)
     {
+        _clock = clock ?? Sys.BootMs;
         Admission = admission;
+        _limits = limits;
         Offloads = offloads;
         Log = log;
         _onFailure = onFailure;
@@ -49,7 +64,7 @@ internal sealed unsafe partial class RelayLane : IDisposable
         _wake = Sys.Check(Sys.EventFd(), "eventfd");
         Sys.Check(Sys.EpollAdd(_epoll, _wake, EPOLLIN, 0), "epoll_ctl");
         _thread = new Thread(Run) { Name = $"lane {index}", IsBackground = true };
-        NowMs = _tickedMs = Sys.BootMs();
+        NowMs = _tickedMs = _clock();
     }
 
     public RelayCounters Counters { get; } = new();
@@ -57,6 +72,12 @@ internal sealed unsafe partial class RelayLane : IDisposable
     public Admission Admission { get; }
 
     public UdpOffloads Offloads { get; }
+
+    public RelayLimits Limits
+    {
+        get => _limits;
+        set => _limits = value;
+    }
 
     public ILogger Log { get; }
 
@@ -84,13 +105,27 @@ internal sealed unsafe partial class RelayLane : IDisposable
         Sys.EventFdSignal(_wake);
     }
 
-    /// <summary>Ends the loop and waits for it.</summary>
-    public void Stop()
+    /// <summary>From control: its loop is to end.</summary>
+    public void RequestStop()
     {
         _isStopping = true;
         Sys.EventFdSignal(_wake);
+    }
+
+    /// <summary>Waits for that.</summary>
+    public void Join()
+    {
         if (_thread.IsAlive)
             _thread.Join();
+    }
+
+    /// <summary>From any thread: the link's place is another's.</summary>
+    public void NoteEvicted(ILink link)
+    {
+        _evicted.Enqueue(link);
+        // The lane looks at the end of each event.
+        if (Thread.CurrentThread != _thread)
+            Sys.EventFdSignal(_wake);
     }
 
     /// <summary>Has events of a descriptor passed on.</summary>
@@ -116,11 +151,14 @@ internal sealed unsafe partial class RelayLane : IDisposable
     /// <summary>A stream has ended: its link is told when the current event is done with.</summary>
     public void AddEnded(StreamEnd stream) => _ended.Add(stream);
 
+    /// <summary>Closes all that it has, once it is stopped.</summary>
     public void Dispose()
     {
+        CloseAll();
         Sys.Close(_epoll);
         Sys.Close(_wake);
         NativeMemory.Free(_streamBuffer);
+        NativeMemory.Free(_cookieReply);
         Receiver.Dispose();
         Frames.Dispose();
         Datagrams.Dispose();
@@ -131,8 +169,7 @@ internal sealed unsafe partial class RelayLane : IDisposable
         try
         {
             while (!_isStopping)
-                Turn();
-            CloseAll();
+                RunOnce(_links.Count == 0 ? -1 : TickMs);
         }
         catch (Exception e)
         {
@@ -140,10 +177,12 @@ internal sealed unsafe partial class RelayLane : IDisposable
         }
     }
 
-    private void Turn()
+    /// <summary>Waits until something comes about, and does what it brings. On the lane's thread, or a test's.</summary>
+    /// <param name="atMostMs">The longest wait; -1 for no limit.</param>
+    internal void RunOnce(int atMostMs)
     {
-        int count = Sys.EpollWait(_epoll, _events, _links.Count == 0 ? -1 : TickMs);
-        NowMs = Sys.BootMs();
+        int count = Sys.EpollWait(_epoll, _events, atMostMs);
+        NowMs = _clock();
         for (int i = 0; i < count; i++)
         {
             ulong watch = _events.Data(i);
@@ -163,6 +202,9 @@ internal sealed unsafe partial class RelayLane : IDisposable
     {
         Frames.Flush();
         Datagrams.Flush();
+        // At once, so that places bound what is open.
+        while (_evicted.TryDequeue(out ILink? evicted))
+            evicted.OnEvicted();
         // Ending a link may end others' streams.
         for (int i = 0; i < _ended.Count; i++)
             _ended[i].TellEnd();

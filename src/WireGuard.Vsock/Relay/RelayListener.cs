@@ -1,4 +1,3 @@
-using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Relay;
@@ -11,7 +10,7 @@ internal sealed class RelayListener(RelayLane lane, ActiveRule rule, UdpSocket s
 {
     private readonly Dictionary<EndpointAddress, Link> _links = [];
 
-    /// <summary>Whose sources are new from now on. The links of the one before are closed before they say more.</summary>
+    /// <summary>Whose the sources are.</summary>
     public ActiveRule Rule { get; set; } = rule;
 
     public UdpSocket Socket { get; } = socket;
@@ -19,8 +18,11 @@ internal sealed class RelayListener(RelayLane lane, ActiveRule rule, UdpSocket s
     /// <summary>Its name in the lane's epoll.</summary>
     public ulong Watch { get; set; }
 
+    /// <summary>Closes its links first: they send on its socket.</summary>
     public void Close()
     {
+        foreach (Link link in _links.Values.ToArray())
+            link.Abandon();
         lane.Unwatch(Watch, Socket.Fd);
         Socket.Dispose();
     }
@@ -34,11 +36,8 @@ internal sealed class RelayListener(RelayLane lane, ActiveRule rule, UdpSocket s
         while (receiver.MoveNext())
         {
             ReadOnlySpan<byte> message = receiver.Datagram;
-            if (MessageTypes.Of(message) == MessageType.None)
-            {
-                lane.Counters.CountDropped(RelayDrop.NotAMessage);
+            if (!lane.IsMessage(message))
                 continue;
-            }
 
             lane.Counters.CountReceived(NetworkKind.Udp, 1, message.Length);
             // Most follow others of their source.

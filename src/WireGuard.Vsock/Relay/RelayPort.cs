@@ -14,15 +14,22 @@ internal sealed class RelayPort : IDisposable
     private const int MaxWaiting = 256;
 
     private readonly IReadOnlyList<RelayLane> _lanes;
+    private readonly RelayCounters _counters;
     private readonly Acceptor _acceptor;
     private readonly List<UdpSocket[]> _sockets = []; // by address family; then by lane
     private ActiveRule? _rule;
-    private int _nextLane;
+    private uint _nextLane; // it may wrap
 
-    private RelayPort(TransportAddress address, IReadOnlyList<RelayLane> lanes, EventLoop loop, Func<bool> onShortage)
+    private RelayPort(
+        TransportAddress address,
+        IReadOnlyList<RelayLane> lanes,
+        RelayCounters counters,
+        EventLoop loop,
+        Func<bool> onShortage)
     {
         Address = address;
         _lanes = lanes;
+        _counters = counters;
         _acceptor = new Acceptor(loop, Accepted, onShortage);
     }
 
@@ -31,9 +38,14 @@ internal sealed class RelayPort : IDisposable
     /// <summary>Opens the sockets. Nothing is accepted before control's next turn, nor received before it serves.</summary>
     /// <exception cref="SetupException">It cannot listen there: the message says where and why.</exception>
     public static RelayPort Open(
-        TransportAddress address, IReadOnlyList<RelayLane> lanes, UdpOffloads offloads, EventLoop loop, Func<bool> onShortage)
+        TransportAddress address,
+        IReadOnlyList<RelayLane> lanes,
+        UdpOffloads offloads,
+        RelayCounters counters,
+        EventLoop loop,
+        Func<bool> onShortage)
     {
-        var port = new RelayPort(address, lanes, loop, onShortage);
+        var port = new RelayPort(address, lanes, counters, loop, onShortage);
         try
         {
             if (address.Network == NetworkKind.Udp)
@@ -149,15 +161,19 @@ internal sealed class RelayPort : IDisposable
     {
         RelayLane lane = LeastBusy();
         if (_rule is null || lane.OrderCount >= MaxWaiting)
+        {
+            _counters.CountDropped(RelayDrop.TooManyConnections);
             Sys.Close(fd);
-        else
-            lane.Post(new LaneOrder(_rule, LaneOrderKind.Accepted, fd, from, Address.Network));
+            return;
+        }
+
+        lane.Post(new LaneOrder(_rule, LaneOrderKind.Accepted, fd, from, Address.Network));
     }
 
     /// <summary>The lane with the fewest links; of equals, each in its turn.</summary>
     private RelayLane LeastBusy()
     {
-        RelayLane best = _lanes[_nextLane++ % _lanes.Count];
+        RelayLane best = _lanes[(int)(_nextLane++ % (uint)_lanes.Count)];
         foreach (RelayLane lane in _lanes)
         {
             if (lane.Counters.Links + lane.OrderCount < best.Counters.Links + best.OrderCount)

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
@@ -12,7 +11,10 @@ namespace WireGuard.Vsock.Relay;
 internal sealed unsafe partial class StreamEnd
 {
     /// <summary>How long messages wait for a connection.</summary>
-    private const int DialMs = 10_000;
+    public const int DialMs = 10_000;
+
+    /// <summary>Memory for what a full socket does not take.</summary>
+    private const int OpenRing = 64 * 1024;
 
     private EndpointAddress _address;
     private GuestConnect _question;
@@ -81,7 +83,8 @@ internal sealed unsafe partial class StreamEnd
     {
         _state = State.Open;
         _isReading = true;
-        _waitingMessages = 0;
+        _queue.SmallestRing = OpenRing;
+        CountWaiting();
         _stillSinceMs = Lane.NowMs;
         UpdateInterest();
         Drain();
@@ -91,14 +94,8 @@ internal sealed unsafe partial class StreamEnd
     {
         CloseSocket();
         _state = State.Waiting;
-        Lane.Counters.CountFailedDial();
-        if (Lane.Log.IsEnabled(LogLevel.Debug))
-        {
-            string problem = StreamSocket.ConnectProblem(_address, error);
-            Log.RelayDialFailed(Lane.Log, _target!.Address, problem);
-        }
-
-        _target!.ConnectFailed(_address, Lane.NowMs);
+        // A shortage of ours is no reason to wait longer than to the next look.
+        Lane.ConnectFailed(_target!, _address, error);
     }
 
     /// <summary>
@@ -118,6 +115,7 @@ internal sealed unsafe partial class StreamEnd
             return;
         _hasAnswered = true;
         (_delayMs, _notBeforeMs) = (0, 0);
-        _target?.Answered(_address);
+        if (_target is not null)
+            Lane.Answered(_target, _address);
     }
 }

@@ -21,6 +21,7 @@ internal sealed unsafe partial class StreamEnd : End, IWatched
 {
     private readonly IStreamOwner _owner;
     private readonly Target? _target; // null for an accepted stream
+    private readonly bool _mayDrop;
     private State _state;
     private int _fd = -1;
     private ulong _watch;
@@ -42,11 +43,14 @@ internal sealed unsafe partial class StreamEnd : End, IWatched
     }
 
     /// <summary>One that is dialled when something is sent to it.</summary>
-    public StreamEnd(RelayLane lane, IStreamOwner owner, Target target)
+    /// <param name="mayDrop">Whether what it has no space for is dropped, rather than waited with by who reads it.</param>
+    public StreamEnd(RelayLane lane, IStreamOwner owner, Target target, bool mayDrop)
         : base(lane, target.Address.Network)
     {
         _owner = owner;
         _target = target;
+        _mayDrop = mayDrop;
+        _queue.SmallestRing = DialRing;
     }
 
     private enum State
@@ -89,7 +93,7 @@ internal sealed unsafe partial class StreamEnd : End, IWatched
     {
         if (_state is State.Waiting or State.Dialling or State.Asking)
             ContinueWaiting();
-        else if (_state == State.Open && IsFull && Lane.NowMs - _stillSinceMs >= StallMs)
+        else if (_state == State.Open && IsFull && Lane.NowMs - _stillSinceMs >= _owner.StallMs)
             Fail();
     }
 
@@ -125,7 +129,7 @@ internal sealed unsafe partial class StreamEnd : End, IWatched
     public override void Close()
     {
         CloseSocket();
-        DropQueue(RelayDrop.NoConnection);
+        DropQueue();
         _state = State.Ended;
     }
 
@@ -230,6 +234,9 @@ internal sealed unsafe partial class StreamEnd : End, IWatched
 /// <summary>Whose end a stream is: what becomes of its bytes.</summary>
 internal interface IStreamOwner
 {
+    /// <summary>How long a full socket may take nothing.</summary>
+    int StallMs { get; }
+
     /// <summary>How many bytes may be read from it now; 0 to wait until another end is drained.</summary>
     int SpaceFor(StreamEnd stream);
 
@@ -239,6 +246,9 @@ internal interface IStreamOwner
 
     /// <summary>Nothing more comes from it. False if it is to be closed.</summary>
     bool OnEndOfStream(StreamEnd stream);
+
+    /// <summary>Some of what waited for it has been sent.</summary>
+    void OnProgress(StreamEnd stream);
 
     /// <summary>All that waited for it has been sent.</summary>
     void OnDrained(StreamEnd stream);

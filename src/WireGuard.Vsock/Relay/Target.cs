@@ -12,6 +12,8 @@ internal sealed class Target
     public const int FirstDelayMs = 250;
     public const int LongestDelayMs = 2_000;
 
+    private const int ReportMs = 60_000;
+
     private readonly Lock _gate = new();
     private EndpointAddress[] _addresses = []; // in the order in which they are to be tried
     private int _next; // of them
@@ -19,6 +21,8 @@ internal sealed class Target
     private int _delayMs;
     private long _notBeforeMs;
     private bool _hasFailed;
+    private bool _isReported;
+    private long _reportedMs;
 
     public Target(TransportAddress address)
     {
@@ -102,13 +106,29 @@ internal sealed class Target
         }
     }
 
-    /// <summary>Something has come from there.</summary>
-    public void Answered(EndpointAddress address)
+    /// <summary>Whether to say that it cannot be reached: when that begins, and once a minute.</summary>
+    public bool MustReport(long nowMs)
     {
         lock (_gate)
         {
+            if (_isReported && nowMs - _reportedMs < ReportMs)
+                return false;
+            (_isReported, _reportedMs) = (true, nowMs);
+            return true;
+        }
+    }
+
+    /// <summary>Something has come from there.</summary>
+    /// <returns>Whether that is to be said, since the opposite was.</returns>
+    public bool Answered(EndpointAddress address)
+    {
+        lock (_gate)
+        {
+            bool wasReported = _isReported;
+            _isReported = false;
             (_delayMs, _notBeforeMs) = (0, 0);
             _hasAnswered |= _addresses.Length != 0 && _addresses[_next] == address;
+            return wasReported;
         }
     }
 

@@ -17,8 +17,6 @@ internal sealed class SendQueue
     /// <summary>How much may be queued for the fastest socket.</summary>
     public const int LargestLimit = 16 * 1024 * 1024;
 
-    private const int SmallestRing = 64 * 1024;
-
     private readonly ArrayPool<byte> _pool;
     private byte[] _ring = [];
 
@@ -32,6 +30,9 @@ internal sealed class SendQueue
 
     /// <param name="pool">Where its memory comes from; null for the shared pool.</param>
     public SendQueue(ArrayPool<byte>? pool = null) => _pool = pool ?? ArrayPool<byte>.Shared;
+
+    /// <summary>How long a ring is at least: less for what may never be sent.</summary>
+    public int SmallestRing { get; set; } = 64 * 1024;
 
     /// <summary>Bytes queued.</summary>
     public int Count { get; private set; }

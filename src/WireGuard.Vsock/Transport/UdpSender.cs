@@ -129,12 +129,21 @@ internal sealed unsafe class UdpSender : IDisposable
     private int Send(UdpSocket socket, int messages)
     {
         int sent = 0, refused = 0;
+        bool isSecond = false;
         while (sent < messages)
         {
             int n = Sys.SendMMsg(socket.Fd, _messages + sent, messages - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
             if (n > 0)
             {
                 sent += n;
+                isSecond = false;
+                continue;
+            }
+
+            // On a connected socket, what became of an earlier datagram: this one was not tried.
+            if (n == -Errno.ECONNREFUSED && !isSecond)
+            {
+                isSecond = true;
                 continue;
             }
 
@@ -148,6 +157,7 @@ internal sealed unsafe class UdpSender : IDisposable
             else if (!HasSource(in _messages[sent].msg_hdr) || !IsSourceGone(n) || SendOne(socket, _firsts[sent]) < 0)
                 refused++;
             sent++;
+            isSecond = false;
         }
 
         return refused;

@@ -44,24 +44,45 @@ internal sealed unsafe class UdpSocket : IDisposable
         Open(EndpointAddress.Any(isIPv6, port), isShared, mark, offloads);
 
     /// <summary>As the other, bound to that address.</summary>
-    public static UdpSocket Open(EndpointAddress local, bool isShared, uint mark, UdpOffloads offloads) =>
-        New(local.IsIPv6, offloads, socket =>
+    public static UdpSocket Open(EndpointAddress local, bool isShared, uint mark, UdpOffloads offloads)
+    {
+        int fd = Sys.Check(Sys.Socket(local.IsIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
+        var socket = new UdpSocket(fd, local.IsIPv6);
+        try
         {
             if (isShared)
-                Sys.Check(Sys.SetOption(socket.Fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
+                Sys.Check(Sys.SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
+            socket.SetUp(offloads);
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
-            Sys.Check(Sys.Bind(socket.Fd, address[..local.WriteSockaddr(address)]), $"bind to UDP port {local.Port}");
-        });
+            Sys.Check(Sys.Bind(fd, address[..local.WriteSockaddr(address)]), $"bind to UDP port {local.Port}");
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Opens one that is connected: it sends to that address, and receives from there alone.</summary>
-    /// <exception cref="LinuxException">It cannot be opened, or there is no route.</exception>
-    public static UdpSocket Connect(EndpointAddress to, UdpOffloads offloads) =>
-        New(to.IsIPv6, offloads, socket =>
-        {
-            Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
-            Sys.Check(Sys.Connect(socket.Fd, address[..to.WriteSockaddr(address)]), "connect");
-        });
+    /// <param name="error">The errno with which that failed: descriptors are short, or there is no route.</param>
+    /// <returns>Null if it failed.</returns>
+    public static UdpSocket? TryConnect(EndpointAddress to, UdpOffloads offloads, out int error)
+    {
+        int fd = Sys.Socket(to.IsIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+        error = -fd;
+        if (fd < 0)
+            return null;
+        var socket = new UdpSocket(fd, to.IsIPv6);
+        socket.SetUp(offloads);
+        Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
+        error = -Sys.Connect(fd, address[..to.WriteSockaddr(address)]);
+        if (error <= 0)
+            return socket;
+        socket.Dispose();
+        return null;
+    }
 
     public ushort LocalPort
     {
@@ -93,23 +114,6 @@ internal sealed unsafe class UdpSocket : IDisposable
     }
 
     public void Dispose() => Sys.Close(Fd);
-
-    private static UdpSocket New(bool isIPv6, UdpOffloads offloads, Action<UdpSocket> bind)
-    {
-        int fd = Sys.Check(Sys.Socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
-        var socket = new UdpSocket(fd, isIPv6);
-        try
-        {
-            socket.SetUp(offloads);
-            bind(socket);
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 
     private void SetUp(UdpOffloads offloads)
     {
