@@ -87,6 +87,8 @@ internal sealed partial class ConfigReader
 
         if (!peer.Said.ContainsKey(AllowedIps))
             Warn(peer.Place, AllowedIps, $"this {PeerSection} has none: no packets go to it or are taken from it");
+        if (_network == NetworkKind.Unix && !peer.Said.ContainsKey(ConfigKeys.Endpoint))
+            Warn(peer.Place, ConfigKeys.Endpoint, $"this {PeerSection} has none: over unix it has no socket to connect to");
     }
 
     private void ReadEndpoint(PeerDraft peer, ReadOnlySpan<char> value, NetworkKind network)

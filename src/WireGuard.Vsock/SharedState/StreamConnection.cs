@@ -6,8 +6,8 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
-/// One VSOCK or TCP connection that carries frames. One lane owns it and reads from it; every lane may send on it. Here: whose it
-/// is, reading from it, and its end. Sending is in another part of this class.
+/// One connection of a stream network, which carries frames. One lane owns it and reads from it; every lane may send on it. Here:
+/// whose it is, reading from it, and its end. Sending is in another part of this class.
 /// </summary>
 internal sealed unsafe partial class StreamConnection : Destination, IConnectionView, IDisposable
 {

@@ -276,7 +276,7 @@ Wg_shows_all_but_the_path_and_ours_shows_it_too() {
 }
 
 Endpoints_that_are_none_are_refused_everywhere_and_change_nothing() {
-  local long name before key
+  local long name key
   a_guest
   begin
   wait_for 10 [ -S "$(ours_for enclave)" ] || fail "no socket for the guest"
@@ -285,7 +285,7 @@ Endpoints_that_are_none_are_refused_everywhere_and_change_nothing() {
   for name in "unix:${long}7:5" 'unix:v.sock:5' 'unix:/v.sock' 'unix:/v.sock:' 'unix:/v.sock:4294967295' 'unix:/v/:5' 'unix:/v w:5' \
     '127.0.0.1:5' 'vm(3):5' 'unix::5'; do
     refused_in_one_line at host "$daemon" set wg0 peer "${public[enclave]}" endpoint "$name"
-    echo "public_key=$key\\nendpoint=$name"
+    printf '%s\n' "public_key=$key\\nendpoint=$name"
   done >"$work/requests"
   all_refused host <"$work/requests"
   refused_in_one_line at host "$daemon" set wg0 peer "${public[enclave]}" endpoint "unix:${long}7:5"
@@ -353,10 +353,9 @@ Twenty_guests_have_one_daemon() {
 
 Guest_that_has_no_right_to_its_folder_is_told() {
   a_guest
-  with=()
   chmod 700 "$(dirname "$(socket_of enclave)")"
   # Root without the rights that make it more than another user.
-  within=(setpriv --bounding-set -dac_override,-dac_read_search,-chown --inh-caps -dac_override,-dac_read_search,-chown)
+  within=(setpriv --bounding-set "-dac_override,-dac_read_search,-chown" --inh-caps "-dac_override,-dac_read_search,-chown")
   chown 12345:12345 "$(dirname "$(socket_of enclave)")" "$(socket_of enclave)"
   begin
   ping_once host enclave >/dev/null || :
