@@ -60,6 +60,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "Shutting down: {Reason}")]
     public static partial void ShuttingDown(ILogger log, string reason);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "Lane {Lane} hangs: the service manager's watchdog is not fed")]
+    public static partial void LaneStuck(ILogger log, int lane);
+
     // ---- configuration ------------------------------------------------------------------------------------------
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "UAPI: request refused: {Reason}")]

@@ -12,7 +12,7 @@ namespace WireGuard.Vsock.Commands;
 /// <summary>
 /// The command line, that of wireguard-go-vsock:
 /// <code>wireguard-vsock [-f|--foreground] [-n|--network NETWORK] INTERFACE</code>
-/// and three options of ours, --streams, --superpackets and --udp-offloads. A mistake is one line on stderr and the exit code 1.
+/// and options of ours. A mistake is one line on stderr and the exit code 1.
 /// </summary>
 internal static class CommandLine
 {
@@ -29,7 +29,11 @@ internal static class CommandLine
     /// <param name="Superpackets">Whether peers that speak HELLO get more than one packet in a message.</param>
     /// <param name="UdpOffloads">Whether the kernel's UDP offloads are used.</param>
     public sealed record Request(
-        string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets, bool UdpOffloads);
+        string Interface, NetworkKind Network, bool Foreground, int? Streams, bool Superpackets, bool UdpOffloads)
+    {
+        /// <summary>Who may look into it.</summary>
+        public ServiceOptions Service { get; init; } = new();
+    }
 
     /// <summary>Answers --help, --version and mistakes; else calls <paramref name="start"/>. Gives the exit code.</summary>
     public static int Invoke(
@@ -41,19 +45,26 @@ internal static class CommandLine
         // Not a bool: for that the library accepts only true and false.
         Option<string> superpackets = new("--superpackets") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
         Option<string> udpOffloads = new("--udp-offloads") { CustomParser = ParseSwitch, DefaultValueFactory = _ => On };
+        List<Option<string>> service = [.. ServiceArguments.Names.Select(
+            option => new Option<string>(option) { CustomParser = ParseService })];
         Argument<string> name = new("INTERFACE") { CustomParser = ParseInterface };
         Print help = new(output, () => HelpPages.OfProgram);
         Option<bool> helps = new("--help", "-h") { Arity = ArgumentArity.Zero, Action = help };
         Option<bool> version = new("--version") { Arity = ArgumentArity.Zero, Action = new Print(output, () => VersionText) };
         // Not a RootCommand, which brings a help, a version and directives of its own.
         Command root = new(Say.ProgramName) { foreground, network, streams, superpackets, udpOffloads, name, helps, version };
+        service.ForEach(root.Add);
         root.SetAction(line => start(new Request(
             line.GetRequiredValue(name),
             line.GetValue(network),
             line.GetValue(foreground),
             line.GetValue(streams),
             line.GetValue(superpackets) == On,
-            line.GetValue(udpOffloads) == On)));
+            line.GetValue(udpOffloads) == On)
+        {
+            Service = service.Aggregate(
+                new ServiceOptions(), (options, option) => ServiceArguments.With(options, option.Name, line.GetValue(option))),
+        }));
 
         // No response files: a name may begin with '@'.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -112,6 +123,15 @@ internal static class CommandLine
         return word;
     }
 
+    private static string ParseService(ArgumentResult result)
+    {
+        string word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : "";
+        string option = ((OptionResult)result.Parent!).Option.Name;
+        if (!ServiceArguments.TryAdd(new ServiceOptions(), option, word, out _, out string error))
+            result.AddError(error);
+        return word;
+    }
+
     private static string ParseInterface(ArgumentResult result)
     {
         string name = result.Tokens.Count > 0 ? result.Tokens[0].Value : "";
@@ -133,7 +153,8 @@ internal static class CommandLine
     public static CommandPage Page => new(
         "",
         "Make an interface and carry its packets",
-        ["[-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off] [--udp-offloads=on|off] INTERFACE"],
+        ["[-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off] [--udp-offloads=on|off]"
+            + " [--socket-group GROUP] [--socket-mode MODE] [--metrics ADDRESS] [--metrics-allowed-ips=on|off] INTERFACE"],
         _ => throw new InvalidOperationException())
     {
         Paragraphs =
@@ -158,6 +179,7 @@ internal static class CommandLine
                 + "given."),
             new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); "
                 + "on if not given. Turn it off where a device or a kernel on the way does that wrong."),
+            .. ServiceArguments.ShortHelp,
             new("--version", "Print the version."),
             new("-h, --help", "Print help."),
         ],

@@ -7,6 +7,7 @@ using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
@@ -49,6 +50,8 @@ internal sealed class Daemon : IDisposable
     private readonly RouteMonitor? _routeMonitor;
     private readonly ControlSocketWatch _socketWatch;
     private readonly GenerationMonitor _generation;
+    private readonly ServiceReport _report;
+    private readonly MetricsServer? _metrics;
     private readonly Deadline _tick;
     private readonly VmClock? _vmClock;
     private string? _stopReason;
@@ -57,6 +60,7 @@ internal sealed class Daemon : IDisposable
     private bool _isSegmenting;
 
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
+    /// <exception cref="SetupException">Metrics cannot be served where they are to be.</exception>
     public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, ILogger log)
     {
         _log = log;
@@ -103,6 +107,14 @@ internal sealed class Daemon : IDisposable
             _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
         _socketWatch = new ControlSocketWatch(uapi);
         _generation = new GenerationMonitor();
+        _report = new ServiceReport(
+            _loop, _configurator, new LaneWatch([.. _lanes.Select(lane => (lane.Epoch, (Action)lane.Wake))]), log);
+        if (options.Service.Metrics is { } address)
+        {
+            _metrics = new MetricsServer(_loop, address, new DeviceMetrics(
+                _device, _network, _configurator, _lanes, options, () => tun.CurrentName() ?? tun.Name).Write);
+        }
+
         _tick = new Deadline(Tick);
         Watch();
     }
@@ -119,6 +131,7 @@ internal sealed class Daemon : IDisposable
         if (_link.IsUp)
             BringUp();
         _loop.Schedule(_tick, _loop.NowMs + TickMs);
+        _report.Start();
 
         while (_stopReason is null)
         {
@@ -144,6 +157,7 @@ internal sealed class Daemon : IDisposable
     public void Dispose()
     {
         _uapi.Dispose();
+        _metrics?.Dispose();
         _names.Dispose();
         _network.Close();
         foreach (Lane lane in _lanes)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -32,7 +33,7 @@ internal static class DaemonCommand
             using StopSignals signals = new(HangupOf(reload));
             using PosixSignalRegistration cloned = PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, TakeCloned);
             using RunningDaemon daemon = RunningDaemon.Open(request.Interface, RunningDaemon.OptionsOf(
-                request.Network, request.Streams, request.Superpackets, request.UdpOffloads));
+                request.Network, request.Streams, request.Superpackets, request.UdpOffloads, request.Service));
             return Serve(daemon, signals, readiness);
         }
         catch (Exception e) when (e is SetupException or LinuxException)
@@ -52,12 +53,14 @@ internal static class DaemonCommand
         s_running = daemon;
         if (readiness.IsAwaited) _ = Sys.ChangeDirectory("/"); // not to keep a file system busy
         readiness.Ready();
+        ServiceNotify.Ready();
         try
         {
             return daemon.Run();
         }
         finally
         {
+            ServiceNotify.Stopping();
             signals.Ignore();
             s_running = null;
         }

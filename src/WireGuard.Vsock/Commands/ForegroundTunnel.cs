@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Processes;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Tunnels;
 
 namespace WireGuard.Vsock.Commands;
@@ -35,6 +36,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         try
         {
             command.Start();
+            ServiceNotify.Ready();
             return command.Wait();
         }
         finally
@@ -55,6 +57,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         });
         signals.Call(_ => isToEnd.Set());
         TunnelState state = BringUp(isToEnd.Set, () => StopIf(isToEnd.IsSet), output: 1);
+        ServiceNotify.Ready();
         isToEnd.Wait();
         int code = End(state);
         signals.Ignore();
@@ -80,8 +83,9 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         try
         {
             using BringUp up = new(file, settings, stopIfAsked);
+            DaemonOptions options = UpCommand.OptionsOf(settings.Interface, arguments.Service);
             TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
-                RunningDaemon.Open(Name, UpCommand.OptionsOf(settings.Interface) with { Instance = instance }), OnEnded));
+                RunningDaemon.Open(Name, options with { Instance = instance }), OnEnded));
             if (up.Generated is { } key)
                 TunnelFile.SayGenerated(key, output);
             UpCommand.Wait(arguments, settings, state, stopIfAsked);
@@ -102,6 +106,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
     /// <returns>0, or 1 if something could not be undone, or the daemon has failed.</returns>
     private int End(TunnelState state)
     {
+        ServiceNotify.Stopping();
         bool isDown = TakeDown.TryRun(state);
         return _daemon!.Stop() == 0 && isDown ? 0 : 1;
     }

@@ -1,4 +1,5 @@
 using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -16,7 +17,7 @@ internal static class ReloadCommand
                 + "has nowhere to say what is wrong with the file: reload says it.",
             "A ListenPort or FwMark that was taken out of the file is reset, as by wg syncconf: to any free port, and to no "
                 + "mark. A port that the file never named stays, and so does a private key that was taken out.",
-            "Network, Streams, Superpackets and DNS are taken up by down and up only.",
+            "Network, Streams, Superpackets, DNS, SocketGroup, SocketMode and Metrics are taken up by down and up only.",
         ],
         Examples = [new HelpItem("wireguard-vsock reload wg0", "Take up what was written into wg0's file.")],
     };
@@ -29,6 +30,7 @@ internal static class ReloadCommand
     /// <param name="file">The tunnel's configuration file.</param>
     public static void OnHangup(string file)
     {
+        bool isTold = ServiceNotify.Reloading();
         try
         {
             Reload(ConfigFile.NameOf(file));
@@ -37,6 +39,9 @@ internal static class ReloadCommand
         {
             Say.Error($"reload: {e.Message}");
         }
+
+        if (isTold)
+            ServiceNotify.Ready();
     }
 
     private static int Run(IReadOnlyList<string> arguments)

@@ -32,17 +32,20 @@ internal sealed class RunningDaemon : IDisposable
     /// <param name="streams">Parallel connections to a peer; null for as many as there are lanes.</param>
     /// <param name="superpackets">Whether HELLO is sent.</param>
     /// <param name="udpOffloads">Whether the kernel's UDP offloads are used.</param>
+    /// <param name="service">Who may look into it.</param>
     /// <exception cref="SetupException">The environment says something that cannot be.</exception>
-    public static DaemonOptions OptionsOf(NetworkKind network, int? streams, bool superpackets, bool udpOffloads) => new(
+    public static DaemonOptions OptionsOf(
+        NetworkKind network, int? streams, bool superpackets, bool udpOffloads, ServiceOptions service) => new(
         network,
         Lanes,
         streams ?? Math.Min(Lanes, DaemonOptions.MaxStreams),
         superpackets,
         udpOffloads ? UdpOffloads.Of(KernelRelease.Current) : UdpOffloads.None)
-    {
-        VmClock = Environs.Get(Environs.VmClock) ?? VmClock.DevicePath,
-        Instance = Environs.InstanceId(),
-    };
+        {
+            VmClock = Environs.Get(Environs.VmClock) ?? VmClock.DevicePath,
+            Instance = Environs.InstanceId(),
+            Service = service,
+        };
 
     /// <summary>Checks what the daemon needs, and makes its interface and control socket, or takes those it is given.</summary>
     /// <exception cref="SetupException">Something is missing; the message says what and how to mend it.</exception>
@@ -56,7 +59,7 @@ internal sealed class RunningDaemon : IDisposable
         try
         {
             tun = OpenTun(name, options.Lanes);
-            uapi = OpenUapi(tun.Name);
+            uapi = OpenUapi(tun.Name, options.Service);
             StderrLogger log = new(tun.Name, StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
             Vsock.Log.Starting(log, CommandLine.Version, options.Network.Word);
             Vsock.Log.Opened(log, tun.QueueCount, uapi.Path);
@@ -104,7 +107,7 @@ internal sealed class RunningDaemon : IDisposable
         ? TunOpening.FromDescriptor(fd, wantsOffloads: true)
         : TunOpening.Create(name, lanes, wantsOffloads: true);
 
-    private static UapiListener OpenUapi(string name) => Environs.Descriptor(Environs.UapiFd) is { } fd
+    private static UapiListener OpenUapi(string name, ServiceOptions service) => Environs.Descriptor(Environs.UapiFd) is { } fd
         ? UapiListener.FromDescriptor(fd, name)
-        : UapiListener.Open(name);
+        : UapiListener.Open(name, service: service);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
+using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -15,12 +16,16 @@ internal sealed record TunnelArguments(string Tunnel, bool IsForeground, int? Wa
     private const int LongestWait = 1_000_000;
     private const string Wait = "--wait";
 
+    /// <summary>Who may look into the daemon: what is said here goes before the file.</summary>
+    public ServiceOptions Service { get; init; } = new();
+
     /// <exception cref="UsageException">They are not as they must be.</exception>
     public static TunnelArguments Parse(IReadOnlyList<string> arguments)
     {
         string? tunnel = null;
         bool isForeground = false;
         int? wait = null;
+        ServiceOptions service = new();
         int i = 0;
         for (; i < arguments.Count && arguments[i] != "--"; i++)
         {
@@ -31,6 +36,8 @@ internal sealed record TunnelArguments(string Tunnel, bool IsForeground, int? Wa
                 wait = UsualWait;
             else if (word.StartsWith(Wait + "=", StringComparison.Ordinal))
                 wait = Seconds(word[(Wait.Length + 1)..]);
+            else if (ServiceArguments.NameIn(word) is { } name)
+                service = Add(service, name, word.Length > name.Length ? word[(name.Length + 1)..] : Next(arguments, ref i));
             else if (word.StartsWith('-'))
                 throw new UsageException($"there is no option '{word}'");
             else if (tunnel is not null && i > 1 && arguments[i - 2] == Wait && tunnel.All(char.IsAsciiDigit))
@@ -48,7 +55,10 @@ internal sealed record TunnelArguments(string Tunnel, bool IsForeground, int? Wa
             tunnel ?? throw new UsageException("which tunnel? For example: up ./wg0.conf"),
             isForeground,
             wait,
-            [.. arguments.Skip(i + 1)]);
+            [.. arguments.Skip(i + 1)])
+        {
+            Service = service,
+        };
     }
 
     /// <summary>The one FILE or NAME of a command that takes nothing else.</summary>
@@ -60,6 +70,15 @@ internal sealed record TunnelArguments(string Tunnel, bool IsForeground, int? Wa
         [] => throw new UsageException("which tunnel? For example: wg0"),
         _ => throw new UsageException("one tunnel at a time"),
     };
+
+    private static string Next(IReadOnlyList<string> arguments, ref int i) => i + 1 < arguments.Count && arguments[i + 1] != "--"
+        ? arguments[++i]
+        : throw new UsageException($"{arguments[i]} needs a value");
+
+    private static ServiceOptions Add(ServiceOptions others, string name, string value) =>
+        ServiceArguments.TryAdd(others, name, value, out ServiceOptions all, out string error)
+            ? all
+            : throw new UsageException($"{name}: {error}");
 
     private static int Seconds(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds is > 0 and <= LongestWait

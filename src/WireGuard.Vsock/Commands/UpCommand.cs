@@ -14,7 +14,8 @@ namespace WireGuard.Vsock.Commands;
 internal static class UpCommand
 {
     public static CommandPage Page => new(
-        "up", "Bring a tunnel up", ["[-f] [--wait[=SECONDS]] FILE|NAME [-- COMMAND [ARGUMENT...]]"], Run)
+        "up", "Bring a tunnel up", ["[-f] [--wait[=SECONDS]] [--socket-group GROUP] [--socket-mode MODE] [--metrics ADDRESS] "
+            + "[--metrics-allowed-ips=on|off] FILE|NAME [-- COMMAND [ARGUMENT...]]"], Run)
     {
         Paragraphs =
         [
@@ -26,6 +27,8 @@ internal static class UpCommand
                 + "takes the tunnel down. The exit code is the command's, or 128 and the signal that ended it or came before it "
                 + "was started; 1 if the tunnel did not come up, 126 or 127 if the command cannot be run. When the tunnel fails, "
                 + "the command gets SIGTERM, and SIGKILL 10 s later.",
+            "As a service of systemd (Type=notify) it is ready when the tunnel is up, with --wait when it works, and feeds the "
+                + "watchdog. Options go before the file's keys of the same meaning.",
         ],
         Options =
         [
@@ -34,6 +37,7 @@ internal static class UpCommand
             new HelpItem("--wait[=SECONDS]", "Return, or start the command, only when a handshake with every peer that has an "
                 + "endpoint is complete (with any peer, if none has one). If that takes longer than 30 s, or so many, the "
                 + "tunnel is taken down again, a line says why for each peer that is missing, and the exit code is 1."),
+            .. ServiceArguments.Help,
             new HelpItem("-- COMMAND [ARGUMENT...]", "What to run behind the tunnel."),
         ],
         Files =
@@ -84,7 +88,7 @@ internal static class UpCommand
 
         using BringUp up = new(file, settings, StopIfAsked);
         TunnelState state = up.Run((held, instance) => Background.Start(
-            DaemonLine(file.InterfaceName, settings.Interface),
+            DaemonLine(file.InterfaceName, settings.Interface, arguments.Service),
             [
                 $"{Environs.Instance}={instance}",
                 $"{Environs.Config}={file.Path}",
@@ -98,18 +102,18 @@ internal static class UpCommand
     }
 
     /// <summary>The same for a daemon of this process.</summary>
-    public static DaemonOptions OptionsOf(InterfaceSettings settings) => RunningDaemon.OptionsOf(
-        settings.Network, settings.Streams, settings.Superpackets ?? true, udpOffloads: true);
+    public static DaemonOptions OptionsOf(InterfaceSettings settings, ServiceOptions service) => RunningDaemon.OptionsOf(
+        settings.Network, settings.Streams, settings.Superpackets ?? true, udpOffloads: true, service.Or(settings.Service));
 
     /// <summary>The command line of a daemon in the background.</summary>
-    private static List<string> DaemonLine(string name, InterfaceSettings settings)
+    private static List<string> DaemonLine(string name, InterfaceSettings settings, ServiceOptions service)
     {
         List<string> line = [Say.ProgramName, "-n", settings.Network.Word];
         if (settings.Streams is { } streams)
             line.Add(string.Create(CultureInfo.InvariantCulture, $"--streams={streams}"));
         if (settings.Superpackets is { } superpackets)
             line.Add($"--superpackets={(superpackets ? "on" : "off")}");
-        return [.. line, "--", name];
+        return [.. line, .. service.Or(settings.Service).ToArguments(), "--", name];
     }
 
     /// <summary>A tunnel that is waited for in vain goes down: so a script may simply try again.</summary>

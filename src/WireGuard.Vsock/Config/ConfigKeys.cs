@@ -19,6 +19,10 @@ internal static class ConfigKeys
     internal const string Network = "Network";
     internal const string Streams = "Streams";
     internal const string Superpackets = "Superpackets";
+    internal const string SocketGroup = "SocketGroup";
+    internal const string SocketMode = "SocketMode";
+    internal const string Metrics = "Metrics";
+    internal const string MetricsAllowedIps = "MetricsAllowedIPs";
     internal const string PublicKey = "PublicKey";
     internal const string PresharedKey = "PresharedKey";
     internal const string PresharedKeyFile = "PresharedKeyFile";

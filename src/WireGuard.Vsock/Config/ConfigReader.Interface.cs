@@ -2,6 +2,7 @@ using System.Buffers;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Config.ConfigKeys;
@@ -32,6 +33,7 @@ internal sealed partial class ConfigReader
     private uint? _streams;
     private bool? _superpackets;
     private bool _savesConfig;
+    private ServiceOptions _service = new();
     private RouteTable _table = RouteTable.Auto;
 
     // Null if what was said is no network: then nothing that depends on it is judged.
@@ -95,6 +97,9 @@ internal sealed partial class ConfigReader
             case Superpackets:
                 _superpackets = ReadSwitch(key, value, place, "on", "off");
                 break;
+            case ConfigKeys.SocketGroup or ConfigKeys.SocketMode or ConfigKeys.Metrics or ConfigKeys.MetricsAllowedIps:
+                ReadService(key, value, place);
+                break;
             default:
                 ReadHook(key, value, place, comment);
                 break;
@@ -115,6 +120,30 @@ internal sealed partial class ConfigReader
             Mistake(place, ConfigKeys.PrivateKey, $"{NoKey}, as wireguard-vsock genkey prints, nor generate");
         else if (ReadSecret(value, KeyText.IsZero))
             Mistake(place, ConfigKeys.PrivateKey, "it is all zero, which is no key: make one with wireguard-vsock genkey");
+    }
+
+    private void ReadService(string key, ReadOnlySpan<char> value, Place place)
+    {
+        string error = "";
+        uint mode = 0;
+        MetricsAddress? address = null;
+        if (key == ConfigKeys.SocketMode)
+            _ = ServiceOptions.TryReadMode(value, out mode, out error);
+        else if (key == ConfigKeys.Metrics)
+            _ = MetricsAddress.TryParse(value, out address, out error);
+        if (error.Length != 0)
+        {
+            Mistake(place, key, $"{Shown(value)}: {error}");
+            return;
+        }
+
+        _service = key switch
+        {
+            ConfigKeys.SocketGroup => _service with { SocketGroup = value.ToString() },
+            ConfigKeys.SocketMode => _service with { SocketMode = mode },
+            ConfigKeys.Metrics => _service with { Metrics = address },
+            _ => _service with { MetricsAllowedIps = ReadSwitch(key, value, place, "on", "off") },
+        };
     }
 
     private void ReadNetwork(ReadOnlySpan<char> value, Place place)
@@ -188,5 +217,6 @@ internal sealed partial class ConfigReader
         PreDown = _hooks[PreDown],
         PostDown = _hooks[PostDown],
         SaveConfig = _savesConfig,
+        Service = _service,
     };
 }

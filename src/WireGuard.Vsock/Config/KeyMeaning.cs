@@ -41,6 +41,12 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
             + "endpoint is dialled, 1 to 8; one per processor if not given."),
         new(ConfigKeys.Superpackets, "on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if "
             + "not given."),
+        new(ConfigKeys.SocketGroup, "GROUP", "The group of the control socket, a name or a number. Its members may do with "
+            + "wg(8) all that root may: read the private key, and set what they like."),
+        new(ConfigKeys.SocketMode, "MODE", "The control socket's mode; 660 if a group is named, else 700."),
+        new(ConfigKeys.Metrics, "ADDRESS", $"Serve metrics for Prometheus at {MetricsAddress.Forms}. Whoever asks there learns "
+            + "which peers there are and when they talk; over vsock that is this machine's host."),
+        new(ConfigKeys.MetricsAllowedIps, "on|off", "Whether metrics have a peer's allowed IPs as a label; off if not given."),
         new(ConfigKeys.SaveConfig, "true|false", "Read for wg-quick's sake. The file is never written: true is warned of."),
     ];
 

@@ -2,6 +2,7 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Config;
@@ -84,6 +85,9 @@ internal sealed record InterfaceSettings
     internal IReadOnlyList<string> PreDown { get; init; } = [];
 
     internal IReadOnlyList<string> PostDown { get; init; } = [];
+
+    /// <summary>Who may look into the daemon.</summary>
+    internal ServiceOptions Service { get; init; } = new();
 
     /// <summary>Asked for with a warning; nothing is ever saved.</summary>
     internal bool SaveConfig { get; init; }

@@ -44,5 +44,6 @@ internal sealed partial class Configurator
             _loop.Schedule(_beginMore, _loop.NowMs + 1);
     }
 
-    private bool HasSession(Peer peer) => peer.Keypairs.Current is { } keypair && keypair.CanSend(_loop.NowMs);
+    /// <summary>Whether there is a session that can be sent in.</summary>
+    public bool HasSession(Peer peer) => peer.Keypairs.Current is { } keypair && keypair.CanSend(_loop.NowMs);
 }

@@ -9,7 +9,7 @@ namespace WireGuard.Vsock.Control;
 /// <summary>What the control socket tells: the configuration in force, and what was dropped.</summary>
 internal sealed partial class Configurator
 {
-    private static readonly string Version = typeof(Configurator).Assembly.GetName().Version!.ToString(3);
+    public static readonly string Version = typeof(Configurator).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>The answer to `get`. Its keys belong to the device.</summary>
     public DeviceStatus Status() => new()
@@ -41,11 +41,18 @@ internal sealed partial class Configurator
         },
     };
 
-    /// <summary>Packets dropped in total, by reason.</summary>
-    public IEnumerable<Counter> Counters()
+    /// <summary>Packets and messages dropped in total, by reason.</summary>
+    public IEnumerable<Counter> Drops()
     {
         foreach (DropReason reason in Enum.GetValues<DropReason>())
             yield return new Counter(NameOf(reason), _counters.Sum(counters => counters[reason]));
+    }
+
+    /// <summary>The answer to `counters`, of the device.</summary>
+    public IEnumerable<Counter> Counters()
+    {
+        foreach (Counter dropped in Drops())
+            yield return dropped;
         yield return new Counter("refused_connections", _network.RefusedConnections);
         // Shows that the steady state allocates nothing.
         yield return new Counter("garbage_collections", GC.CollectionCount(0));
@@ -56,7 +63,7 @@ internal sealed partial class Configurator
         _device.Peers.Values.Select(peer => (peer.PublicKey, (IEnumerable<Counter>)
         [
             new Counter("dropped_packets", DroppedPackets(peer)),
-            new Counter("queued_bytes", _network.QueuedBytes(peer)),
+            new Counter("queued_bytes", _network.TotalsOf(peer).QueuedBytes),
         ]));
 
     private PeerStatus Status(Peer peer) => new()
@@ -81,11 +88,29 @@ internal sealed partial class Configurator
         HasSession = HasSession(peer),
         HandshakeError = HandshakeError(peer),
         DroppedPackets = DroppedPackets(peer),
-        QueuedBytes = _network.QueuedBytes(peer),
+        QueuedBytes = _network.TotalsOf(peer).QueuedBytes,
         Connections = _network.ConnectionsOf(peer),
     };
 
-    private long DroppedPackets(Peer peer) => peer.DroppedPackets + _network.DroppedFrames(peer);
+    /// <summary>Whether the link is up.</summary>
+    public bool IsUp => _device.IsUp;
+
+    /// <summary>How many peers there are, and how many of them can be sent to.</summary>
+    public (int Peers, int WithSession, long NewestHandshake) Summary()
+    {
+        int count = 0;
+        long newest = 0;
+        foreach (Peer peer in _device.Peers.Values)
+        {
+            count += HasSession(peer) ? 1 : 0;
+            newest = Math.Max(newest, peer.LastHandshake.Seconds);
+        }
+
+        return (_device.Peers.Count, count, newest);
+    }
+
+    /// <summary>Packets to the peer.</summary>
+    public long DroppedPackets(Peer peer) => peer.DroppedPackets + _network.TotalsOf(peer).DroppedFrames;
 
     /// <summary>What keeps a handshake with the peer from being completed, in words; null if nothing does.</summary>
     private string? HandshakeError(Peer peer)

@@ -163,6 +163,7 @@ internal sealed class Handshakes
     {
         Sys.RealTime(out long seconds, out int nanoseconds);
         peer.LastHandshake = (seconds, nanoseconds);
+        peer.Handshakes++;
         peer.Hindrance = null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using static WireGuard.Vsock.Interop.Libc;
@@ -29,6 +30,26 @@ internal static unsafe partial class Sys
             found.Add(new ReadOnlySpan<byte>(one->ai_addr, (int)one->ai_addrlen).ToArray());
         freeaddrinfo(first);
         return 0;
+    }
+
+    /// <summary>The number of a group, which may be given as such.</summary>
+    /// <returns>0; -ENOENT if there is no such group; or another negated errno.</returns>
+    public static int GroupId(string name, out uint id)
+    {
+        if (uint.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out id) && id != uint.MaxValue)
+            return 0;
+        const int most = 1 << 20; // a group has all its members in the buffer
+        for (int size = 1024; ; size *= 4)
+        {
+            group entry;
+            group* found = null;
+            int error;
+            fixed (byte* buffer = new byte[size]) error = getgrnam_r(name, &entry, buffer, (nuint)size, &found);
+            if (error == Errno.ERANGE && size < most)
+                continue;
+            id = found == null ? 0 : entry.gr_gid;
+            return error != 0 ? -error : found == null ? -Errno.ENOENT : 0;
+        }
     }
 
     /// <summary>inet_ntop(3) of an IPv4 address, the number of 10.0.0.1 being 0x0A000001.</summary>

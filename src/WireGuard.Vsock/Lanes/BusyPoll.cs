@@ -31,8 +31,29 @@ internal sealed class BusyPoll
     private readonly Func<long> _clockUs;
     private long _creditUs;
 
+    // Written by the lane, read by any thread. While it waits: the time that it was busy, inverted, so below zero. Else what is
+    // to be taken from now to have that time.
+    private long _busyUs;
+
     /// <param name="clockUs">Microseconds since any origin; the machine's clock if null.</param>
-    public BusyPoll(Func<long>? clockUs = null) => _clockUs = clockUs ?? MachineClock;
+    public BusyPoll(Func<long>? clockUs = null)
+    {
+        _clockUs = clockUs ?? MachineClock;
+        _busyUs = _clockUs();
+    }
+
+    /// <summary>
+    /// From any thread: how long the lane has had something to do, in microseconds. It costs the lane no reading of the clock
+    /// that it would not do otherwise.
+    /// </summary>
+    public long BusyUs
+    {
+        get
+        {
+            long busyUs = Volatile.Read(ref _busyUs);
+            return busyUs < 0 ? ~busyUs : _clockUs() - busyUs;
+        }
+    }
 
     /// <summary>How often it has polled in vain.</summary>
     public long Looks { get; private set; }
@@ -40,24 +61,27 @@ internal sealed class BusyPoll
     /// <summary>As epoll_wait(2).</summary>
     public int Wait(int epoll, EpollEvents events, int timeoutMs)
     {
-        if (_creditUs >= WindowUs)
+        long enteredUs = _clockUs(), nowUs = enteredUs;
+        long busyUs = enteredUs - _busyUs;
+        Volatile.Write(ref _busyUs, ~busyUs);
+        int count = _creditUs >= WindowUs ? Poll(epoll, events, ref nowUs) : 0;
+        if (count == 0)
         {
-            int found = Poll(epoll, events);
-            if (found != 0)
-                return found;
+            long beganUs = nowUs;
+            count = Sys.EpollWait(epoll, events, timeoutMs);
+            nowUs = _clockUs();
+            if (nowUs - beganUs >= LongSleepUs)
+                _creditUs = Math.Min(MaxCreditUs, _creditUs + ((nowUs - beganUs) / SleptPerPolled));
         }
 
-        long beganUs = _clockUs();
-        int count = Sys.EpollWait(epoll, events, timeoutMs);
-        long sleptUs = _clockUs() - beganUs;
-        if (sleptUs >= LongSleepUs)
-            _creditUs = Math.Min(MaxCreditUs, _creditUs + (sleptUs / SleptPerPolled));
+        Volatile.Write(ref _busyUs, nowUs - busyUs);
         return count;
     }
 
-    private int Poll(int epoll, EpollEvents events)
+    /// <param name="nowUs">The last reading of the clock.</param>
+    private int Poll(int epoll, EpollEvents events, ref long nowUs)
     {
-        long beganUs = _clockUs(), nowUs = beganUs;
+        long beganUs = nowUs;
         do
         {
             int count = Sys.EpollWait(epoll, events, 0);

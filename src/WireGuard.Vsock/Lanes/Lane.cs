@@ -65,6 +65,9 @@ internal sealed class Lane : IDisposable
 
     public LaneCounters Counters { get; } = new();
 
+    /// <summary>From any thread: for how many seconds it has had something to do.</summary>
+    public double BusySeconds => _poll.BusyUs / 1e6;
+
     /// <summary>Its UDP sockets. Set by control; the ones before must stay open until no lane can still use them.</summary>
     /// <exception cref="LinuxException">One of them cannot be watched.</exception>
     public UdpSockets? Sockets
@@ -83,7 +86,10 @@ internal sealed class Lane : IDisposable
     public void Start() => _thread.Start();
 
     /// <summary>Has the lane wipe its copies of the keys it used last: a keypair may have ended.</summary>
-    public void ForgetKeys() => Sys.EventFdSignal(_wake);
+    public void ForgetKeys() => Wake();
+
+    /// <summary>Has the lane take a turn, which moves its epoch.</summary>
+    public void Wake() => Sys.EventFdSignal(_wake);
 
     /// <summary>
     /// From control: what the lane has staged for a peer may be sent. A peer waits here once (<see

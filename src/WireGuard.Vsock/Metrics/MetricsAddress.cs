@@ -19,17 +19,17 @@ internal sealed record MetricsAddress(string? Path, EndpointAddress Address)
     private const string VsockPrefix = "vsock:";
     private const int Backlog = 16;
 
-    /// <param name="error">What is wrong, with the text.</param>
+    /// <param name="error">What is wrong, without the text itself.</param>
     public static bool TryParse(ReadOnlySpan<char> text, out MetricsAddress address, out string error)
     {
         address = new MetricsAddress(null, default);
-        error = $"'{text}' is no address for metrics: {Forms}";
+        error = $"no address for metrics: {Forms}";
         if (text.StartsWith(UnixAddress.Prefix, StringComparison.Ordinal))
         {
             ReadOnlySpan<char> path = text[UnixAddress.Prefix.Length..];
-            error = path is not ['/', .., not '/'] ? $"'{text}' is no address for metrics: unix: is followed by an absolute path"
+            error = path is not ['/', .., not '/'] ? "unix: is followed by an absolute path"
                 : System.Text.Encoding.UTF8.GetByteCount(path) > UnixAddress.MaxPathLength
-                    ? $"the path of '{text}' is longer than the {UnixAddress.MaxPathLength} bytes of a Unix socket's"
+                    ? $"the path is longer than the {UnixAddress.MaxPathLength} bytes of a Unix socket's"
                 : "";
             address = address with { Path = path.ToString() };
             return error.Length == 0;
@@ -47,7 +47,7 @@ internal sealed record MetricsAddress(string? Path, EndpointAddress Address)
         if (!EndpointAddress.TryParse(text, NetworkKind.Tcp, _ => 0, out EndpointAddress found, out _) || found.Port == 0)
             return false;
         bool isLoopback = found.IsIPv6 ? found.IPv6Address == 1 : found.IPv4Address >> 24 == 127;
-        error = isLoopback ? "" : $"metrics are for this machine alone, and '{text}' is not its loopback: 127.0.0.1 or [::1]";
+        error = isLoopback ? "" : "metrics are for this machine alone, and this is not its loopback: 127.0.0.1 or [::1]";
         address = address with { Address = found };
         return isLoopback;
     }

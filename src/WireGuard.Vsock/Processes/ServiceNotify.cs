@@ -24,6 +24,7 @@ internal static class ServiceNotify
     private static readonly byte[]? s_address = AddressOf(Environment.GetEnvironmentVariable(Variables[0]));
 
     private static string? s_status; // interlocked: the last one sent
+    private static volatile bool s_isReady;
 
     /// <summary>Whether a service manager listens.</summary>
     public static bool IsHeard => s_address is not null;
@@ -33,11 +34,20 @@ internal static class ServiceNotify
         Environment.GetEnvironmentVariable(Variables[1]), Environment.GetEnvironmentVariable(Variables[2]));
 
     /// <summary>The service has started, or has taken up its changed configuration.</summary>
-    public static void Ready() => Send("READY=1", PatienceMs);
+    public static void Ready()
+    {
+        Send("READY=1", PatienceMs);
+        s_isReady = true;
+    }
 
     /// <summary>It takes up its configuration anew; <see cref="Ready"/> follows, whatever comes of it.</summary>
-    public static void Reloading() =>
-        Send(string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={Sys.MonotonicUs()}"), PatienceMs);
+    /// <returns>False if it has not been ready yet: then nothing is said, and <see cref="Ready"/> would be too early.</returns>
+    public static bool Reloading()
+    {
+        if (s_isReady)
+            Send(string.Create(CultureInfo.InvariantCulture, $"RELOADING=1\nMONOTONIC_USEC={Sys.MonotonicUs()}"), PatienceMs);
+        return s_isReady;
+    }
 
     /// <summary>It is about to end.</summary>
     public static void Stopping() => Send("STOPPING=1", PatienceMs);

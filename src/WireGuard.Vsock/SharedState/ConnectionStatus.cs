@@ -21,6 +21,13 @@ internal readonly record struct ConnectionStatus(
     long TxBytes,
     long QueuedBytes);
 
+/// <summary>What a peer's connections come to.</summary>
+/// <param name="Connections">Those on which it has authenticated.</param>
+/// <param name="Reconnects">How often one has taken the place of one that had ended, since the peer was added.</param>
+/// <param name="QueuedBytes">Waiting for their sockets.</param>
+/// <param name="DroppedFrames">Dropped by those that are open, since their queues were full.</param>
+internal readonly record struct StreamTotals(int Connections, long Reconnects, long QueuedBytes, long DroppedFrames);
+
 /// <summary>What goes on a connection of a peer.</summary>
 internal enum ConnectionUse
 {

@@ -18,6 +18,9 @@ internal sealed record DaemonOptions(NetworkKind Network, int Lanes, int Streams
     /// <summary>Which `up` started the daemon, which `status` tells; null if none did.</summary>
     public string? Instance { get; init; }
 
+    /// <summary>Who may look into it.</summary>
+    public ServiceOptions Service { get; init; } = new();
+
     /// <summary>The hypervisor's vmclock device.</summary>
     public string VmClock { get; init; } = WireGuard.Vsock.SharedState.VmClock.DevicePath;
 }

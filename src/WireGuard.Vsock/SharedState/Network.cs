@@ -27,11 +27,8 @@ internal abstract class Network
     /// <summary>Unauthenticated connections closed since there were too many; 0 with UDP.</summary>
     public virtual long RefusedConnections => 0;
 
-    /// <summary>Frames to the peer that its open connections have dropped, since their queues were full; 0 with UDP.</summary>
-    public virtual long DroppedFrames(Peer peer) => 0;
-
-    /// <summary>Bytes that wait for the peer's connections; 0 with UDP.</summary>
-    public virtual long QueuedBytes(Peer peer) => 0;
+    /// <summary>Sums over the peer's connections; 0 with UDP.</summary>
+    public virtual StreamTotals TotalsOf(Peer peer) => default;
 
     /// <summary>The peer's connections, oldest first; none with UDP.</summary>
     public virtual IEnumerable<ConnectionStatus> ConnectionsOf(Peer peer) => [];

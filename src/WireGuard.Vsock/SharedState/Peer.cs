@@ -147,6 +147,9 @@ internal sealed class Peer : WireGuardPeer
     /// <summary>What keeps a handshake from being completed; null while nothing does.</summary>
     public Hindrance? Hindrance { get; set; }
 
+    /// <summary>How many handshakes were completed.</summary>
+    public long Handshakes { get; set; }
+
     /// <summary>Whether somebody has asked for a handshake that could not begin yet.</summary>
     public bool IsHandshakeWanted { get; set; }
 

@@ -167,7 +167,11 @@ internal sealed partial class PeerConnections
     private void Use(PeerConnection connection)
     {
         if (!connection.WasUsed && _vacated.TryDequeue(out int before))
+        {
             connection.Reconnects = before;
+            Reconnects++;
+        }
+
         connection.WasUsed = true;
         connection.State = ConnectionState.InUse;
         connection.KeptUntilMs = Never;

@@ -44,6 +44,9 @@ internal sealed partial class PeerConnections
     /// <summary>Those on which the peer has authenticated, oldest first.</summary>
     public IReadOnlyList<PeerConnection> All => _connections;
 
+    /// <summary>How often a connection has taken the place of one that had ended.</summary>
+    public long Reconnects { get; private set; }
+
     /// <summary>Those that messages go on, oldest first.</summary>
     public IEnumerable<PeerConnection> Used => _connections.Where(connection => connection.IsUsed);
 

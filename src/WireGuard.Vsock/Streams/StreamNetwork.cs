@@ -59,9 +59,21 @@ internal sealed partial class StreamNetwork : Network
     /// <summary>Whether we say HELLO at all.</summary>
     public bool SaysHello => _hellos.Local is not null;
 
-    public override long DroppedFrames(Peer peer) => StreamsOf(peer).Sum(connection => connection.DroppedFrames);
+    public override StreamTotals TotalsOf(Peer peer)
+    {
+        if (!_peers.TryGetValue(peer, out StreamPeer? known))
+            return default;
+        long queued = 0, dropped = 0;
+        IReadOnlyList<PeerConnection> all = known.Connections.All;
+        for (int i = 0; i < all.Count; i++)
+        {
+            StreamConnection connection = _connections.Of(all[i]);
+            queued += connection.QueuedBytes;
+            dropped += connection.DroppedFrames;
+        }
 
-    public override long QueuedBytes(Peer peer) => StreamsOf(peer).Sum(connection => (long)connection.QueuedBytes);
+        return new StreamTotals(all.Count, known.Connections.Reconnects, queued, dropped);
+    }
 
     public override IEnumerable<ConnectionStatus> ConnectionsOf(Peer peer) =>
         _peers.TryGetValue(peer, out StreamPeer? known)
@@ -262,9 +274,6 @@ internal sealed partial class StreamNetwork : Network
             _peers[peer] = known = new StreamPeer(peer, this, _streams);
         return known;
     }
-
-    private IEnumerable<StreamConnection> StreamsOf(Peer peer) =>
-        _peers.TryGetValue(peer, out StreamPeer? known) ? known.Connections.All.Select(_connections.Of) : [];
 
     private ConnectionStatus StatusOf(PeerConnection owned, bool isCurrent)
     {

@@ -28,10 +28,11 @@ internal sealed unsafe class UnixListener : IDisposable
     /// <param name="mode">Of its file. Who may write to it may connect.</param>
     /// <param name="backlog">How many connections may wait to be accepted.</param>
     /// <param name="ownerOf">The path whose owner and group it gets, before it listens; null to keep ours.</param>
+    /// <param name="group">The group that it gets before it listens; null to keep ours.</param>
     /// <exception cref="LinuxException">
     /// EADDRINUSE: another program listens there. EEXIST: what is there is no socket. Or what the system says.
     /// </exception>
-    public static UnixListener Open(string path, uint mode, int backlog, string? ownerOf = null)
+    public static UnixListener Open(string path, uint mode, int backlog, string? ownerOf = null, uint? group = null)
     {
         int fd = Sys.Check(Sys.Socket(AF_UNIX, SOCK_STREAM, 0), "socket AF_UNIX");
         try
@@ -48,6 +49,8 @@ internal sealed unsafe class UnixListener : IDisposable
             var listener = new UnixListener(fd, path, inode);
             if (ownerOf is not null)
                 listener.FollowOwner(ownerOf);
+            if (group is { } number)
+                Sys.Check(listener.ChangeOwner(uint.MaxValue, number), $"chgrp {path}");
             Sys.Check(Sys.Listen(fd, backlog), "listen");
             return listener;
         }
@@ -56,6 +59,15 @@ internal sealed unsafe class UnixListener : IDisposable
             Sys.Close(fd);
             throw;
         }
+    }
+
+    /// <summary>Takes over a socket that is bound to the path.</summary>
+    /// <exception cref="LinuxException">It cannot listen.</exception>
+    public static UnixListener Adopt(int fd, string path, int backlog)
+    {
+        Sys.Check(Sys.Stat(path, out statx_t inode), $"stat {path}");
+        Sys.Check(Sys.Listen(fd, backlog), "listen");
+        return new UnixListener(fd, path, inode);
     }
 
     /// <summary>What keeps one from listening, in words that say what to mend.</summary>
@@ -108,13 +120,9 @@ internal sealed unsafe class UnixListener : IDisposable
             return 0;
         if ((model.stx_uid, model.stx_gid) == _owner)
             return 0;
-        // Not by its path: the folder may be another user's, who could put another file there meanwhile.
-        using FileDescriptor file = new(Sys.Open(Path, O_PATH));
-        if (file.IsInvalid || Sys.Stat(file.Fd, out statx_t now) < 0 || !now.IsSameFileAs(_inode))
-            return -Errno.ENOENT;
-        int result = Sys.ChangeOwner(file.Fd, model.stx_uid, model.stx_gid);
-        if (result < 0 && now.stx_gid != model.stx_gid)
-            result = Sys.ChangeOwner(file.Fd, uint.MaxValue, model.stx_gid);
+        int result = ChangeOwner(model.stx_uid, model.stx_gid);
+        if (result == -Errno.EPERM)
+            result = ChangeOwner(uint.MaxValue, model.stx_gid);
         if (result >= 0)
             _owner = (model.stx_uid, model.stx_gid);
         return result;
@@ -129,6 +137,16 @@ internal sealed unsafe class UnixListener : IDisposable
         if (IsInPlace)
             _ = Sys.Unlink(Path);
         Sys.Close(Fd);
+    }
+
+    /// <summary>Not by its path: the folder may be another user's, who could put another file there meanwhile.</summary>
+    private int ChangeOwner(uint user, uint group)
+    {
+        using FileDescriptor file = new(Sys.Open(Path, O_PATH));
+        if (file.IsInvalid || Sys.Stat(file.Fd, out statx_t now) < 0 || !now.IsSameFileAs(_inode))
+            return -Errno.ENOENT;
+        bool isSame = now.stx_gid == group && (user == uint.MaxValue || now.stx_uid == user);
+        return isSame ? 0 : Sys.ChangeOwner(file.Fd, user, group);
     }
 
     /// <summary>The mode is given by umask(2), which is the process's: no other thread makes files.</summary>

@@ -30,6 +30,10 @@ public sealed class ConfigReaderTests
             PreDown = echo down
             PostDown = echo after
             SaveConfig = false
+            SocketGroup = wireguard
+            SocketMode = 660
+            Metrics = [::1]:9586
+            MetricsAllowedIPs = on
             """);
         InterfaceSettings read = settings.Interface;
         Assert.Equal(NetworkKind.Tcp4, read.Network);
@@ -49,6 +53,9 @@ public sealed class ConfigReaderTests
         Assert.Equal(["echo down"], read.PreDown);
         Assert.Equal(["echo after"], read.PostDown);
         Assert.False(read.SaveConfig);
+        Assert.Equal(
+            "--socket-group=wireguard --socket-mode=660 --metrics=[::1]:9586 --metrics-allowed-ips=on",
+            string.Join(' ', read.Service.ToArguments()));
     }
 
     [Fact]

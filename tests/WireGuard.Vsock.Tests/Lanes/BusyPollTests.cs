@@ -28,6 +28,30 @@ public sealed class BusyPollTests : IDisposable
         Sys.Close(_fd);
     }
 
+    /// <summary>Each wait reads the clock twice, and takes one step.</summary>
+    [Fact]
+    public void What_is_not_waited_is_busy()
+    {
+        Assert.Equal(0, _poll.BusyUs);
+        _nowUs += 100;
+        Assert.Equal(100, _poll.BusyUs);
+        _stepUs = 30;
+        Wait();
+        _stepUs = 0;
+        Assert.Equal(130, _poll.BusyUs);
+        _nowUs += 5;
+        Assert.Equal(135, _poll.BusyUs);
+    }
+
+    [Fact]
+    public void Polling_in_vain_is_waiting()
+    {
+        Sleep(100_000);
+        long busyUs = _poll.BusyUs;
+        Look(2);
+        Assert.InRange(_poll.BusyUs - busyUs, 0, 4);
+    }
+
     [Fact]
     public void Event_that_is_there_is_found_at_once()
     {

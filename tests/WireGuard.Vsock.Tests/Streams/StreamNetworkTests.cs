@@ -280,9 +280,9 @@ public sealed class StreamNetworkTests : IDisposable, INetworkEvents
         Hear(broken, _tunnel);
         broken.Fail();
         broken.Send(new byte[92], _nowMs);
-        Assert.Equal(1, _network.DroppedFrames(Peer));
+        Assert.Equal(1, _network.TotalsOf(Peer).DroppedFrames);
         Follow(broken);
-        Assert.Equal((0, 1), (_network.DroppedFrames(Peer), Peer.DroppedPackets));
+        Assert.Equal((0, 1), (_network.TotalsOf(Peer).DroppedFrames, Peer.DroppedPackets));
         Assert.Empty(Open);
         Assert.Null(Peer.Destination);
         // What lanes had still to say of it is nothing now.

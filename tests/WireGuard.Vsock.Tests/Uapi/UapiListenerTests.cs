@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Uapi;
 
 namespace WireGuard.Vsock.Tests.Uapi;
@@ -25,6 +26,31 @@ public sealed class UapiListenerTests : IDisposable
         client.Send("get=1\n\n"u8);
         Assert.Equal(7, Sys.Read(connection, new byte[100]));
         Sys.Close(connection);
+    }
+
+    [Theory]
+    [InlineData("0", null, "660")]
+    [InlineData("root", null, "660")]
+    [InlineData("12345", 0b110_100_000u, "640")]
+    [InlineData(null, 0b111_111_000u, "770")]
+    public void A_group_may_be_let_in(string? group, uint? mode, string expected)
+    {
+        // Another group than one's own takes root.
+        if (Libc.geteuid() != 0 && group is not null)
+            return;
+        using UapiListener listener = UapiListener.Open(
+            "wg0", _folder, new ServiceOptions { SocketGroup = group, SocketMode = mode });
+        Sys.Check(Sys.Stat(listener.Path, out Libc.statx_t status), "statx");
+        Assert.Equal(expected, Convert.ToString(status.stx_mode & 0x1ff, 8));
+        Assert.Equal(group == "12345", status.stx_gid == 12345);
+    }
+
+    [Fact]
+    public void A_group_that_is_not_there_is_said()
+    {
+        SetupException e = Assert.Throws<SetupException>(
+            () => UapiListener.Open("wg0", _folder, new ServiceOptions { SocketGroup = "nobody-here" }));
+        Assert.Equal("there is no group 'nobody-here' for the control socket: groupadd nobody-here", e.Message);
     }
 
     [Fact]
