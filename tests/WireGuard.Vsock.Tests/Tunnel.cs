@@ -54,6 +54,9 @@ internal sealed class Tunnel : IDisposable
         Assert.Equal(HandshakeOutcome.Completed, completed.Outcome);
     }
 
+    /// <summary>Begins one more session.</summary>
+    public void Connect(long nowMs) => Connect(_near, Peer, _far, _aead, nowMs);
+
     /// <summary>What the far end reads in a message, padding and all; null when it is not authentic, or not for it.</summary>
     public byte[]? Open(byte[] message, long nowMs)
     {

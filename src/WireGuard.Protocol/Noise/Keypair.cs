@@ -100,7 +100,13 @@ internal sealed class Keypair : IDisposable
     /// <summary>
     /// The last HELLO that we have said under it, long enough for what it promises; null before the first. Owner thread only.
     /// </summary>
-    internal Hello? SaidHello { get; set; }
+    internal Hello? SaidHello { get; private set; }
+
+    /// <summary>How often that was said. Owner thread only.</summary>
+    internal int HellosSaid { get; private set; }
+
+    /// <summary>HELLO is said under it. Owner thread only.</summary>
+    internal void Say(Hello hello) => (SaidHello, HellosSaid) = (hello, HellosSaid + 1);
 
     internal static Keypair Derive(ref SymmetricState state, bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
     {

@@ -26,8 +26,18 @@ public partial class WireGuardPeer
     internal Hello? RemoteHello(long nowMs) =>
         Keypairs.Current is { } keypair && keypair.CanSend(nowMs) ? keypair.RemoteHello : null;
 
-    /// <summary>Whether it was said under the session that we send with.</summary>
-    internal bool HasSaid(Hello hello) => Keypairs.Current?.SaidHello == hello.OfPeer;
+    /// <summary>
+    /// Under one session it is said on no more connections than a peer may have, so that nobody has us say it with every message
+    /// that moves the peer from one to another.
+    /// </summary>
+    internal const int MaxHellos = 16;
+
+    /// <summary>Whether it is to be said, under the session that we send with, on a connection.</summary>
+    /// <param name="hello">What is to be said.</param>
+    /// <param name="saidUnder">The receiver index under which it was last said there; null if it was not.</param>
+    internal bool MustSay(Hello hello, uint? saidUnder) =>
+        Keypairs.Current is { } keypair
+        && (keypair.SaidHello != hello.OfPeer || (saidUnder != keypair.RemoteIndex && keypair.HellosSaid < MaxHellos));
 
     /// <summary>Writes HELLO under the session that we send with, and notes that it is sent.</summary>
     /// <param name="aead">The calling thread's.</param>
@@ -69,7 +79,7 @@ public partial class WireGuardPeer
             || !TrySealHello(keypair, aead, hello, message, nowMs))
             return false;
         if (!hello.Promises || message.Length >= Hello.ProvingSize)
-            keypair.SaidHello = hello.OfPeer;
+            keypair.Say(hello.OfPeer);
         Activity.Sent(nowMs);
         return true;
     }

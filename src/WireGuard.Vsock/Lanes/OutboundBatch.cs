@@ -178,7 +178,7 @@ internal sealed unsafe class OutboundBatch : IDisposable
     {
         Destination? destination = peer.StreamToSendOn(_lane, nowMs) ?? peer.Destination;
         bool isProven = destination is StreamConnection { IsProven: true };
-        bool hasShortChecksums = isProven && destination is StreamConnection { TakesShortChecksums: true };
+        bool takesShortChecksums = isProven && destination is StreamConnection { TakesShortChecksums: true };
         Keypair keypair = _messages[first].Keypair;
         int pieces = 0, messages = 0;
         long bytes = 0;
@@ -213,7 +213,9 @@ internal sealed unsafe class OutboundBatch : IDisposable
             }
 
             var frame = new Span<byte>(start, message.Length);
-            FrameCodec.WriteHeader(frame, frame[FrameCodec.HeaderSize..], hasShortChecksums);
+            // A relay may have kept our connection when the peer's program was followed by another.
+            bool isShort = takesShortChecksums && message.Keypair.RemoteHello is { TakesShortChecksums: true };
+            FrameCodec.WriteHeader(frame, frame[FrameCodec.HeaderSize..], isShort);
             if (pieces > 0 && (byte*)_pieces[pieces - 1].iov_base + _pieces[pieces - 1].iov_len == start)
                 _pieces[pieces - 1].iov_len += (nuint)message.Length;
             else

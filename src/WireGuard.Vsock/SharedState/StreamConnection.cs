@@ -83,8 +83,10 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     /// </summary>
     public bool TakesShortChecksums => _takesShortChecksums;
 
-    /// <summary>Whether we have said HELLO on it, as long as its promises ask for. Control only.</summary>
-    public bool HasSaidHello { get; set; }
+    /// <summary>
+    /// The receiver index under which we last said HELLO on it, as long as its promises ask for; null before. Control only.
+    /// </summary>
+    public uint? SaidHelloUnder { get; set; }
 
     /// <summary>When it came about, in ms of boot time.</summary>
     public long SinceMs { get; init; }

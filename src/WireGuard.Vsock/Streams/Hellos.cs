@@ -38,13 +38,13 @@ internal sealed class Hellos
     public Hello? Local { get; private set; }
 
     /// <summary>
-    /// Says it on the peer's current connection, if it was not said there, or not under the session that we send with. Not while
-    /// a session is about to take the place of that one: it is said once that is confirmed.
+    /// Says it on the peer's current connection, if it was not said there under the session that we send with. Not while a
+    /// session is about to take the place of that one: it is said once that is confirmed.
     /// </summary>
     /// <returns>False when nothing was sent.</returns>
     public bool TrySay(Peer peer) =>
         peer.Destination is StreamConnection connection && Local is { } hello
-        && !peer.Keypairs.AwaitsConfirmation && !(connection.HasSaidHello && peer.HasSaid(hello))
+        && !peer.Keypairs.AwaitsConfirmation && peer.MustSay(hello, connection.SaidHelloUnder)
         && TrySend(peer, connection, HelloFeatures.None);
 
     /// <summary>Says it wherever it is owed: in answer to the peer's.</summary>
@@ -81,7 +81,7 @@ internal sealed class Hellos
     {
         if (Local is not { } hello)
             return false;
-        (int first, int size) = Sizes(hello, ofConnection, connection.HasSaidHello);
+        (int first, int size) = Sizes(hello, ofConnection, isRepeated: connection.SaidHelloUnder is not null);
         hello = hello with { Features = hello.Features | ofConnection };
         return peer.TryWriteHello(_aead, hello, _first.AsSpan(0, first), _message.AsSpan(0, size), _loop.NowMs)
             && TrySend(peer, connection, first, size);
@@ -107,7 +107,8 @@ internal sealed class Hellos
         peer.CountSent(first + size);
         Log.HelloSent(_log, peer);
         connection.Send(_first.AsSpan(0, first), _message.AsSpan(0, size), _loop.NowMs);
-        connection.HasSaidHello = true;
+        if (size == Hello.ProvingSize || Local is { Promises: false })
+            connection.SaidHelloUnder = TransportMessage.ReceiverIndex(_message);
         return true;
     }
 }

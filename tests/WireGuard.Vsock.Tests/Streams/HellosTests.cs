@@ -113,7 +113,7 @@ public sealed class HellosTests : IDisposable
     {
         Assert.True(New(s_ours).TrySay(_tunnel.Peer));
         Assert.Equal([TransportMessage.MinSize, 16_384], Lengths());
-        Assert.True(_connection.HasSaidHello);
+        Assert.Equal(_tunnel.Keypair.RemoteIndex, _connection.SaidHelloUnder);
     }
 
     [Fact]
@@ -158,6 +158,37 @@ public sealed class HellosTests : IDisposable
         Assert.Equal([TransportMessage.MinSize, 16_384], [.. pair.ReadMessages().Select(message => message.Length)]);
         _tunnel.Peer.Destination = _connection;
         Assert.False(hellos.TrySay(_tunnel.Peer));
+    }
+
+    [Fact]
+    public void It_is_said_again_on_a_connection_that_is_back_when_it_was_said_on_another_under_a_new_session()
+    {
+        Hellos hellos = New(s_ours);
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        using var pair = new SocketPair();
+        using var other = new StreamConnection(pair.Near, 2, EndpointAddress.IPv4(1, 1), isDialed: false, _inbox);
+        _tunnel.Connect(_loop.NowMs + 6_000);
+        _tunnel.Peer.Destination = other;
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        _tunnel.Peer.Destination = _connection;
+        Assert.True(hellos.TrySay(_tunnel.Peer));
+        Assert.False(hellos.TrySay(_tunnel.Peer));
+    }
+
+    [Fact]
+    public void It_is_said_sixteen_times_under_a_session_however_often_the_peer_moves()
+    {
+        Hellos hellos = New(s_ours);
+        int said = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            // As when other peers have had it meanwhile.
+            _connection.SaidHelloUnder = null;
+            said += hellos.TrySay(_tunnel.Peer) ? 1 : 0;
+            Lengths();
+        }
+
+        Assert.Equal(16, said);
     }
 
     [Fact]
