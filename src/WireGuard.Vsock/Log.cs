@@ -251,7 +251,7 @@ internal static partial class Log
     public static partial void RelayKeepsLimits(ILogger log);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Summary}")]
-    public static partial void RelayReport(ILogger log, RelaySummary summary);
+    public static partial void RelayReport(ILogger log, RelayCounters summary);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The relay failed")]
     public static partial void RelayFailed(ILogger log, Exception exception);

@@ -78,7 +78,6 @@ internal static class RunningRelay
 
     private static void Reload(Func<RelaySettings?> reread, RelayControl? running)
     {
-        if (running is not null && reread() is { } settings)
-            running.RequestChange(settings);
+        running?.RequestChange(reread());
     }
 }

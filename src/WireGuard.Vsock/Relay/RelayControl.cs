@@ -80,10 +80,17 @@ internal sealed class RelayControl : IDisposable
     public void RequestStop() => Request(() => _isStopping = true);
 
     /// <summary>From any thread: what was read anew is to be in force.</summary>
-    public void RequestChange(RelaySettings settings) => Request(() => Change(settings));
+    /// <param name="settings">Null if it has mistakes, which were said: nothing changes.</param>
+    public void RequestChange(RelaySettings? settings) => Request(() => Change(settings));
 
     /// <summary>What was carried so far, by all lanes. Any thread may ask.</summary>
-    public RelaySummary Summary() => RelaySummary.Of([_counters, .. _lanes.Select(lane => lane.Counters)]);
+    public RelayCounters Summary()
+    {
+        RelayCounters sum = new();
+        sum.Add(_counters);
+        _lanes.ForEach(lane => sum.Add(lane.Counters));
+        return sum;
+    }
 
     public void Dispose()
     {
@@ -119,27 +126,32 @@ internal sealed class RelayControl : IDisposable
     /// <summary>From a lane that has failed: <see cref="Run"/> throws it.</summary>
     private void Fail(Exception e) => Request(() => ExceptionDispatchInfo.Throw(e));
 
-    private void Change(RelaySettings settings)
+    private void Change(RelaySettings? settings)
     {
         ServiceNotify.Reloading();
+        if (settings is not null)
+            TryApply(settings);
+        ServiceNotify.Ready();
+    }
+
+    private void TryApply(RelaySettings settings)
+    {
         try
         {
             Apply(settings);
-            foreach (RelayLane lane in _lanes)
-                lane.Limits = settings.Limits;
-            Log.RelayReloaded(_log, settings.Rules.Count);
-            RelayLimits same = settings.Limits with { IdleSeconds = _first.Limits.IdleSeconds };
-            if (_first.Metrics != settings.Metrics || _first.Limits != same)
-                Log.RelayKeepsLimits(_log);
         }
         catch (SetupException e)
         {
             Log.RelayNotReloaded(_log, e.Message);
+            return;
         }
-        finally
-        {
-            ServiceNotify.Ready();
-        }
+
+        foreach (RelayLane lane in _lanes)
+            lane.Limits = settings.Limits;
+        Log.RelayReloaded(_log, settings.Rules.Count);
+        RelayLimits same = settings.Limits with { IdleSeconds = _first.Limits.IdleSeconds };
+        if (_first.Metrics != settings.Metrics || _first.Limits != same)
+            Log.RelayKeepsLimits(_log);
     }
 
     /// <summary>
@@ -149,60 +161,79 @@ internal sealed class RelayControl : IDisposable
     /// <exception cref="SetupException">One cannot be had.</exception>
     private void Apply(RelaySettings settings)
     {
-        Dictionary<TransportAddress, RelayPort> ports = _ports.ToDictionary(port => port.Address);
-        List<RelayPort> opened = OpenAll(
-            [.. settings.Rules.SelectMany(rule => rule.Listen).Where(address => !ports.ContainsKey(address))]);
-        foreach (RelayPort port in opened)
-            ports.Add(port.Address, port);
+        List<RelayPort> ports = OpenAll(settings);
         List<ActiveRule> before = _rules;
-        _rules = [.. settings.Rules.Select(rule => before.Find(active => active.IsSame(rule)) ?? Begin(rule))];
-        foreach (ActiveRule rule in _rules.Except(before))
+        _rules = [];
+        foreach (RelayRule rule in settings.Rules)
         {
-            foreach (TransportAddress address in rule.Settings.Listen)
-                ports[address].Serve(rule);
+            ActiveRule? active = before.Find(active => active.IsSame(rule));
+            _rules.Add(active ?? Begin(rule));
+            if (active is null)
+            {
+                foreach (TransportAddress address in rule.Listen)
+                    Find(ports, address)!.Serve(_rules[^1]);
+            }
         }
 
-        HashSet<TransportAddress> wanted = [.. settings.Rules.SelectMany(rule => rule.Listen)];
-        foreach (RelayPort port in ports.Values.Where(port => !wanted.Contains(port.Address)))
+        List<RelayPort> unwanted = _ports.FindAll(port => !ports.Contains(port));
+        _ports = ports;
+        foreach (RelayPort port in unwanted)
         {
             port.Dispose();
             Log.RelayListensNoMore(_log, port.Address);
         }
 
-        _ports = [.. ports.Values.Where(port => wanted.Contains(port.Address))];
         // Last: what still comes in for one of them is taken by its lane before it ends.
-        foreach (ActiveRule ended in before.Except(_rules))
+        foreach (ActiveRule ended in before.FindAll(rule => !_rules.Contains(rule)))
             End(ended);
     }
 
-    private List<RelayPort> OpenAll(TransportAddress[] addresses)
+    /// <summary>The ports of all rules: those that are open, and new ones.</summary>
+    /// <exception cref="SetupException">One cannot be had; then none was opened.</exception>
+    private List<RelayPort> OpenAll(RelaySettings settings)
     {
-        List<RelayPort> opened = [];
-        try
+        List<RelayPort> ports = [], opened = [];
+        foreach (RelayRule rule in settings.Rules)
         {
-            foreach (TransportAddress address in addresses)
+            foreach (TransportAddress address in rule.Listen)
             {
-                opened.Add(RelayPort.Open(address, _lanes, _offloads, _counters, _loop, OnShortage));
-                Log.RelayListening(_log, address);
-            }
+                if (Find(_ports, address) is { } open)
+                {
+                    ports.Add(open);
+                    continue;
+                }
 
-            return opened;
+                try
+                {
+                    opened.Add(RelayPort.Open(address, _lanes, _offloads, _counters, _loop, OnShortage));
+                    ports.Add(opened[^1]);
+                    Log.RelayListening(_log, address);
+                }
+                catch (SetupException e)
+                {
+                    opened.ForEach(port => port.Dispose());
+                    bool isOurs = _ports.Exists(
+                        port => port.Address.Network == address.Network && port.Address.Port == address.Port);
+                    throw isOurs ? new SetupException($"{e.Message} (the relay itself listens on that port: restart it)") : e;
+                }
+            }
         }
-        catch (SetupException e)
-        {
-            opened.ForEach(port => port.Dispose());
-            TransportAddress failed = addresses[opened.Count];
-            bool isOurs = _ports.Exists(
-                port => port.Address.Network == failed.Network && port.Address.Port == failed.Port);
-            throw isOurs ? new SetupException($"{e.Message} (the relay itself listens on that port: restart it)") : e;
-        }
+
+        return ports;
     }
+
+    private static RelayPort? Find(List<RelayPort> ports, TransportAddress address) =>
+        ports.Find(port => port.Address == address);
 
     private ActiveRule Begin(RelayRule rule)
     {
-        Target[] targets = rule.To is { } to ? [new Target(to)] : [.. rule.Peers.Select(peer => new Target(peer.To))];
-        foreach (Target target in targets)
-            _names.Add(target, _loop.NowMs);
+        Target[] targets = new Target[Math.Max(1, rule.Peers.Count)];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            targets[i] = new Target(rule.To ?? rule.Peers[i].To);
+            _names.Add(targets[i], _loop.NowMs);
+        }
+
         PeerRoutes? routes = rule.To is null ? new PeerRoutes(rule.Peers, _admission) : null;
         return new ActiveRule(rule, targets, routes);
     }

@@ -153,7 +153,7 @@ internal sealed unsafe partial class RelayLane
     private void TakeOrders()
     {
         Sys.EventFdReset(_wake);
-        while (_orders.TryDequeue(out LaneOrder order))
+        while (_orders.TryDequeue(out LaneOrder? order))
             Take(order);
     }
 

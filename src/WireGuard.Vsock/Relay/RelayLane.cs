@@ -233,7 +233,7 @@ internal sealed unsafe partial class RelayLane : IDisposable
 /// <param name="From">Its far end.</param>
 /// <param name="Network">Its network.</param>
 /// <param name="Socket">A UDP socket to listen on.</param>
-internal readonly record struct LaneOrder(
+internal sealed record LaneOrder(
     ActiveRule Rule, LaneOrderKind Kind, int Fd = -1, EndpointAddress From = default, NetworkKind Network = default,
     UdpSocket? Socket = null);
 

@@ -5,21 +5,21 @@ using WireGuard.Vsock.Transport;
 namespace WireGuard.Vsock.Relay;
 
 /// <summary>The relay's metrics, all of which begin with wireguard_vsock_relay_. Control only.</summary>
-internal sealed class RelayMetrics(Func<RelaySummary> summary, Admission admission)
+internal sealed class RelayMetrics(Func<RelayCounters> summary, Admission admission)
 {
     private readonly long _startSeconds = Now();
 
     public void Write(MetricsText text)
     {
-        RelaySummary now = summary();
+        RelayCounters now = summary();
         Write(text, "wireguard_vsock_relay_received_messages_total"u8, "WireGuard messages received, by network."u8,
-            network => now.Received(network).Messages);
+            now.ReceivedMessages);
         Write(text, "wireguard_vsock_relay_received_bytes_total"u8, "Bytes of messages and raw streams received, by network."u8,
-            network => now.Received(network).Bytes);
+            now.ReceivedBytes);
         Write(text, "wireguard_vsock_relay_sent_messages_total"u8, "WireGuard messages sent, by network."u8,
-            network => now.Sent(network).Messages);
+            now.SentMessages);
         Write(text, "wireguard_vsock_relay_sent_bytes_total"u8, "Bytes of messages and raw streams sent, by network."u8,
-            network => now.Sent(network).Bytes);
+            now.SentBytes);
         text.Begin("wireguard_vsock_relay_dropped_messages_total"u8, MetricsType.Counter, "Messages dropped, by reason."u8);
         for (RelayDrop reason = 0; (int)reason < RelayDrops.Count; reason++)
             text.Label("reason"u8, reason.Word).Value(now.Dropped(reason));
@@ -37,7 +37,7 @@ internal sealed class RelayMetrics(Func<RelaySummary> summary, Admission admissi
         MetricsText text, ReadOnlySpan<byte> name, ReadOnlySpan<byte> help, Func<NetworkKind, long> value)
     {
         text.Begin(name, MetricsType.Counter, help);
-        foreach (NetworkKind network in RelaySummary.Networks)
+        foreach (NetworkKind network in RelayCounters.Networks)
             text.Label("network"u8, network.Word).Value(value(network));
     }
 

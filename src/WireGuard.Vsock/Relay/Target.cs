@@ -68,13 +68,6 @@ internal sealed class Target
         }
     }
 
-    /// <summary>Whether it is to be reached somewhere else now.</summary>
-    public bool HasMovedFrom(EndpointAddress address)
-    {
-        lock (_gate)
-            return _addresses.Length != 0 && Array.IndexOf(_addresses, address) < 0;
-    }
-
     /// <summary>Connecting there failed: the next address of its name is dialled, after a while.</summary>
     public void ConnectFailed(EndpointAddress address, long nowMs)
     {

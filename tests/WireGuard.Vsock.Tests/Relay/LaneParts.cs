@@ -32,6 +32,12 @@ internal sealed class LaneParts : IDisposable
 
     public RelayCounters Counters => Lane.Counters;
 
+    public (long Messages, long Bytes) Received(NetworkKind network) =>
+        (Counters.ReceivedMessages(network), Counters.ReceivedBytes(network));
+
+    public (long Messages, long Bytes) Sent(NetworkKind network) =>
+        (Counters.SentMessages(network), Counters.SentBytes(network));
+
     public static ActiveRule Rule(TransportAddress to, bool isRaw = false) =>
         new(new RelayRule([s_listen], to, [], isRaw), [new Target(to)], null);
 

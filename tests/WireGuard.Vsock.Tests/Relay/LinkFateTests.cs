@@ -134,7 +134,7 @@ public sealed class LinkFateTests : IDisposable
 
             return read == all.Length;
         });
-        Assert.Equal(all.Length / 1458, _parts.Counters.Sent(NetworkKind.Tcp).Messages);
+        Assert.Equal(all.Length / 1458, _parts.Counters.SentMessages(NetworkKind.Tcp));
     }
 
     [Fact]

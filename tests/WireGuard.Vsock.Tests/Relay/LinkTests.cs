@@ -29,9 +29,9 @@ public sealed class LinkTests : IDisposable
         List<byte[]> answers = [];
         _parts.Until(() => { answers.AddRange(near.ReadMessages(takesShort: false)); return answers.Count == 1; });
         Assert.Equal(Message(4, 92), answers[0]);
-        Assert.Equal((3, 60 + 1452 + 32), _parts.Counters.Received(NetworkKind.Tcp));
-        Assert.Equal((3, 60 + 1452 + 32), _parts.Counters.Sent(NetworkKind.Udp));
-        Assert.Equal((1, 92), _parts.Counters.Sent(NetworkKind.Tcp));
+        Assert.Equal((3, 60 + 1452 + 32), _parts.Received(NetworkKind.Tcp));
+        Assert.Equal((3, 60 + 1452 + 32), _parts.Sent(NetworkKind.Udp));
+        Assert.Equal((1, 92), _parts.Sent(NetworkKind.Tcp));
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class LinkTests : IDisposable
         List<byte> carried = [];
         _parts.Until(() => { carried.AddRange(_stream.Connections[0].ReadBytes()); return carried.Count == bytes.Length; });
         Assert.Equal(bytes, carried);
-        Assert.Equal((4, bytes.Length - (4 * FrameCodec.HeaderSize)), _parts.Counters.Sent(NetworkKind.Tcp));
+        Assert.Equal((4, bytes.Length - (4 * FrameCodec.HeaderSize)), _parts.Sent(NetworkKind.Tcp));
     }
 
     [Fact]
@@ -238,7 +238,7 @@ public sealed class LinkTests : IDisposable
         }
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before - byTest, 0, 20_000);
-        Assert.True(_parts.Counters.Sent(NetworkKind.Udp).Messages >= 1100);
+        Assert.True(_parts.Counters.SentMessages(NetworkKind.Udp) >= 1100);
     }
 
     private static int Carried(StreamParty party, List<byte[]> messages)

@@ -56,7 +56,7 @@ public sealed class RawLinkTests : IDisposable
             vain = n < 0 ? vain + 1 : 0;
             return vain == 20;
         });
-        long carried = _parts.Counters.Received(Vsock.Transport.NetworkKind.Tcp).Bytes;
+        long carried = _parts.Counters.ReceivedBytes(Vsock.Transport.NetworkKind.Tcp);
         Assert.InRange(written - carried, 0, 4_000_000);
 
         long read = 0;

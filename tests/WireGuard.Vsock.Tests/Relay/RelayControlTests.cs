@@ -36,8 +36,9 @@ public sealed class RelayControlTests : IDisposable
         }
 
         Assert.Equal(8, _udp.Received.Select(received => received.From).Distinct().Count());
-        Assert.Equal((8, 480), _relay!.Summary().Sent(NetworkKind.Udp));
-        Assert.Equal(8, _relay.Summary().Links);
+        RelayCounters sum = _relay!.Summary();
+        Assert.Equal((8, 480), (sum.SentMessages(NetworkKind.Udp), sum.SentBytes(NetworkKind.Udp)));
+        Assert.Equal(8, sum.Links);
     }
 
     [Fact]

@@ -51,7 +51,8 @@ public sealed class TargetNamesTests : IDisposable
         Assert.Equal(1, _asked);
         Sweep(1_000);
         Answer([B]);
-        Assert.True(_target.HasMovedFrom(A));
+        Assert.True(_target.TryTake(_nowMs, out EndpointAddress address));
+        Assert.Equal(B, address);
         Assert.Equal(2, _asked);
         Sweep(120_000);
         Assert.Equal(2, _asked);

@@ -89,9 +89,9 @@ public sealed class TargetTests
         _name.Resolved([A]);
         Assert.False(_name.Resolved([]));
         Assert.False(_name.Resolved([A]));
-        Assert.False(_name.HasMovedFrom(A));
         Assert.True(_name.Resolved([B]));
-        Assert.True(_name.HasMovedFrom(A));
+        Assert.True(_name.TryTake(0, out EndpointAddress address));
+        Assert.Equal(B, address);
     }
 
     [Fact]
