@@ -55,7 +55,7 @@ internal sealed record DeviceDetails
     /// <summary>The inode of that network namespace; null if the kernel does not say.</summary>
     internal ulong? Namespace { get; init; }
 
-    /// <summary>Of the program: 0.3.0.</summary>
+    /// <summary>Of the program: 0.4.0.</summary>
     internal required string Version { get; init; }
 
     /// <summary>This machine's CID, with VSOCK; null where it cannot be told.</summary>
