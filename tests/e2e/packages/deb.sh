@@ -13,6 +13,7 @@ Deb_installs_upgrades_and_is_purged_without_a_trace() {
   inside dpkg -i /tmp/first.deb >"$work/dpkg" 2>&1 || fail "dpkg -i: $(cat "$work/dpkg")"
   equal "state" "install ok installed" "$(inside dpkg-query -W -f '${Status}' wireguard-vsock)"
   equal "files that are not as they were packed" "" "$(inside dpkg --verify wireguard-vsock)"
+  has_units lib/systemd/system
   runs_inside
 
   again deb "$work/higher" VERSION="$version.1"

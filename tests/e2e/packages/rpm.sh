@@ -36,6 +36,7 @@ Rpm_installs_upgrades_and_is_erased_without_a_trace() {
   into -i "$work"/platform/RPMS/noarch/*.rpm
   into -i "$(rpm_of_build)"
   equal "files that are not as they were packed" "" "$(into -V wireguard-vsock)"
+  has_units usr/lib/systemd/system
   runs_inside
 
   again rpm "$work/higher" VERSION="$version.1"
