@@ -4,7 +4,8 @@ using WireGuard.Protocol.Tests.Framing;
 using WireGuard.Protocol.Tests.Noise;
 using WireGuard.Protocol.Tests.Segmentation;
 
-// Runs each, says which passed, and ends with the number of those that failed.
+// Runs each, says which passed, and ends with the number of those that failed. Built by `make RUNTIME=linux-arm64
+// out/linux-arm64/WireGuard.Vectors`.
 WycheproofTests wycheproof = new();
 InternetChecksumTests sums = new();
 FrameCodecTests frames = new();

@@ -12,11 +12,11 @@ without_mistakes() { # FILE...
 Examples_for_Kubernetes_ask_for_no_more_than_they_say() {
   # Debian's: another python in PATH has modules of its own.
   /usr/bin/python3 "$e2e/packages/manifests.py" "$root/packaging/kubernetes" "$work" || fail "see above"
-  without_mistakes "$work/wg0.conf"
+  without_mistakes "$work/wg0.conf" "$work/relay.conf"
 }
 
 Configurations_of_the_enclave_and_its_parent_are_without_mistakes() {
   cp "$root"/packaging/enclave/*.conf "$work/"
   wg genkey >"$work/enclave-host.key"
-  without_mistakes "$work/enclave.conf" "$work/parent-tunnel.conf"
+  without_mistakes "$work/enclave.conf" "$work/parent-tunnel.conf" "$work/parent-relay.conf"
 }

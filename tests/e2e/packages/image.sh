@@ -73,6 +73,24 @@ Image_makes_a_tunnel_with_the_rights_of_its_pod() {
   if at host ip link show dev wg0 >/dev/null 2>&1; then fail "the interface stays: $(cat "$work/up")"; fi
 }
 
+# As relay.yaml has it, with a name that is one: another user than root, no capability, and a root that is read-only.
+Image_relays_with_the_rights_of_its_pod() {
+  container "$(archive)"
+  new_machines host
+  mkdir -p "$image/etc/relay"
+  printf '%s\n' '[Relay]' 'Listen = udp:51820' 'To = tcp:192.0.2.1:51820' >"$image/etc/relay/relay.conf"
+  chmod 755 "$image" "$image/etc/relay"
+  chmod 644 "$image/etc/relay/relay.conf"
+  # shellcheck disable=SC2016 # the inner shell's
+  enter host unshare --mount sh -ec 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+    exec chroot --userspec=65532:65532 "$0" /usr/bin/wireguard-vsock relay /etc/relay/relay.conf' "$image" >"$work/relay" 2>&1 &
+  local pod=$!
+  wait_for 60 listens host 51820 -u || fail "does not listen: $(cat "$work/relay")"
+  equal "capabilities" 0000000000000000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
+  kill "$pod"
+  wait "$pod" || fail "ended with $?: $(cat "$work/relay")"
+}
+
 Image_for_arm64_holds_programs_for_arm64() {
   again image "$work/arm64" RUNTIME=linux-arm64
   container "$work/arm64/wireguard-vsock-$version-image.tar" --arch arm64
