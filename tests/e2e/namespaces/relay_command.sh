@@ -127,7 +127,7 @@ Guests_behind_a_unix_socket_are_reached_and_reach_the_world() {
   start enclave tcp4
   configure host
   configure enclave
-  enter near "$e2e/vmm.pl" "$work/v.sock" "tcp:${outer4[enclave/near]}=${outer4[near/enclave]}" 51830 &
+  enter near perl "$e2e/vmm.pl" "$work/v.sock" "tcp:${outer4[enclave/near]}=${outer4[near/enclave]}" 51830 &
   wait_for 30 [ -S "$work/v.sock" ] || fail "no multiplexer"
   cat >"$work/relay.conf" <<END
 [Relay]
@@ -178,6 +178,30 @@ One_port_leads_to_several_enclaves_by_their_keys() {
   pings host other
   copy_checksummed enclave host 5
   equal "the session" "$before" "$(handshake_of enclave host)"
+}
+
+# The caller's connection to the relay may outlast the enclave's program; the next one reads no short checksums.
+Enclave_that_is_restarted_without_extensions_is_reached_through_the_same_relay() {
+  chain host near enclave
+  start host tcp4
+  start enclave tcp4
+  configure host
+  configure enclave
+  relay near --listen "tcp:${port[near]}" --peer "${public[enclave]}=tcp:${outer4[enclave/near]}:${port[enclave]}"
+  reached_by host enclave near
+  reached_by enclave host
+  pings host enclave
+  wait_for 30 takes_superpackets host || fail "no superpackets to the enclave"
+  copy_checksummed host enclave 5
+  stop enclave
+  with=(--superpackets=off)
+  start enclave tcp4
+  configure enclave
+  reached_by enclave host
+  flows_within 40 host enclave
+  copy_checksummed host enclave 5
+  copy_checksummed enclave host 5
+  if takes_superpackets host; then fail "superpackets to an enclave that takes none"; fi
 }
 
 # Silence, and no stream, for what is for nobody behind it.
@@ -332,7 +356,7 @@ Connections_are_limited_by_source_and_in_all() {
   wait_for 20 eval '(($(report_of near "links;*") == 3))' || fail "of one source: $(report near)"
   for i in {1..6}; do at third socat -t 1 - "TCP:${outer4[near/third]}:${port[near]}" <"$work/never" & done
   wait_for 20 eval '(($(report_of near "links;*") == 4))' || fail "of two sources: $(report near)"
-  at_least "refused" 8 "$(report_of near too_many_connections)"
+  at_least "refused" 1 "$(report_of near too_many_connections)"
   at_most "connections to the enclave" 4 "$(at enclave ss -Htn state established '( sport = :7000 )' | wc -l)"
 }
 
@@ -397,10 +421,10 @@ udp:9999: --listen udp:9999 --to tcp:192.0.2.1:1
 192.0.2.99: --listen tcp:192.0.2.99:1000 --to tcp:192.0.2.1:1
 udp:70000: --listen udp:70000 --to tcp:192.0.2.1:1
 unix:relative:5: --listen udp:1000 --to unix:relative:5
-To: --listen udp:1000
+--to: --listen udp:1000
 key: --listen udp:1000 --peer short=tcp:192.0.2.1:1
 --raw: --raw --listen udp:1000 --to tcp:192.0.2.1:1
---listne: --listne udp:1000 --to tcp:192.0.2.1:1
+--idel: --listen udp:1000 --to tcp:192.0.2.1:1 --idel=5
 $work/nothing: $work/nothing
 END
 }
