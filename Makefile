@@ -1,5 +1,5 @@
 # make             builds out/wireguard-vsock: Native AOT, stripped, one file; and its man pages
-# make install     to $(DESTDIR)$(PREFIX): bin, share/man and the completion for bash
+# make install     to $(DESTDIR)$(PREFIX): bin, share/man, lib/systemd/system and the completion for bash
 # make deb, rpm, image, pack   packages, a container image and the library's package, in out/: docs/packages.md
 #                  RUNTIME=linux-arm64 cross-builds, CPU=x86-64-v3 asks for more of the processor; both in a folder of out/ of their own
 # make demo        a tunnel between two network namespaces of this machine
@@ -109,6 +109,10 @@ install: $(BINARY) $(MAN_PAGES)
 	install -D -m 644 $(OUT)/man/wireguard-vsock.8 $(DESTDIR)$(PREFIX)/share/man/man8/wireguard-vsock.8
 	install -D -m 644 $(OUT)/man/wireguard-vsock.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/wireguard-vsock.conf.5
 	install -D -m 644 completions/wireguard-vsock.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/wireguard-vsock
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in packaging/systemd/*.service; do \
+	  sed 's|/usr/bin/wireguard-vsock|$(PREFIX)/bin/wireguard-vsock|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; \
+	done
 
 deb: $(BINARY) $(MAN_PAGES)
 	$(PACKING) packaging/build-deb

@@ -43,6 +43,7 @@ objdump              binutils
 mandoc               mandoc
 strace               strace
 groff                groff-base
+curl                 curl
 END
       ;;
     vm)
@@ -69,6 +70,9 @@ END
 lintian              lintian
 rpmlint              rpmlint
 unzip                unzip
+systemd-analyze      systemd
+systemd-nspawn       systemd-container
+pgrep                procps
 /usr/lib/python3/dist-packages/yaml python3-yaml
 END
       ;;
