@@ -12,6 +12,7 @@ internal static unsafe partial class Libc
     public const ushort S_IFIFO = 0x1000;
     public const ushort S_IFDIR = 0x4000;
     public const ushort S_IFREG = 0x8000;
+    public const ushort S_IFLNK = 0xa000;
     public const ushort S_IXALL = 0x49; // S_IXUSR | S_IXGRP | S_IXOTH
     public const ushort S_IFSOCK = 0xc000;
 
@@ -25,6 +26,8 @@ internal static unsafe partial class Libc
         [FieldOffset(24)] public uint stx_gid;
         [FieldOffset(28)] public ushort stx_mode;
         [FieldOffset(32)] public ulong stx_ino;
+        [FieldOffset(96)] public long stx_ctime_sec;
+        [FieldOffset(104)] public uint stx_ctime_nsec;
         [FieldOffset(136)] public uint stx_dev_major;
         [FieldOffset(140)] public uint stx_dev_minor;
 

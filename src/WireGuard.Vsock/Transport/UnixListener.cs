@@ -45,7 +45,7 @@ internal sealed unsafe class UnixListener : IDisposable
             }
 
             Sys.Check(result, $"bind to {path}");
-            Sys.Check(Sys.Stat(path, out statx_t inode), $"stat {path}");
+            Sys.Check(FindFile(fd, path, out statx_t inode), $"stat {path}");
             var listener = new UnixListener(fd, path, inode);
             if (ownerOf is not null)
                 listener.FollowOwner(ownerOf);
@@ -147,6 +147,22 @@ internal sealed unsafe class UnixListener : IDisposable
             return -Errno.ENOENT;
         bool isSame = now.stx_gid == group && (user == uint.MaxValue || now.stx_uid == user);
         return isSame ? 0 : Sys.ChangeOwner(file.Fd, user, group);
+    }
+
+    /// <summary>
+    /// The file of a socket that was bound a moment ago. Whoever owns the folder may have put another in its place, as a hard
+    /// link to a file of ours, to have it given to them.
+    /// </summary>
+    /// <returns>0, or a negated errno: -EADDRINUSE if another file is in its place.</returns>
+    internal static int FindFile(int fd, string path, out statx_t inode)
+    {
+        // The kernel knows it without a path, and tells those who have CAP_NET_ADMIN.
+        using FileDescriptor own = new(Sys.Ioctl(fd, SIOCUNIXFILE, null));
+        if (!own.IsInvalid)
+            return Sys.Stat(own.Fd, out inode);
+        int result = Sys.Stat(path, out inode);
+        bool canBeIt = (inode.stx_mode & S_IFMT) == S_IFSOCK && inode.stx_uid == geteuid() && inode.stx_nlink == 1;
+        return result < 0 || canBeIt ? result : -Errno.EADDRINUSE;
     }
 
     /// <summary>The mode is given by umask(2), which is the process's: no other thread makes files.</summary>

@@ -72,6 +72,24 @@ public sealed class UnixListenerTests : IDisposable
         Assert.NotEqual(Vmm, OwnerOf(At).Owner);
     }
 
+    /// <summary>A hard link to a file of ours, of any kind, may be put into a folder that another user owns.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_has_taken_its_place_at_once_is_not_taken_for_it(bool isSocket)
+    {
+        using UnixListener listener = UnixListener.Open(At, 0b110_000_000, 1);
+        File.Move(At, $"{_folder}/moved");
+        using UnixListener? other = isSocket ? UnixListener.Open($"{_folder}/secret", 0b110_000_000, 1) : null;
+        if (!isSocket)
+            File.WriteAllText($"{_folder}/secret", "secret");
+        Link($"{_folder}/secret", At);
+        int result = UnixListener.FindFile(listener.Fd, At, out Libc.statx_t found);
+        Sys.Check(Sys.Stat($"{_folder}/moved", out Libc.statx_t own), "stat");
+        // Without CAP_NET_ADMIN it cannot be told where its own is.
+        Assert.True(result == -Errno.EADDRINUSE || (result == 0 && found.IsSameFileAs(own)));
+    }
+
     [Fact]
     public void Closing_removes_it()
     {
@@ -183,6 +201,13 @@ public sealed class UnixListenerTests : IDisposable
         dead.Bind(new UnixDomainSocketEndPoint(path + ".real"));
         dead.Listen();
         File.Move(path + ".real", path); // .NET would remove what it bound
+    }
+
+    private static void Link(string from, string to)
+    {
+        using var ln = System.Diagnostics.Process.Start("ln", [from, to]);
+        ln.WaitForExit();
+        Assert.Equal(0, ln.ExitCode);
     }
 
     private static void Give(string path, uint owner, uint group)
