@@ -88,7 +88,7 @@ internal sealed partial class ConfigReader
         if (!peer.Said.ContainsKey(AllowedIps))
             Warn(peer.Place, AllowedIps, $"this {PeerSection} has none: no packets go to it or are taken from it");
         if (_network == NetworkKind.Unix && !peer.Said.ContainsKey(ConfigKeys.Endpoint))
-            Warn(peer.Place, ConfigKeys.Endpoint, $"this {PeerSection} has none: over unix it has no socket to connect to");
+            Warn(peer.Place, ConfigKeys.Endpoint, $"this {PeerSection} has none: over unix it can call only where another does");
     }
 
     private void ReadEndpoint(PeerDraft peer, ReadOnlySpan<char> value, NetworkKind network)
@@ -104,8 +104,8 @@ internal sealed partial class ConfigReader
         if (EndpointAddress.TryParse(text, network, _interfaceIndex, out EndpointAddress endpoint, out string error))
         {
             peer.Address = endpoint;
-            if (network != NetworkKind.Vsock && endpoint.Port == 0)
-                Mistake(place, ConfigKeys.Endpoint, $"port 0 is no port: from 1 to {(network.IsIP ? "65535" : "4294967294")}");
+            if (network.IsIP && endpoint.Port == 0)
+                Mistake(place, ConfigKeys.Endpoint, "port 0 is no port: from 1 to 65535");
             else if (WhyNotMeant(text, network, endpoint) is { } doubt)
                 Warn(place, ConfigKeys.Endpoint, doubt);
         }

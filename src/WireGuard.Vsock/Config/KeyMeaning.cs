@@ -61,8 +61,9 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
         new(ConfigKeys.Endpoint, "ADDRESS:PORT", "Where to reach the peer. Over vsock CID:PORT, as 3:51820, vm(6):51820, "
             + "host(2):51820 or 0.0.0.3:51820; \" to-host\" behind it asks for the host where a machine is host and guest at "
             + "once. Over unix unix:PATH:PORT: the Unix socket of the guest from the root, at most 101 bytes, and the port in "
-            + "it. Over tcp and udp an IP address (IPv6 in brackets) or a host name, which is resolved again when the peer does "
-            + "not answer. Without an endpoint the peer must connect first; over unix it has no socket to connect to."),
+            + "it, or 0 for a guest that is only to call. Over tcp and udp an IP address (IPv6 in brackets) or a host name, "
+            + "which is resolved again when the peer does not answer. Without an endpoint the peer must connect first; over unix "
+            + "it can do so only at another peer's PATH."),
         new(ConfigKeys.PersistentKeepalive, "SECONDS|off", "How often an empty message is sent, to keep paths through firewalls "
             + "open; off or 0 for never, which is the default."),
     ];

@@ -1,5 +1,4 @@
 using WireGuard.Protocol.Noise;
-using WireGuard.Vsock.Interop;
 
 namespace WireGuard.Vsock.Streams;
 
@@ -27,7 +26,7 @@ internal sealed partial class PeerConnections
         if (dialing.IsConnecting)
         {
             Drop(dialing.Attempt!, "");
-            Fail(dialing, Errno.Text(Errno.ETIMEDOUT), nowMs);
+            Fail(dialing, TimedOut, nowMs);
         }
         else
         {

@@ -1,3 +1,5 @@
+using WireGuard.Vsock.Interop;
+
 namespace WireGuard.Vsock.Streams;
 
 /// <summary>
@@ -20,6 +22,9 @@ internal sealed partial class PeerConnections
 
     /// <summary>The reason of a connection on which an initiation was not answered.</summary>
     public const string IsSilent = "the peer is silent";
+
+    /// <summary>Of an attempt to connect that has not ended in time.</summary>
+    public static readonly string TimedOut = Errno.Text(Errno.ETIMEDOUT);
 
     private readonly IPeerView _peer;
     private readonly int _limit;

@@ -141,6 +141,8 @@ internal sealed partial class StreamNetwork
     {
         string? problem = known.ConnectProblem;
         known.ConnectProblem = null;
+        if (reason == PeerConnections.TimedOut && known.Peer.Endpoint is { IsUnix: true } guest)
+            problem = StreamSocket.ConnectProblem(guest, Errno.ETIMEDOUT);
         if (known.Connections.HandshakePath is not null)
             return;
         // Of a peer that does not answer, the initiations tell more.

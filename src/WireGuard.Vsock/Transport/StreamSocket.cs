@@ -102,6 +102,7 @@ internal static unsafe class StreamSocket
         Errno.ECONNRESET or Errno.EPIPE when to.IsUnix =>
             $"refused by {to.Path}: nothing listens on port {to.Port} in the guest, or it has not started",
         Errno.EPROTO when to.IsUnix => $"{to.Path} does not answer CONNECT with OK: it is no VSOCK socket of a guest",
+        Errno.ETIMEDOUT when to.IsUnix => $"{to.Path} does not answer CONNECT: the guest is paused, or hangs",
         Errno.ECONNREFUSED when to.IsUnix => $"nothing listens at {to.Path}: the virtual machine does not run",
         Errno.ENOENT when to.IsUnix => $"there is no {to.Path}: the virtual machine does not run, or has another path",
         Errno.EAGAIN when to.IsUnix => $"{to.Path} accepts no connections: its queue is full",

@@ -13,7 +13,8 @@ namespace WireGuard.Vsock.Transport;
 /// PATH_PORT, PORT being what the guest has connected to.
 /// <code>
 /// address := "unix:" path ":" port
-/// path    := "/" and printable ASCII but '#', which begins a comment in files; at most 107 bytes with "_" and a port behind it
+/// path    := "/" and printable ASCII but '#', which begins a comment in files; without "//", "/./" and "/../"; at most 107
+///            bytes with "_" and a port behind it
 /// port    := 0..4294967294
 /// </code>
 /// </summary>
@@ -81,6 +82,13 @@ internal static unsafe class UnixAddress
             return "the path ends with '/', which is a folder: the socket in it is meant";
         if (path.ContainsAnyExcept(Letters))
             return "the path has a space, a '#' or what is not printable ASCII: take another";
+        // Guests are told apart by their paths' text.
+        foreach (Range range in path[1..].Split('/'))
+        {
+            if (path[1..][range] is "" or "." or "..")
+                return "the path has '//', '/./' or '/../': write it without";
+        }
+
         int longest = MaxPathLength - 1 - Math.Max(PortDigits, port.Length);
         return path.Length <= longest
             ? ""

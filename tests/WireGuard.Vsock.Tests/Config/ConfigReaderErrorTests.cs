@@ -150,11 +150,12 @@ public sealed class ConfigReaderErrorTests
     [InlineData(
         Head + "Network=unix\n" + Peer + "Endpoint = vm(6):51820",
         "7:12: Endpoint: 'vm(6):51820': an endpoint of VSOCK, but the network is unix: write unix:PATH:PORT")]
-    [InlineData(Head + "Network=unix\n" + Peer, "4:1: Endpoint: warning: this [Peer] has none: over unix it has no socket")]
+    [InlineData(Head + "Network=unix\n" + Peer, "4:1: Endpoint: warning: this [Peer] has none: over unix it can call only")]
     [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = /run/v.sock:5", "7:12: Endpoint: '/run/v.sock:5': not unix:/PATH")]
     [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/v.sock", "7:12: Endpoint: 'unix:/v.sock': not unix:/PATH:")]
     [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:v.sock:5", "7:12: Endpoint: 'unix:v.sock:5': the path is not")]
-    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/v.sock:0", "7:12: Endpoint: port 0 is no port: from 1 to 42")]
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/v.sock:0")] // the guest is only to call
+    [InlineData(Head + "Network=unix\n" + Peer + "Endpoint = unix:/a//b:5", "7:12: Endpoint: 'unix:/a//b:5': the path has '//'")]
     public void Every_mistake_is_said_with_its_place(string text, params string[] expected)
     {
         string[] said = Said(text);

@@ -98,7 +98,10 @@ public sealed class GuestDialingTests : IDisposable
     public void Every_failure_has_its_words()
     {
         int[] errnos =
-            [Errno.ECONNRESET, Errno.EPROTO, Errno.ECONNREFUSED, Errno.ENOENT, Errno.EAGAIN, Errno.EACCES, Errno.EMFILE];
+        [
+            Errno.ECONNRESET, Errno.EPROTO, Errno.ECONNREFUSED, Errno.ENOENT, Errno.EAGAIN, Errno.EACCES, Errno.ETIMEDOUT,
+            Errno.EMFILE,
+        ];
         string[] words = [.. errnos.Select(errno => StreamSocket.ConnectProblem(Guest, errno))];
         Assert.Equal(errnos.Length, words.Distinct().Count());
         Assert.All(words[..^1], text => Assert.Contains(Guest.Path!, text, StringComparison.Ordinal));

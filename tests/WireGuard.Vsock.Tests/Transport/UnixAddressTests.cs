@@ -8,11 +8,13 @@ public sealed class UnixAddressTests
 {
     private static readonly Gen<string> Paths =
         Gen.Char['!', '~'].Where(letter => letter != '#').Array[1, 95]
-            .Select(letters => "/" + new string(letters)).Where(path => path[^1] != '/');
+            .Select(letters => "/" + new string(letters))
+            .Where(path => !path[1..].Split('/').Any(name => name is "" or "." or ".."));
 
     [Theory]
     [InlineData("unix:/run/vm3/v.sock:51820", "/run/vm3/v.sock", 51820u)]
     [InlineData("unix:/v:0", "/v", 0u)]
+    [InlineData("unix:/.run/..v/v..sock.:5", "/.run/..v/v..sock.", 5u)]
     [InlineData("unix:/run/a:b:4294967294", "/run/a:b", 4294967294u)]
     public void The_port_follows_the_last_colon(string text, string path, uint port)
     {
@@ -36,6 +38,12 @@ public sealed class UnixAddressTests
     [InlineData("unix:@abstract:5", "not absolute")]
     [InlineData("unix:/:5", "is a folder")]
     [InlineData("unix:/run/vm3/:5", "is a folder")]
+    [InlineData("unix:/run//v.sock:5", "write it without")]
+    [InlineData("unix://v.sock:5", "write it without")]
+    [InlineData("unix:/run/./v.sock:5", "write it without")]
+    [InlineData("unix:/run/x/../v.sock:5", "write it without")]
+    [InlineData("unix:/..:5", "write it without")]
+    [InlineData("unix:/run/.:5", "write it without")]
     [InlineData("unix:/run/v sock:5", "a space")]
     [InlineData("unix:/run/v#sock:5", "a '#'")]
     [InlineData("unix:/run/v\u007fsock:5", "printable")]
