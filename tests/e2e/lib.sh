@@ -293,6 +293,13 @@ lose_power() { # NETWORK
   at enclave nft 'add rule inet outage out tcp flags & rst == rst drop'
 }
 
+daemon_of() { # MACHINE: the one process that has wg0 on its command line
+  local process
+  for process in $(ip netns pids "$1-$$"); do
+    if grep -qa wg0 "/proc/$process/cmdline"; then echo "$process"; fi
+  done
+}
+
 stop() { # MACHINE: kill -9, as a crash would
   kill -9 "${pid[$1]}"
   wait "${pid[$1]}" 2>/dev/null || :

@@ -205,9 +205,10 @@ internal sealed class RelayControl : IDisposable
 
                 try
                 {
-                    opened.Add(RelayPort.Open(address, _lanes, _offloads, _counters, _loop, OnShortage));
+                    opened.Add(RelayPort.Open(address, _lanes, _offloads, _counters, _loop, OnShortage, _log));
                     ports.Add(opened[^1]);
-                    Log.RelayListening(_log, address);
+                    if (opened[^1].IsListening)
+                        Log.RelayListening(_log, address);
                 }
                 catch (SetupException e)
                 {
@@ -262,6 +263,7 @@ internal sealed class RelayControl : IDisposable
     private void Tick()
     {
         _names.Sweep(_loop.NowMs);
+        _ports.ForEach(port => port.Look());
         if (ServiceNotify.IsHeard)
             ServiceNotify.Status(Summary().ToString());
         _loop.Schedule(_tick, _loop.NowMs + TickMs);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
@@ -17,6 +18,7 @@ internal sealed class RelayPort : IDisposable
     private readonly RelayCounters _counters;
     private readonly Acceptor _acceptor;
     private readonly List<UdpSocket[]> _sockets = []; // by address family; then by lane
+    private readonly GuestListener? _guest; // of a Unix socket
     private ActiveRule? _rule;
     private uint _nextLane; // it may wrap
 
@@ -25,17 +27,25 @@ internal sealed class RelayPort : IDisposable
         IReadOnlyList<RelayLane> lanes,
         RelayCounters counters,
         EventLoop loop,
-        Func<bool> onShortage)
+        Func<bool> onShortage,
+        ILogger log)
     {
         Address = address;
         _lanes = lanes;
         _counters = counters;
         _acceptor = new Acceptor(loop, Accepted, onShortage);
+        _guest = address.Network == NetworkKind.Unix ? new GuestListener(_acceptor, address.Host, log) : null;
     }
 
     public TransportAddress Address { get; }
 
-    /// <summary>Opens the sockets. Nothing is accepted before control's next turn, nor received before it serves.</summary>
+    /// <summary>False of a Unix socket that cannot be had for now.</summary>
+    public bool IsListening => _guest is null or { IsOpen: true };
+
+    /// <summary>
+    /// Opens the sockets. Nothing is accepted before control's next turn, nor received before it serves. A Unix socket may come
+    /// later: its folder is the virtual machine's, which may not have been started.
+    /// </summary>
     /// <exception cref="SetupException">It cannot listen there: the message says where and why.</exception>
     public static RelayPort Open(
         TransportAddress address,
@@ -43,13 +53,16 @@ internal sealed class RelayPort : IDisposable
         UdpOffloads offloads,
         RelayCounters counters,
         EventLoop loop,
-        Func<bool> onShortage)
+        Func<bool> onShortage,
+        ILogger log)
     {
-        var port = new RelayPort(address, lanes, counters, loop, onShortage);
+        var port = new RelayPort(address, lanes, counters, loop, onShortage, log);
         try
         {
             if (address.Network == NetworkKind.Udp)
                 port.OpenUdp(offloads);
+            else if (address.Network == NetworkKind.Unix)
+                port.OpenUnix();
             else
                 port.OpenStream();
             return port;
@@ -61,6 +74,9 @@ internal sealed class RelayPort : IDisposable
             throw new SetupException($"cannot listen on {address}: {problem}");
         }
     }
+
+    /// <summary>Called once a second: a Unix socket is set up where it could not be before, or was removed.</summary>
+    public void Look() => _guest?.Look(Address.Port);
 
     /// <summary>What comes in from now on is that rule's.</summary>
     public void Serve(ActiveRule rule)
@@ -91,15 +107,16 @@ internal sealed class RelayPort : IDisposable
         _sockets.Clear();
     }
 
+    private void OpenUnix()
+    {
+        int error = _guest!.TryOpen(Address.Port);
+        if (error is not (0 or Errno.ENOENT))
+            throw new LinuxException("listen", error);
+        Look();
+    }
+
     private void OpenStream()
     {
-        if (Address.Network == NetworkKind.Unix)
-        {
-            _acceptor.Add(
-                StreamSocket.ListenUnix(Address.Host, Address.Port), EndpointAddress.Unix(Address.Host, port: 0));
-            return;
-        }
-
         List<int> opened = [];
         try
         {

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
-using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -36,7 +35,7 @@ internal sealed class GuestListeners(Acceptor acceptor, ILogger log)
     public void Close()
     {
         foreach (Guest guest in _guests.Values)
-            Close(guest);
+            guest.Listener.Close();
         Port = 0;
     }
 
@@ -53,7 +52,7 @@ internal sealed class GuestListeners(Acceptor acceptor, ILogger log)
         {
             _paths[peer] = path;
             if (!_guests.TryGetValue(path, out Guest? guest))
-                _guests[path] = guest = new Guest(path);
+                _guests[path] = guest = new Guest(new GuestListener(acceptor, path, log));
             guest.Peers++;
             Look(guest);
         }
@@ -61,7 +60,7 @@ internal sealed class GuestListeners(Acceptor acceptor, ILogger log)
         if (before is null || --_guests[before].Peers != 0)
             return;
         _guests.Remove(before, out Guest? gone);
-        Close(gone!);
+        gone!.Listener.Close();
     }
 
     /// <summary>Called once a second: listens where it could not before.</summary>
@@ -72,12 +71,12 @@ internal sealed class GuestListeners(Acceptor acceptor, ILogger log)
     }
 
     /// <summary>Why the peer's guest cannot call; null if it can.</summary>
-    public string? ProblemOf(Peer peer) => _paths.TryGetValue(peer, out string? path) ? _guests[path].Problem : null;
+    public string? ProblemOf(Peer peer) => _paths.TryGetValue(peer, out string? path) ? _guests[path].Listener.Problem : null;
 
     /// <summary>Why some guest cannot call, and how many others; null if all can.</summary>
     public string? Problem()
     {
-        string[] problems = [.. _guests.Values.Select(guest => guest.Problem).OfType<string>()];
+        string[] problems = [.. _guests.Values.Select(guest => guest.Listener.Problem).OfType<string>()];
         return problems.Length < 2
             ? problems.FirstOrDefault()
             : string.Create(CultureInfo.InvariantCulture, $"{problems[0]}; likewise of {problems.Length - 1} more");
@@ -85,70 +84,15 @@ internal sealed class GuestListeners(Acceptor acceptor, ILogger log)
 
     private void Look(Guest guest)
     {
-        if (Port == 0)
-            return;
-        if (guest.Listener is { IsInPlace: false } gone)
-        {
-            Log.GuestListenerGone(log, gone.Path);
-            Close(guest);
-        }
-
-        if (guest.Listener is null)
-            Listen(guest);
-        if (guest.Listener is { } listener)
-            FollowOwner(guest, listener);
+        if (Port != 0)
+            guest.Listener.Look(Port);
     }
 
-    private void Listen(Guest guest)
+    private sealed class Guest(GuestListener listener)
     {
-        string at = UnixAddress.ListeningPath(guest.Path, Port);
-        try
-        {
-            UnixListener listener = StreamSocket.ListenUnix(guest.Path, Port);
-            acceptor.Add(listener, EndpointAddress.Unix(guest.Path, port: 0));
-            (guest.Listener, guest.Problem) = (listener, null);
-            Log.ListeningForGuest(log, at);
-        }
-        catch (LinuxException refused)
-        {
-            string reason = UnixListener.Problem(refused.Errno), problem = $"cannot listen at {at}: {reason}";
-            if (guest.Problem != problem)
-                Log.GuestListenFailed(log, at, reason);
-            guest.Problem = problem;
-        }
-    }
-
-    /// <summary>The guest's socket may have come later than ours, or have another owner than the one before.</summary>
-    private void FollowOwner(Guest guest, UnixListener listener)
-    {
-        int result = listener.FollowOwner(guest.Path);
-        if (result < 0 && result != guest.OwnerError)
-            Log.GuestOwnerFailed(log, listener.Path, guest.Path, Errno.Text(-result));
-        guest.OwnerError = result;
-    }
-
-    private void Close(Guest guest)
-    {
-        if (guest.Listener is not { } listener)
-            return;
-        acceptor.Remove(listener);
-        (guest.Listener, guest.Problem, guest.OwnerError) = (null, null, 0);
-    }
-
-    private sealed class Guest(string path)
-    {
-        public string Path { get; } = path;
+        public GuestListener Listener { get; } = listener;
 
         /// <summary>How many peers' endpoints have the path.</summary>
         public int Peers { get; set; }
-
-        /// <summary>Null while it cannot be had, or none is to be.</summary>
-        public UnixListener? Listener { get; set; }
-
-        /// <summary>Why it cannot be had.</summary>
-        public string? Problem { get; set; }
-
-        /// <summary>Why its file could not be given to the guest's owner; 0 if it was.</summary>
-        public int OwnerError { get; set; }
     }
 }

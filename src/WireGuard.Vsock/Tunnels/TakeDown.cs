@@ -2,6 +2,7 @@ using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Uapi;
 
 namespace WireGuard.Vsock.Tunnels;
@@ -97,6 +98,7 @@ internal static class TakeDown
         if (isOurs && !Try(() => Programs.RunHooks("PreDown", hooks.PreDown, state.Name), throws: !isLeaving))
             Say.Error($"{state.Name} goes down all the same");
         Undo(state, kernel);
+        RemoveGuestSockets(file?.Settings);
         Programs.RunHooks("PostDown", hooks.PostDown, state.Name);
         return isOurs;
     }
@@ -174,6 +176,18 @@ internal static class TakeDown
         // A daemon that is being started makes its interface before its socket.
         if (isGone && kernel.Find(name, out _) < 0)
             UapiListener.RemoveLeftover(name);
+    }
+
+    /// <summary>A daemon that was killed leaves the sockets where guests call. One that somebody listens on stays.</summary>
+    private static void RemoveGuestSockets(TunnelSettings? settings)
+    {
+        if (settings is not { Interface: { ListenPort: { } port } own } || own.Network != NetworkKind.Unix)
+            return;
+        foreach (PeerSettings peer in settings.Peers)
+        {
+            if (peer.Endpoint?.Path is { } path)
+                _ = UnixListener.RemoveLeftover(UnixAddress.ListeningPath(path, port));
+        }
     }
 
     /// <summary>False if it did not come true in time.</summary>

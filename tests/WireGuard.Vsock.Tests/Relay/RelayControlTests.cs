@@ -100,6 +100,32 @@ public sealed class RelayControlTests : IDisposable
     }
 
     [Fact]
+    public void Folder_that_is_missing_keeps_no_other_rule_from_running_and_is_listened_in_later()
+    {
+        string folder = $"{Path.GetTempPath()}/wg-relay-{Guid.NewGuid():N}";
+        string socket = $"{folder}/v.sock_7";
+        try
+        {
+            TransportAddress tcp = FreeTcp(), unix = new(NetworkKind.Unix, $"{folder}/v.sock", 0, 7);
+            Start(
+                new RelayRule([unix], _udp.Address, [], IsRaw: false),
+                new RelayRule([tcp], _udp.Address, [], IsRaw: false));
+            Connect(tcp).Write(Frame(1, 60));
+            Until(() => _udp.Has(1));
+            Directory.CreateDirectory(folder);
+            Until(() => File.Exists(socket));
+            File.Delete(socket);
+            Until(() => File.Exists(socket));
+            Assert.Single(_log.Lines, line => line.Contains("its folder is not there", StringComparison.Ordinal));
+        }
+        finally
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Address_that_cannot_be_had_is_named_and_a_change_to_it_changes_nothing()
     {
         TransportAddress listen = FreeTcp(), taken = _udp.Address;

@@ -130,6 +130,59 @@ public sealed class GuestListenersTests : IDisposable
     }
 
     [Fact]
+    public void Another_programs_socket_is_probed_seldom_and_at_once_when_it_is_another()
+    {
+        using (UnixListener stray = StreamSocket.ListenUnix(Guest, 5))
+        {
+            _listeners.Open(5);
+            _listeners.Follow(One, Guest);
+            for (int i = 0; i < 20; i++)
+                _listeners.Sweep();
+            int probes = 0;
+            for (int fd; (fd = Sys.Accept(stray.Fd)) >= 0; probes++)
+                Sys.Close(fd);
+            Assert.InRange(probes, 1, 3);
+        }
+
+        _listeners.Sweep();
+        Assert.Null(_listeners.ProblemOf(One));
+    }
+
+    [Fact]
+    public void Program_that_has_ended_is_followed_in_a_while()
+    {
+        using (UnixListener stray = StreamSocket.ListenUnix(Guest, 5))
+        {
+            _listeners.Open(5);
+            _listeners.Follow(One, Guest);
+            File.Move($"{Guest}_5", $"{Guest}_moved");
+        }
+
+        File.Move($"{Guest}_moved", $"{Guest}_5"); // as one that was killed leaves it
+        for (int i = 0; i < 10; i++)
+            _listeners.Sweep();
+        Assert.Null(_listeners.ProblemOf(One));
+    }
+
+    /// <summary>Its guest calls at the socket beside what the link leads to.</summary>
+    [Fact]
+    public void A_path_that_is_a_symbolic_link_is_told()
+    {
+        _listeners.Open(5);
+        _listeners.Follow(One, Guest);
+        File.CreateSymbolicLink(Guest, $"{_folder}/w.sock");
+        _listeners.Sweep();
+        _listeners.Sweep();
+        Assert.Equal(["v.sock"], Files);
+        Assert.Contains($"{Guest} is a symbolic link", _listeners.ProblemOf(One), StringComparison.Ordinal);
+        Assert.Single(_log.Lines, line => line.Contains("Cannot listen at", StringComparison.Ordinal));
+        File.Delete(Guest);
+        _listeners.Sweep();
+        Assert.Equal(["v.sock_5"], Files);
+        Assert.Null(_listeners.ProblemOf(One));
+    }
+
+    [Fact]
     public void A_socket_whose_file_is_removed_is_made_again()
     {
         _listeners.Open(5);

@@ -35,6 +35,24 @@ Two_relays_with_udp_between_carry_20_MB_each_way() {
   done
 }
 
+# Its socket is the virtual machine's: it comes with the folder, follows the monitor's owner, and is made again.
+Relay_listens_where_a_guest_appears_later() {
+  chain near
+  # As root: another may not give the socket away.
+  LOG_LEVEL=debug enter near "$daemon" relay --listen "unix:$work/vm/v.sock:51830" --to udp:192.0.2.1:1 >>"$work/near.log" 2>&1 &
+  relays[near]=$!
+  wait_for 30 grep -q "Cannot listen at $work/vm/v.sock_51830: its folder is not there" "$work/near.log" || fail "not told"
+  mkdir "$work/vm"
+  wait_for 10 [ -S "$work/vm/v.sock_51830" ] || fail "it does not listen in the folder: $(cat "$work/near.log")"
+  : >"$work/vm/v.sock"
+  chown 12346:23457 "$work/vm/v.sock"
+  wait_for 10 eval "[ '12346 23457' = \"\$(stat -c '%u %g' $work/vm/v.sock_51830)\" ]" || fail "its owner did not follow"
+  rm "$work/vm/v.sock_51830"
+  wait_for 10 [ -S "$work/vm/v.sock_51830" ] || fail "it is not made again"
+  kill "${relays[near]}"
+  wait_for 10 [ ! -e "$work/vm/v.sock_51830" ] || fail "it outlives the relay"
+}
+
 # Enclaves on streams, the world on UDP: each connection has a socket of its own at the relay.
 Enclaves_reach_wireguard_go_in_the_world() {
   local machine

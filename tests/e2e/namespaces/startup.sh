@@ -5,13 +5,6 @@ background() { # MACHINE [ARGUMENTS...]
   at "$1" timeout 10 "$daemon" -n tcp "${@:2}" wg0
 }
 
-daemon_of() { # MACHINE: the one process that has wg0 on its command line
-  local process
-  for process in $(ip netns pids "$1-$$"); do
-    if grep -qa wg0 "/proc/$process/cmdline"; then echo "$process"; fi
-  done
-}
-
 nothing_left_at() { [ ! -e "$work/$1/wg0.sock" ] && ! ip -n "$1-$$" link show wg0; }
 
 Background_start_returns_once_everything_is_ready() {
