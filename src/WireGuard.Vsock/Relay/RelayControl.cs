@@ -213,7 +213,7 @@ internal sealed class RelayControl : IDisposable
                 catch (SetupException e)
                 {
                     opened.ForEach(port => port.Dispose());
-                    bool isOurs = _ports.Exists(
+                    bool isOurs = address.Network != NetworkKind.Unix && _ports.Exists(
                         port => port.Address.Network == address.Network && port.Address.Port == address.Port);
                     throw isOurs ? new SetupException($"{e.Message} (the relay itself listens on that port: restart it)") : e;
                 }
