@@ -230,8 +230,8 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Information, Message = "{Target} answers again")]
     public static partial void RelayTargetAnswers(ILogger log, TransportAddress target);
 
-    [LoggerMessage(Level = LogLevel.Debug, Message = "{Target} is resolved: {Address}, the first of {Count}")]
-    public static partial void RelayNameResolved(ILogger log, TransportAddress target, EndpointAddress address, int count);
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Target} is resolved: {Address}")]
+    public static partial void RelayNameResolved(ILogger log, TransportAddress target, EndpointAddress address);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Target} cannot be resolved: {Reason}")]
     public static partial void RelayNameUnresolved(ILogger log, TransportAddress target, string reason);

@@ -114,6 +114,7 @@ internal sealed partial class Link
     {
         if (_isSettled || IsOver)
             return;
+        _lane.CountEvicted(Place!);
         Log.RelayLinkClosed(_lane.Log, From, "no answer, or its place was needed");
         Abandon();
     }

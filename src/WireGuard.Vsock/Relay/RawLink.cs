@@ -111,8 +111,10 @@ internal sealed class RawLink : ILink, IStreamOwner
 
     public void OnEvicted()
     {
-        if (!_isAnswered && !_isOver)
-            Abandon();
+        if (_isAnswered || _isOver)
+            return;
+        _lane.CountEvicted(Place!);
+        Abandon();
     }
 
     public void Abandon()

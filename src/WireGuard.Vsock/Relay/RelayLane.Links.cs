@@ -72,6 +72,13 @@ internal sealed unsafe partial class RelayLane
             : new StreamEnd(this, link, target, mayDrop: link.Rule.Routes is not null) { TargetIndex = targetIndex };
     }
 
+    /// <summary>Counts a near end whose place was needed before its time was over.</summary>
+    public void CountEvicted(NearPlace place)
+    {
+        if (NowMs < place.UntilMs)
+            Counters.CountDropped(RelayDrop.TooManyConnections);
+    }
+
     /// <summary>Whether a datagram is a message that may be carried; if not, it is counted.</summary>
     public bool IsMessage(ReadOnlySpan<byte> datagram)
     {

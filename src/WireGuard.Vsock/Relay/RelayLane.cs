@@ -227,15 +227,32 @@ internal sealed unsafe partial class RelayLane : IDisposable
 }
 
 /// <summary>What control gives a lane to do.</summary>
-/// <param name="Rule">What it is about.</param>
-/// <param name="Kind">Which.</param>
-/// <param name="Fd">An accepted stream's descriptor.</param>
-/// <param name="From">Its far end.</param>
-/// <param name="Network">Its network.</param>
-/// <param name="Socket">A UDP socket to listen on.</param>
-internal sealed record LaneOrder(
-    ActiveRule Rule, LaneOrderKind Kind, int Fd = -1, EndpointAddress From = default, NetworkKind Network = default,
-    UdpSocket? Socket = null);
+/// <param name="rule">What it is about.</param>
+/// <param name="kind">Which.</param>
+/// <param name="fd">An accepted stream's descriptor.</param>
+/// <param name="from">Its far end.</param>
+/// <param name="network">Its network.</param>
+/// <param name="socket">A UDP socket to listen on.</param>
+internal sealed class LaneOrder(
+    ActiveRule rule,
+    LaneOrderKind kind,
+    int fd = -1,
+    EndpointAddress from = default,
+    NetworkKind network = default,
+    UdpSocket? socket = null)
+{
+    public ActiveRule Rule { get; } = rule;
+
+    public LaneOrderKind Kind { get; } = kind;
+
+    public int Fd { get; } = fd;
+
+    public EndpointAddress From { get; } = from;
+
+    public NetworkKind Network { get; } = network;
+
+    public UdpSocket? Socket { get; } = socket;
+}
 
 internal enum LaneOrderKind
 {

@@ -85,7 +85,7 @@ internal sealed class RelayPort : IDisposable
         foreach (UdpSocket[] family in _sockets)
         {
             for (int i = 0; i < family.Length; i++)
-                _lanes[i].Post(new LaneOrder(rule, LaneOrderKind.Listen, Socket: family[i]));
+                _lanes[i].Post(new LaneOrder(rule, LaneOrderKind.Listen, socket: family[i]));
         }
     }
 
@@ -98,7 +98,7 @@ internal sealed class RelayPort : IDisposable
             for (int i = 0; i < family.Length; i++)
             {
                 if (_rule is not null)
-                    _lanes[i].Post(new LaneOrder(_rule, LaneOrderKind.EndListen, Socket: family[i]));
+                    _lanes[i].Post(new LaneOrder(_rule, LaneOrderKind.EndListen, socket: family[i]));
                 else
                     family[i]?.Dispose();
             }

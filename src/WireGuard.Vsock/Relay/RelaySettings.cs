@@ -19,7 +19,7 @@ internal sealed record RelayRule(
 
 /// <summary>An enclave behind the relay.</summary>
 /// <param name="Key">Its public key, by which initiations name it.</param>
-internal readonly record struct RelayPeer(PublicKey Key, TransportAddress To);
+internal sealed record RelayPeer(PublicKey Key, TransportAddress To);
 
 /// <summary>What a relay holds at once, and for how long.</summary>
 /// <param name="MaxConnections">Near ends in all.</param>

@@ -80,7 +80,7 @@ internal sealed class TargetNames : IDisposable
             if (!isResolved)
                 Log.RelayNameUnresolved(_log, target.Address, answer.Error);
             else if (target.Resolved([.. answer.Addresses]))
-                Log.RelayNameResolved(_log, target.Address, answer.Addresses[0], answer.Addresses.Count);
+                Log.RelayNameResolved(_log, target.Address, answer.Addresses[0]);
         }
     }
 

@@ -19,7 +19,7 @@ namespace WireGuard.Vsock.Transport;
 /// <param name="Host">An IP address without brackets, a host's name, or PATH; empty for any address, and for VSOCK.</param>
 /// <param name="Cid">VSOCK's; <see cref="VMADDR_CID_ANY"/> to listen, and 0 for other networks.</param>
 /// <param name="Port">Never <see cref="VMADDR_PORT_ANY"/>; never 0 over IP.</param>
-internal readonly record struct TransportAddress(NetworkKind Network, string Host, uint Cid, uint Port)
+internal sealed record TransportAddress(NetworkKind Network, string Host, uint Cid, uint Port)
 {
     private const string ListenForms = "vsock:PORT, tcp:PORT, udp:PORT, tcp:IP:PORT, udp:IP:PORT or unix:PATH:PORT";
     private const string SendForms = "vsock:CID:PORT, tcp:HOST:PORT, udp:HOST:PORT or unix:PATH:PORT";
@@ -28,10 +28,11 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
     internal bool IsName => Network is NetworkKind.Tcp or NetworkKind.Udp && Host.Length > 0 && !TryResolved(out _);
 
     /// <summary>Reads an address.</summary>
+    /// <param name="address">Null where it gives false.</param>
     /// <param name="error">What is wrong, and the mend, without the text itself; empty when nothing is.</param>
     internal static bool TryParse(ReadOnlySpan<char> text, AddressUse use, out TransportAddress address, out string error)
     {
-        address = default;
+        address = null!;
         int first = text.IndexOf(':');
         ReadOnlySpan<char> rest = text[(first + 1)..];
         NetworkKind network = default;
@@ -43,7 +44,7 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
         else
             error = Read(network, rest, use, out address);
         if (error.Length > 0)
-            address = default;
+            address = null!;
         return error.Length == 0;
     }
 
@@ -92,11 +93,11 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
     /// <summary>What is wrong; empty when nothing is.</summary>
     private static string Read(NetworkKind network, ReadOnlySpan<char> rest, AddressUse use, out TransportAddress address)
     {
-        address = default;
+        address = null!;
         if (network == NetworkKind.Vsock && use == AddressUse.Send)
         {
             bool isVsock = VsockAddress.TryParse(rest, out uint cid, out uint cidPort, out string error);
-            address = isVsock ? new TransportAddress(network, "", cid, cidPort) : default;
+            address = isVsock ? new TransportAddress(network, "", cid, cidPort) : null!;
             return isVsock ? "" : error == "not CID:PORT" ? "which machine? Write vsock:CID:PORT" : error;
         }
 
@@ -104,7 +105,7 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
         {
             string text = $"{UnixAddress.Prefix}{rest}";
             bool isUnix = UnixAddress.TryParse(text, out string path, out uint guestPort, out string error);
-            address = isUnix ? new TransportAddress(network, path, 0, guestPort) : default;
+            address = isUnix ? new TransportAddress(network, path, 0, guestPort) : null!;
             return error;
         }
 
@@ -123,7 +124,7 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
 
     private static string ReadOwnVsock(ReadOnlySpan<char> cid, uint port, out TransportAddress address)
     {
-        address = cid.IsEmpty ? new TransportAddress(NetworkKind.Vsock, "", VMADDR_CID_ANY, port) : default;
+        address = cid.IsEmpty ? new TransportAddress(NetworkKind.Vsock, "", VMADDR_CID_ANY, port) : null!;
         return cid.IsEmpty ? "" : "to listen write vsock:PORT: it is this machine's own CID";
     }
 
@@ -144,7 +145,7 @@ internal readonly record struct TransportAddress(NetworkKind Network, string Hos
         }
 
         bool isName = HostName.TryParse(text, out string name, out _, out _) && DomainName.IsValid(name);
-        address = isName && !isListening ? address with { Host = name.ToLowerInvariant() } : default;
+        address = isName && !isListening ? address with { Host = name.ToLowerInvariant() } : null!;
         if (isName)
             return isListening ? "a name is no address of this machine: write an IP address, or the port alone" : "";
         if (host[0] != '[' && IpAddressText.TryParseIPv6(host, out _))

@@ -34,7 +34,7 @@ public sealed class RelayReaderTests
         RelaySettings settings = Settings(Rule);
         RelayRule rule = Assert.Single(settings.Rules);
         Assert.Equal("udp:51820", Assert.Single(rule.Listen).ToString());
-        Assert.Equal("vsock:16:51820", rule.To.ToString());
+        Assert.Equal("vsock:16:51820", rule.To?.ToString());
         Assert.Empty(rule.Peers);
         Assert.False(rule.IsRaw);
         Assert.Equal(new RelayLimits(4096, 1024, 300), settings.Limits);

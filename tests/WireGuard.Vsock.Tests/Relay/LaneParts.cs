@@ -63,7 +63,7 @@ internal sealed class LaneParts : IDisposable
     {
         UdpSocket socket = UdpSocket.Open(EndpointAddress.IPv4(Loopback, 0), isShared: false, mark: 0, UdpOffloads.None);
         EndpointAddress address = EndpointAddress.IPv4(Loopback, socket.LocalPort);
-        Lane.Post(new LaneOrder(rule, LaneOrderKind.Listen, Socket: socket));
+        Lane.Post(new LaneOrder(rule, LaneOrderKind.Listen, socket: socket));
         Lane.RunOnce(0);
         return address;
     }

@@ -246,10 +246,10 @@ public sealed class LinkFateTests : IDisposable
         EndpointAddress at = EndpointAddress.IPv4(LaneParts.Loopback, socket.LocalPort);
         UdpParty source = _parts.Udp(), other = _parts.Udp();
         ActiveRule before = LaneParts.Rule(_udp.Address), after = LaneParts.Rule(other.Address);
-        _parts.Lane.Post(new LaneOrder(before, LaneOrderKind.Listen, Socket: socket));
+        _parts.Lane.Post(new LaneOrder(before, LaneOrderKind.Listen, socket: socket));
         source.Send(at, Message(1, 60));
         _parts.Until(() => _udp.Has(1));
-        _parts.Lane.Post(new LaneOrder(after, LaneOrderKind.Listen, Socket: socket));
+        _parts.Lane.Post(new LaneOrder(after, LaneOrderKind.Listen, socket: socket));
         _parts.Until(() => _parts.Counters.Links == 0);
         source.Send(at, Message(2, 60));
         _parts.Until(() => other.Has(1));
@@ -258,7 +258,7 @@ public sealed class LinkFateTests : IDisposable
         _parts.Lane.RunOnce(20);
         Assert.Equal(1, _parts.Counters.Links);
 
-        _parts.Lane.Post(new LaneOrder(after, LaneOrderKind.EndListen, Socket: socket));
+        _parts.Lane.Post(new LaneOrder(after, LaneOrderKind.EndListen, socket: socket));
         _parts.Until(() => _parts.Counters.Links == 0);
     }
 
