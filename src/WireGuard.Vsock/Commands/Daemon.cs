@@ -107,8 +107,8 @@ internal sealed class Daemon : IDisposable
             _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
         _socketWatch = new ControlSocketWatch(uapi);
         _generation = new GenerationMonitor();
-        _report = new ServiceReport(
-            _loop, _configurator, new LaneWatch([.. _lanes.Select(lane => (lane.Epoch, (Action)lane.Wake))]), log);
+        var watch = new LaneWatch([.. _lanes.Select(lane => lane.Epoch)], lane => _lanes[lane].Wake());
+        _report = new ServiceReport(_loop, _configurator, watch, log);
         if (options.Service.Metrics is { } address)
         {
             _metrics = new MetricsServer(_loop, address, new DeviceMetrics(

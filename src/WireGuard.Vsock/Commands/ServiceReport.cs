@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Processes;
+using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Commands;
 

@@ -43,7 +43,7 @@ internal sealed class DeviceMetrics
     private readonly IReadOnlyList<Lane> _lanes;
     private readonly DaemonOptions _options;
     private readonly Func<string> _interfaceName;
-    private readonly double _startSeconds;
+    private readonly long _startSeconds;
 
     public DeviceMetrics(
         Device device,
@@ -55,8 +55,7 @@ internal sealed class DeviceMetrics
     {
         (_device, _network, _configurator, _lanes, _options) = (device, network, configurator, lanes, options);
         _interfaceName = interfaceName;
-        Interop.Sys.RealTime(out long seconds, out int nanoseconds);
-        _startSeconds = seconds + (nanoseconds / 1_000_000 / 1e3);
+        Interop.Sys.RealTime(out _startSeconds, out _);
     }
 
     /// <summary>Writes all families. Yields after each peer's samples, where the answer so far may be sent.</summary>
@@ -101,7 +100,7 @@ internal sealed class DeviceMetrics
         text.Begin("wireguard_vsock_lane_busy_seconds_total"u8, MetricsType.Counter,
             "Seconds in which the lane, a thread that carries packets, had something to do; 1 a second is all it can."u8);
         for (int i = 0; i < _lanes.Count; i++)
-            text.Label("interface"u8, name).Label("lane"u8, i).Value(_lanes[i].BusySeconds);
+            text.Label("interface"u8, name).Label("lane"u8, i).Seconds(_lanes[i].BusyUs);
     }
 
     private void WriteCounters(MetricsText text, string name)

@@ -65,8 +65,8 @@ internal sealed class Lane : IDisposable
 
     public LaneCounters Counters { get; } = new();
 
-    /// <summary>From any thread: for how many seconds it has had something to do.</summary>
-    public double BusySeconds => _poll.BusyUs / 1e6;
+    /// <summary>From any thread: for how many microseconds it has had something to do.</summary>
+    public long BusyUs => _poll.BusyUs;
 
     /// <summary>Its UDP sockets. Set by control; the ones before must stay open until no lane can still use them.</summary>
     /// <exception cref="LinuxException">One of them cannot be watched.</exception>

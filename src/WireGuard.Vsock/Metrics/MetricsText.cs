@@ -1,6 +1,6 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 
 namespace WireGuard.Vsock.Metrics;
@@ -113,21 +113,14 @@ internal sealed class MetricsText
         Append("\n"u8);
     }
 
-    /// <inheritdoc cref="Value(long)"/>
-    public void Value(double value)
+    /// <summary>Ends a sample in seconds, of which there are so many millionths: 1500000 is written as 1.500000.</summary>
+    public void Seconds(long microseconds)
     {
         EndLabels();
-        if (double.IsFinite(value))
-        {
-            const int most = 32;
-            _ = value.TryFormat(Room(most), out int written, "R", CultureInfo.InvariantCulture);
-            _length += written;
-        }
-        else
-        {
-            Append(double.IsNaN(value) ? "NaN"u8 : value > 0 ? "+Inf"u8 : "-Inf"u8);
-        }
-
+        Append(microseconds / 1_000_000);
+        Append("."u8);
+        _ = Utf8Formatter.TryFormat(microseconds % 1_000_000, Room(6), out int written, new StandardFormat('D', 6));
+        _length += written;
         Append("\n"u8);
     }
 

@@ -5,6 +5,7 @@ using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.Processes;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -29,6 +30,7 @@ internal sealed class RelayControl : IDisposable
     private readonly MetricsServer? _metrics;
     private readonly Deadline _tick;
     private readonly Deadline _watchdog;
+    private readonly LaneWatch _laneWatch;
     private readonly RelayCounters _counters = new(); // of what no lane has seen
     private readonly RelaySettings _first; // of which the limits and the metrics hold until the end
     private List<RelayPort> _ports = [];
@@ -50,6 +52,7 @@ internal sealed class RelayControl : IDisposable
         _loop.Watch(_wake.Fd, EPOLLIN, _ => TakeRequests());
         for (int i = 0; i < lanes; i++)
             _lanes.Add(new RelayLane(i, _admission, settings.Limits, offloads, log, Fail));
+        _laneWatch = new LaneWatch([.. _lanes.Select(lane => lane.Epoch)], lane => _lanes[lane].Wake());
         try
         {
             Apply(settings);
@@ -273,7 +276,10 @@ internal sealed class RelayControl : IDisposable
     {
         if (ServiceNotify.WatchdogMs is not { } intervalMs)
             return;
-        ServiceNotify.Watchdog();
+        if (_laneWatch.FindStuck() is { } lane)
+            Log.LaneStuck(_log, lane);
+        else
+            ServiceNotify.Watchdog();
         _loop.Schedule(_watchdog, _loop.NowMs + intervalMs);
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -69,6 +70,9 @@ internal sealed unsafe partial class RelayLane : IDisposable
 
     public RelayCounters Counters { get; } = new();
 
+    /// <summary>Moves with each turn.</summary>
+    public LaneEpoch Epoch { get; } = new();
+
     public Admission Admission { get; }
 
     public UdpOffloads Offloads { get; }
@@ -104,6 +108,9 @@ internal sealed unsafe partial class RelayLane : IDisposable
         _orders.Enqueue(order);
         Sys.EventFdSignal(_wake);
     }
+
+    /// <summary>From control: has it take a turn.</summary>
+    public void Wake() => Sys.EventFdSignal(_wake);
 
     /// <summary>From control: its loop is to end.</summary>
     public void RequestStop()
@@ -182,6 +189,7 @@ internal sealed unsafe partial class RelayLane : IDisposable
     internal void RunOnce(int atMostMs)
     {
         int count = Sys.EpollWait(_epoll, _events, atMostMs);
+        Epoch.Enter();
         NowMs = _clock();
         for (int i = 0; i < count; i++)
         {
@@ -195,6 +203,7 @@ internal sealed unsafe partial class RelayLane : IDisposable
 
         if (NowMs - _tickedMs >= TickMs)
             Tick();
+        Epoch.Leave();
     }
 
     /// <summary>What an event has brought leaves before the next one is taken.</summary>

@@ -49,8 +49,13 @@ Promtool_takes_the_alert_rules() {
 Alert_rules_are_about_series_that_there_are() {
   with_metrics
   tunnel tcp
-  scrape host | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' >"$work/names"
-  grep -oE 'wireguard_[a-z_]+' "$root/packaging/prometheus/wireguard-vsock.rules.yml" | grep -v '^wireguard_vsock_relay' | sort -u >"$work/named"
+  enter host "$daemon" relay --listen udp:52000 --to "udp:${outer4[enclave/host]}:1" --metrics 127.0.0.1:9587 &
+  wait_for 10 listens host 9587 || fail "no metrics of the relay"
+  scrape host >"$work/metrics"
+  scrape host 127.0.0.1:9587 >"$work/metrics.relay"
+  promtool check metrics <"$work/metrics.relay" >"$work/said" 2>&1 || fail "$(cat "$work/said")"
+  cat "$work/metrics" "$work/metrics.relay" | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' >"$work/names"
+  grep -oE 'wireguard_[a-z_]+' "$root/packaging/prometheus/wireguard-vsock.rules.yml" | sort -u >"$work/named"
   at_least "series named" 5 "$(wc -l <"$work/named")"
   equal "series that there are not" "" "$(grep -vxFf "$work/names" "$work/named" || :)"
 }

@@ -189,3 +189,50 @@ SocketGroup = 54321"
   equal "group" 54321 "$(there stat -c %g /run/wireguard/wg0.sock)"
   systemctl_there stop "$unit"
 }
+
+# A peer in the world, over UDP, to an enclave behind a stream; the relay runs as nobody in particular.
+A_relay_runs_as_a_service_in_its_sandbox() {
+  local unit=wireguard-vsock-relay@world process
+  new_machines host enclave third
+  wire host enclave
+  wire host third
+  start enclave tcp4
+  start third udp4
+  configure enclave
+  configure third
+  at enclave wg set wg0 peer "${public[third]}" allowed-ips "${inner[third]}"
+  at third wg set wg0 peer "${public[enclave]}" allowed-ips "${inner[enclave]}" endpoint "${outer4[host/third]}:51820"
+  system_at_host
+  cat >"$work/debian/etc/wireguard-vsock/relay/world.conf" <<END
+[General]
+Metrics = unix:/run/wireguard-vsock-relay/world/metrics
+
+[Relay]
+Listen = udp:51820
+Peer = ${public[enclave]} = tcp:${outer4[enclave/host]}:${port[enclave]}
+END
+  chmod 755 "$work/debian/etc/wireguard-vsock" "$work/debian/etc/wireguard-vsock/relay"
+  chmod 644 "$work/debian/etc/wireguard-vsock/relay/world.conf"
+  systemctl_there start "$unit" || fail "$(systemctl_there status --no-pager "$unit"; said_there -u "$unit")"
+  flows_within 20 third enclave
+  process=$(main_process $unit)
+  at_least "its user" 60000 "$(awk '$1 == "Uid:" {print $2}' "/proc/$process/status")"
+  equal "capabilities" 0000000000000000 "$(sed -n 's/^CapEff:.//p' "/proc/$process/status")"
+  wait_for 20 eval '[ -n "$(property '$unit' StatusText)" ]' || fail "no status"
+  note "status: $(property $unit StatusText)"
+  at host curl -sf --unix-socket "$work/debian/run/wireguard-vsock-relay/world/metrics" http://localhost/metrics >"$work/metrics" 2>&1 ||
+    there ls /run/wireguard-vsock-relay/world | grep -q metrics || fail "no metrics"
+
+  # A rule that is the same keeps its connections; a mistake changes nothing.
+  printf '\n[Relay]\nListen = tcp:52000\nTo = udp:%s:1\n' "${outer4[third/host]}" >>"$work/debian/etc/wireguard-vsock/relay/world.conf"
+  systemctl_there reload "$unit" || fail "no reload"
+  wait_for 10 listens host 52000 || fail "the new rule is not there"
+  equal "process" "$process" "$(main_process $unit)"
+  echo nonsense >>"$work/debian/etc/wireguard-vsock/relay/world.conf"
+  systemctl_there reload "$unit" || :
+  pings third enclave
+  wait_for 10 eval 'said_there -u '$unit' | grep -q nonsense' || fail "the journal says nothing of nonsense: $(said_there -u "$unit")"
+  is_there "$unit" active || fail "a reload of nonsense ended it"
+  systemctl_there stop "$unit"
+  is_there "$unit" inactive || fail "it is $(systemctl_there is-active "$unit"): $(said_there -u "$unit")"
+}

@@ -1,6 +1,4 @@
-using WireGuard.Vsock.SharedState;
-
-namespace WireGuard.Vsock.Lanes;
+namespace WireGuard.Vsock.SharedState;
 
 /// <summary>
 /// Whether lanes take turns: each is woken, and must have begun or ended a turn when that is asked again. A lane that has nothing
@@ -8,27 +6,30 @@ namespace WireGuard.Vsock.Lanes;
 /// </summary>
 internal sealed class LaneWatch
 {
-    private readonly IReadOnlyList<(LaneEpoch Epoch, Action Wake)> _lanes;
+    private readonly LaneEpoch[] _epochs;
+    private readonly Action<int> _wake;
     private readonly long[] _seen;
     private bool _isBegun;
 
-    public LaneWatch(IReadOnlyList<(LaneEpoch Epoch, Action Wake)> lanes)
+    /// <param name="epochs">Of each lane.</param>
+    /// <param name="wake">Has a lane take a turn.</param>
+    public LaneWatch(LaneEpoch[] epochs, Action<int> wake)
     {
-        _lanes = lanes;
-        _seen = new long[lanes.Count];
+        (_epochs, _wake) = (epochs, wake);
+        _seen = new long[epochs.Length];
     }
 
     /// <summary>The first lane that has done nothing since this was called before; null if there is none. Wakes all.</summary>
     public int? FindStuck()
     {
         int? stuck = null;
-        for (int i = _lanes.Count - 1; i >= 0; i--)
+        for (int i = _epochs.Length - 1; i >= 0; i--)
         {
-            long now = _lanes[i].Epoch.Value;
+            long now = _epochs[i].Value;
             if (_isBegun && now == _seen[i])
                 stuck = i;
             _seen[i] = now;
-            _lanes[i].Wake();
+            _wake(i);
         }
 
         _isBegun = true;

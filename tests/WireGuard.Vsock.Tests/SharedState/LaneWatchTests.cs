@@ -1,7 +1,6 @@
-using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.SharedState;
 
-namespace WireGuard.Vsock.Tests.Lanes;
+namespace WireGuard.Vsock.Tests.SharedState;
 
 public sealed class LaneWatchTests
 {
@@ -9,8 +8,7 @@ public sealed class LaneWatchTests
     private readonly HashSet<int> _hanging = [];
     private readonly LaneWatch _watch;
 
-    public LaneWatchTests() => _watch = new LaneWatch(
-        [.. Enumerable.Range(0, _epochs.Length).Select(lane => (_epochs[lane], (Action)(() => Turn(lane))))]);
+    public LaneWatchTests() => _watch = new LaneWatch(_epochs, Turn);
 
     [Fact]
     public void Lanes_that_take_turns_are_well()
