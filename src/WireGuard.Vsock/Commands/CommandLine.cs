@@ -164,17 +164,16 @@ internal static class CommandLine
             "It ends on SIGTERM, SIGINT, SIGHUP and the other standard signals that ask a process to end, when the interface is "
             + "deleted (ip link del INTERFACE) or when its control socket /var/run/wireguard/INTERFACE.sock is removed. SIGUSR2 "
             + "tells it that this machine was cloned: all sessions end, and new ones begin.",
-            "Endpoints over vsock are CID:PORT, as host(2):51820, vm(6):51820, 6:51820 or 0.0.0.6:51820. Over unix they are "
-            + "unix:PATH:PORT, PATH being the Unix socket by which Firecracker or Cloud Hypervisor shows a guest's VSOCK: set "
-            + "takes them, and wg(8) does not.",
+            "Endpoints over vsock are CID:PORT, as vm(6):51820, 6:51820 or 0.0.0.6:51820; over unix unix:PATH:PORT, PATH being "
+            + "the Unix socket of a Firecracker or Cloud Hypervisor guest, which set takes, and wg(8) does not.",
         ],
         Options =
         [
             new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free."),
             new("-f, --foreground", "Stay in the foreground; without it the command returns 0 once the interface is ready."),
             new("-n, --network NETWORK", "vsock (the default), tcp, tcp4, tcp6, udp, udp4, udp6 or unix."),
-            new("--streams N", "Over vsock, unix and tcp, up to N parallel connections to a peer whose endpoint is dialled, 1 "
-                + "to 8; one per processor if not given. Peers that run another WireGuard get one."),
+            new("--streams N", "Over vsock, unix and tcp, up to N parallel connections to a peer that is dialled, 1 to 8; one per "
+                + "processor if not given."),
             new("--superpackets=on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not "
                 + "given."),
             new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); "
