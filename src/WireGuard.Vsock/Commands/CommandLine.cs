@@ -172,8 +172,8 @@ internal static class CommandLine
             new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free."),
             new("-f, --foreground", "Stay in the foreground; without it the command returns 0 once the interface is ready."),
             new("-n, --network NETWORK", "vsock (the default), tcp, tcp4, tcp6, udp, udp4, udp6 or unix."),
-            new("--streams N", "Over vsock, unix and tcp, up to N parallel connections to a peer that is dialled, 1 to 8; one per "
-                + "processor if not given."),
+            new("--streams N", "Over vsock, unix and tcp, up to N parallel connections to a peer that is dialled, 1 to 8; one "
+                + "per processor if not given."),
             new("--superpackets=on|off", "Whether peers that run wireguard-vsock get many packets in one message; on if not "
                 + "given."),
             new("--udp-offloads=on|off", "Whether the kernel segments and coalesces datagrams over udp (UDP_SEGMENT, UDP_GRO); "
