@@ -6,7 +6,8 @@ namespace WireGuard.Protocol.Noise;
 /// <summary>
 /// The responder's side of the cookies (sections 5.3 and 5.4.7): under load a handshake message is answered with a cookie, and
 /// only one that proves, by mac2, that it owns its source address goes on. Keeps no state a source: a cookie is a mac of the
-/// source address under a secret that changes every two minutes. One thread gives cookies out; any may check them.
+/// source address under a secret that changes every two minutes. One thread at a time changes the secret, which giving a cookie
+/// out does if it is not fresh; any may check cookies.
 /// </summary>
 internal sealed class CookieChecker : IDisposable
 {
@@ -45,8 +46,7 @@ internal sealed class CookieChecker : IDisposable
     public void WriteReply(
         ReadOnlySpan<byte> message, uint senderIndex, ReadOnlySpan<byte> source, long nowMs, CookieReplyMessage reply)
     {
-        if (_secret is not { } secret || !secret.IsFresh(nowMs))
-            Replace(secret = new Secret(nowMs));
+        Secret secret = Refresh(nowMs);
         Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
         Blake2s.Mac(secret.Bytes, source, cookie);
         reply.Type = MessageType.CookieReply;
@@ -54,6 +54,19 @@ internal sealed class CookieChecker : IDisposable
         SecureRandom.Fill(reply.Nonce);
         XChaCha20Poly1305.Seal(_keys.CookieKey, reply.Nonce, MacKeys.Mac1(message), cookie, reply.EncryptedCookie);
         CryptographicOperations.ZeroMemory(cookie);
+    }
+
+    /// <summary>Whether the secret is one to give cookies out with.</summary>
+    public bool IsFresh(long nowMs) => Volatile.Read(ref _secret)?.IsFresh(nowMs) == true;
+
+    /// <summary>Changes the secret if it is not.</summary>
+    /// <returns>The one to use.</returns>
+    internal Secret Refresh(long nowMs)
+    {
+        if (Volatile.Read(ref _secret) is { } secret && secret.IsFresh(nowMs))
+            return secret;
+        Replace(secret = new Secret(nowMs));
+        return secret;
     }
 
     public void Dispose() => Replace(null);
@@ -65,7 +78,7 @@ internal sealed class CookieChecker : IDisposable
             CryptographicOperations.ZeroMemory(old.Bytes);
     }
 
-    private sealed class Secret
+    internal sealed class Secret
     {
         private readonly long _bornMs;
 

@@ -61,20 +61,20 @@ internal sealed partial class RelayReader
             Mistake(peer, Named(Peer), $"only WireGuard names its peer by a key: {mend}");
         }
 
-        foreach ((TransportAddress address, _) in rule.Listen.Concat(rule.Targets))
+        foreach (Located end in (List<Located>)[.. rule.Listen, .. rule.Targets])
         {
-            if (address.Network == NetworkKind.Udp)
-                Mistake(place, Named(Raw), $"it is for streams, and {address} is none: delete it, or use another network");
+            if (end.Address.Network == NetworkKind.Udp)
+                Mistake(place, Named(Raw), $"it is for streams, and {end.Address} is none: delete it, or use another network");
         }
     }
 
     private void CheckKeys(RuleDraft rule)
     {
         Dictionary<PublicKey, Place> keys = [];
-        foreach ((RelayPeer peer, Place place) in rule.Peers)
+        foreach (Located peer in rule.Peers)
         {
-            if (!keys.TryAdd(peer.Key, place))
-                Mistake(place, Named(Peer), $"{Spot(keys[peer.Key])} is the same key: delete one of the two");
+            if (!keys.TryAdd(peer.Key, peer.Place))
+                Mistake(peer.Place, Named(Peer), $"{Spot(keys[peer.Key])} is the same key: delete one of the two");
         }
 
         if (rule.Peers.Count > RelayLimits.MaxPeers)
@@ -88,13 +88,18 @@ internal sealed partial class RelayReader
 
     private void CheckListeners()
     {
-        Dictionary<TransportAddress, Place> listeners = [];
-        foreach ((TransportAddress address, Place place) in _rules.SelectMany(rule => rule.Listen))
+        Dictionary<TransportAddress, Located> listeners = [];
+        foreach (Located one in _rules.SelectMany(rule => rule.Listen))
         {
-            if (!listeners.TryAdd(address, place))
-                Mistake(place, Named(Listen), $"{address} is taken {Spot(listeners[address])} already: delete one of the two");
+            if (!listeners.TryAdd(one.Address, one))
+            {
+                string other = Spot(listeners[one.Address].Place);
+                Mistake(one.Place, Named(Listen), $"{one.Address} is taken {other} already: delete one of the two");
+            }
             else if (listeners.Count == RelayLimits.MaxListeners + 1)
-                Mistake(place, Named(Listen), $"more than {RelayLimits.MaxListeners}: start one more relay for the others");
+            {
+                Mistake(one.Place, Named(Listen), $"more than {RelayLimits.MaxListeners}: start one more relay for the others");
+            }
         }
     }
 
@@ -103,32 +108,30 @@ internal sealed partial class RelayReader
     {
         foreach (RuleDraft rule in _rules)
         {
-            foreach ((TransportAddress target, Place place) in rule.Targets)
+            foreach (Located target in rule.Targets)
             {
-                if (Leads(target, rule, []) is not { } listener)
+                if (Leads(target.Address, rule, []) is not { } listener)
                     continue;
-                Mistake(
-                    place,
-                    Named(rule.To == target ? To : Peer),
-                    $"{target} comes back to {listener.Address}, {Spot(listener.Place)}: messages would go round for ever");
+                string way = $"{target.Address} comes back to {listener.Address}, {Spot(listener.Place)}";
+                Mistake(target.Place, Named(target.Key.IsZero ? To : Peer), $"{way}: messages would go round for ever");
             }
         }
     }
 
     /// <summary>Where the rule listens, if what is sent to the target comes back there; null if it does not.</summary>
-    private (TransportAddress Address, Place Place)? Leads(TransportAddress target, RuleDraft to, HashSet<RuleDraft> seen)
+    private Located? Leads(TransportAddress target, RuleDraft to, HashSet<RuleDraft> seen)
     {
         foreach (RuleDraft rule in _rules)
         {
-            foreach ((TransportAddress Address, Place Place) listener in rule.Listen)
+            foreach (Located listener in rule.Listen)
             {
                 if (!IsHeard(target, listener.Address) || !seen.Add(rule))
                     continue;
                 if (rule == to)
                     return listener;
-                foreach ((TransportAddress next, _) in rule.Targets)
+                foreach (Located next in rule.Targets)
                 {
-                    if (Leads(next, to, seen) is { } found)
+                    if (Leads(next.Address, to, seen) is { } found)
                         return found;
                 }
             }

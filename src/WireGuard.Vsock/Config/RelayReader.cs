@@ -116,7 +116,7 @@ internal sealed partial class RelayReader : SectionReader
         {
             case Listen:
                 if (Address(key, value, AddressUse.Listen, place) is { } listen)
-                    rule.Listen.Add((listen, place));
+                    rule.Listen.Add(new Located(listen, place));
                 break;
             case To:
                 rule.To = Address(key, value, AddressUse.Send, place);
@@ -144,7 +144,7 @@ internal sealed partial class RelayReader : SectionReader
         ReadOnlySpan<char> rest = value.Length > KeyText.Length ? value[KeyText.Length..] : [];
         ReadOnlySpan<char> address = rest.TrimStart();
         address = address.StartsWith('=') ? address[1..].TrimStart() : [];
-        if (rest.IsEmpty || !KeyText.TryParse(value[..KeyText.Length], out PublicKey key))
+        if (value.Length < KeyText.Length || !KeyText.TryParse(value[..KeyText.Length], out PublicKey key))
         {
             Mistake(place, Named(Peer), $"it does not begin with a public key: {NoKey}; another = and the address follow");
             return;
@@ -155,7 +155,7 @@ internal sealed partial class RelayReader : SectionReader
         else if (key.IsZero)
             Mistake(place, Named(Peer), "the key is all zero, which is no machine's: put the enclave's");
         else if (Address(Peer, address, AddressUse.Send, place) is { } to)
-            rule.Peers.Add((new RelayPeer(key, to), place));
+            rule.Peers.Add(new Located(to, place, key));
     }
 
     private int? Number(string key, ReadOnlySpan<char> value, Place place, uint max) =>
@@ -184,23 +184,28 @@ internal sealed partial class RelayReader : SectionReader
         /// <summary>Where each key stands first.</summary>
         internal Dictionary<string, Place> Said { get; } = [];
 
-        internal List<(TransportAddress Address, Place Place)> Listen { get; } = [];
+        internal List<Located> Listen { get; } = [];
 
         /// <summary>Null if it is missing or wrong.</summary>
         internal TransportAddress? To { get; set; }
 
         internal Place ToPlace { get; set; }
 
-        internal List<(RelayPeer Peer, Place Place)> Peers { get; } = [];
+        internal List<Located> Peers { get; } = [];
 
         internal bool IsRaw { get; set; }
 
-        internal IEnumerable<(TransportAddress Address, Place Place)> Targets =>
-            Peers.Select(peer => (peer.Peer.To, peer.Place)).Concat(To is { } to ? [(to, ToPlace)] : []);
+        internal List<Located> Targets => To is { } to ? [.. Peers, new Located(to, ToPlace)] : Peers;
 
         internal RelayRule Settings => new(
-            [.. Listen.Select(listen => listen.Address)], To, [.. Peers.Select(peer => peer.Peer)], IsRaw);
+            Listen.ConvertAll(listen => listen.Address),
+            To,
+            Peers.ConvertAll(peer => new RelayPeer(peer.Key, peer.Address)),
+            IsRaw);
     }
+
+    /// <summary>An address, whose it is, and where that is said. A class: lists of them share their code with others.</summary>
+    private sealed record Located(TransportAddress Address, Place Place, PublicKey Key = default);
 }
 
 /// <summary>What reading gave.</summary>

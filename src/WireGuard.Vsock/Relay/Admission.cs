@@ -15,12 +15,13 @@ internal interface INearEnd
 /// others out would have to be newer than they are, all the time. Those whose source is proven have places apart, so that no
 /// forgery and no silent connection takes one.
 /// <code>
-/// admitted --> unproven --a cookie of ours, or a whole message on a stream--> proven --an answer from its far end--> settled
-///                 `----------------------- 5 s, or its place was needed ---------`--> evicted
+/// admitted --> unproven --a cookie of ours, or a whole message on a stream--> proven --its far end's peer is there--> settled
+///                 `----- 5 s (more once its far end has answered), or its place was needed -----`--> evicted
 /// </code>
-/// Of the unproven, and of the proven, the oldest goes: of a source that has too many, else of the source that has most. A stream
-/// from a source that has a settled one is settled at once: one peer's parallel connections need not all be answered.
-/// Any thread; one lock, which is taken for near ends and handshakes only.
+/// Of the unproven, and of the proven, the oldest goes: of a source that has too many, else of the source that has most. Of the
+/// settled only one that is idle goes, where all places are taken. A stream beside a settled one of its source is settled by its
+/// first message: one peer's parallel connections need not all be answered. Any thread; one lock, which is taken for near ends
+/// and handshakes only.
 /// </summary>
 internal sealed class Admission(RelayLimits limits)
 {
@@ -34,13 +35,25 @@ internal sealed class Admission(RelayLimits limits)
 
     public const int PatienceMs = 5_000;
 
+    /// <summary>How long a settled one must be idle to be given up for another.</summary>
+    public const int IdleMs = 30_000;
+
+    /// <summary>Of all places, what raw streams may have: no key stands behind them.</summary>
+    public const int RawShare = 4;
+
+    /// <summary>How long no idle one is looked for again where there was none.</summary>
+    private const int SearchMs = 250;
+
     private readonly Lock _gate = new();
 
     // Guarded by the lock, as all below and each place are.
     private readonly Dictionary<UInt128, Source> _sources = [];
     private readonly LinkedList<NearPlace> _unproven = new();
     private readonly LinkedList<NearPlace> _proven = new();
+    private readonly LinkedList<NearPlace> _settled = new();
     private int _count;
+    private int _rawCount;
+    private long _searchedMs = long.MinValue / 2;
 
     public int Count
     {
@@ -63,24 +76,25 @@ internal sealed class Admission(RelayLimits limits)
     /// <summary>How initiations are limited.</summary>
     private InitiationLimits Initiations { get; } = new();
 
-    /// <summary>Admits a near end. Null where all places are those of near ends that were answered.</summary>
+    /// <summary>Admits a near end. Null where all places are those of settled ones that are not idle.</summary>
     /// <param name="isProven">What the decision on its first message says; false for a connection just accepted.</param>
-    public NearPlace? TryAdmit(INearEnd near, UInt128 source, bool isStream, bool isProven, long nowMs)
+    public NearPlace? TryAdmit(
+        INearEnd near, UInt128 source, bool isStream, bool isProven, long nowMs, bool isRaw = false)
     {
-        NearPlace? first = null, second = null, place = null;
+        if (!isStream && !isProven)
+            Initiations.CountNew(nowMs);
+        NearPlace? first, second, place;
         lock (_gate)
         {
             Source of = _sources.TryGetValue(source, out Source? known) ? known : new Source(source);
-            bool isFull = of.Count >= limits.MaxPerSource || _count >= limits.MaxConnections;
-            if (isFull)
-                first = of.Count >= limits.MaxPerSource ? OldestOf(of) : Least(_unproven) ?? Least(_proven);
-            if (isFull && first is null)
+            if (!TryMakeRoom(of, isRaw, nowMs, out first))
                 return null;
             if (first is not null)
                 Remove(first);
-            place = new NearPlace(near, of, nowMs);
-            Add(place, isStream && of.Settled > 0 ? null : isProven ? _proven : _unproven);
-            second = Surplus(place.List, of, nowMs);
+            place = new NearPlace(near, of, isStream, isRaw, nowMs);
+            LinkedList<NearPlace> list = isProven ? _proven : _unproven;
+            Add(place, list);
+            second = Surplus(list, of, nowMs);
             if (second is not null)
                 Remove(second);
         }
@@ -98,8 +112,9 @@ internal sealed class Admission(RelayLimits limits)
         {
             if (place.List != _unproven)
                 return;
-            Move(place, _proven);
-            surplus = Surplus(_proven, place.Source, nowMs);
+            bool isBeside = place.IsStream && place.Source.Settled > 0;
+            Move(place, isBeside ? _settled : _proven);
+            surplus = isBeside ? null : Surplus(_proven, place.Source, nowMs);
             if (surplus is not null)
                 Remove(surplus);
         }
@@ -107,14 +122,14 @@ internal sealed class Admission(RelayLimits limits)
         surplus?.Near.Evict();
     }
 
-    /// <summary>Its far end has answered.</summary>
+    /// <summary>Its far end has a peer there.</summary>
     /// <returns>False if it was evicted before.</returns>
     public bool Answered(NearPlace place)
     {
         lock (_gate)
         {
-            if (!place.IsGone && place.List is not null)
-                Move(place, null);
+            if (!place.IsGone)
+                Move(place, _settled);
             return !place.IsGone;
         }
     }
@@ -154,47 +169,66 @@ internal sealed class Admission(RelayLimits limits)
     public bool IsUnderLoad(long nowMs) => Initiations.IsUnderLoad(nowMs);
 
     /// <inheritdoc cref="InitiationLimits.MustProve"/>
-    public bool MustProve(in EndpointAddress source, bool isKnown, long nowMs) => Initiations.MustProve(source, isKnown, nowMs);
-
-    /// <inheritdoc cref="InitiationLimits.CountNew"/>
-    public void CountNewInitiation(long nowMs) => Initiations.CountNew(nowMs);
-
-    /// <inheritdoc cref="InitiationLimits.NoteProven"/>
-    public void NoteProven(in EndpointAddress source, long nowMs) => Initiations.NoteProven(source, nowMs);
+    public bool MustProve(bool isKnown, long nowMs) => Initiations.MustProve(isKnown, nowMs);
 
     /// <inheritdoc cref="InitiationLimits.TryTake"/>
     public bool TryTakeInitiation(UInt128 source, bool isProven, long nowMs) => Initiations.TryTake(source, isProven, nowMs);
 
-    /// <summary>The oldest of a source that waits, rather one that is not proven.</summary>
-    private NearPlace? OldestOf(Source source) => OldestOf(source, _unproven) ?? OldestOf(source, _proven);
-
-    private static NearPlace? OldestOf(Source source, LinkedList<NearPlace> list) =>
-        list.FirstOrDefault(place => place.Source == source);
-
-    /// <summary>The oldest of the source that has most; of equals, of the one whose first is the oldest.</summary>
-    private NearPlace? Least(LinkedList<NearPlace> list)
+    /// <summary>Whether there is room for one more, where need be in place of another.</summary>
+    private bool TryMakeRoom(Source of, bool isRaw, long nowMs, out NearPlace? victim)
     {
-        NearPlace? least = null;
-        foreach (NearPlace place in list)
-        {
-            if (least is null || CountIn(list, place.Source) > CountIn(list, least.Source))
-                least = place;
-        }
-
-        return least;
+        victim = null;
+        Source? only = of.Count >= limits.MaxPerSource ? of : null;
+        bool isOnlyRaw = isRaw && _rawCount >= limits.MaxConnections / RawShare;
+        if (only is null && !isOnlyRaw && _count < limits.MaxConnections)
+            return true;
+        victim = Least(_unproven, only, isOnlyRaw) ?? Least(_proven, only, isOnlyRaw) ?? LongestIdle(only, isOnlyRaw, nowMs);
+        return victim is not null;
     }
 
-    private NearPlace? Surplus(LinkedList<NearPlace>? list, Source source, long nowMs)
+    private NearPlace? Surplus(LinkedList<NearPlace> list, Source source, long nowMs)
     {
-        if (list is null)
-            return null;
-        if (CountIn(list, source) > MaxUnansweredPerSource && OldestOf(source, list) is { } oldest
+        if (CountIn(list, source) > MaxUnansweredPerSource && Least(list, source) is { } oldest
             && nowMs - oldest.SinceMs >= YoungMs)
         {
             return oldest;
         }
 
         return list.Count > MaxUnanswered ? Least(list) : null;
+    }
+
+    /// <summary>The oldest of the source that has most; of equals, of the one whose first is the oldest.</summary>
+    private NearPlace? Least(LinkedList<NearPlace> list, Source? only = null, bool isOnlyRaw = false)
+    {
+        NearPlace? least = null;
+        foreach (NearPlace place in list)
+        {
+            bool isMore = least is null || CountIn(list, place.Source) > CountIn(list, least.Source);
+            if (isMore && place.IsAmong(only, isOnlyRaw))
+                least = place;
+        }
+
+        return least;
+    }
+
+    /// <summary>Of the source that has most, the settled one that has been idle for longest.</summary>
+    private NearPlace? LongestIdle(Source? only, bool isOnlyRaw, long nowMs)
+    {
+        if (nowMs - _searchedMs < SearchMs)
+            return null;
+        NearPlace? idle = null;
+        foreach (NearPlace place in _settled)
+        {
+            if (nowMs - place.UsedMs < IdleMs || !place.IsAmong(only, isOnlyRaw))
+                continue;
+            int more = place.Source.Settled.CompareTo(idle?.Source.Settled ?? 0);
+            if (more > 0 || (more == 0 && place.UsedMs < idle!.UsedMs))
+                idle = place;
+        }
+
+        if (idle is null)
+            _searchedMs = nowMs;
+        return idle;
     }
 
     private void Collect(LinkedList<NearPlace> list, long nowMs, ref List<NearPlace>? over)
@@ -208,16 +242,24 @@ internal sealed class Admission(RelayLimits limits)
             bool isSurplus = ageMs >= YoungMs && CountIn(list, place.Source) > MaxUnansweredPerSource;
             if (nowMs < place.UntilMs && !isSurplus)
                 continue;
+            if (place.IsStream && list == _proven && place.Source.Settled > 0)
+            {
+                Move(place, _settled);
+                continue;
+            }
+
             Remove(place);
             (over ??= []).Add(place);
         }
     }
 
-    private int CountIn(LinkedList<NearPlace> list, Source source) => list == _proven ? source.Proven : source.Unproven;
+    private int CountIn(LinkedList<NearPlace> list, Source source) =>
+        list == _proven ? source.Proven : list == _settled ? source.Settled : source.Unproven;
 
-    private void Add(NearPlace place, LinkedList<NearPlace>? list)
+    private void Add(NearPlace place, LinkedList<NearPlace> list)
     {
         _count++;
+        _rawCount += place.IsRaw ? 1 : 0;
         if (place.Source.Count++ == 0)
             _sources[place.Source.Key] = place.Source;
         Enter(place, list);
@@ -228,33 +270,34 @@ internal sealed class Admission(RelayLimits limits)
         Leave(place);
         place.IsGone = true;
         _count--;
+        _rawCount -= place.IsRaw ? 1 : 0;
         if (--place.Source.Count == 0)
             _sources.Remove(place.Source.Key);
     }
 
-    private void Move(NearPlace place, LinkedList<NearPlace>? list)
+    private void Move(NearPlace place, LinkedList<NearPlace> list)
     {
         Leave(place);
         Enter(place, list);
     }
 
-    private void Enter(NearPlace place, LinkedList<NearPlace>? list)
+    private void Enter(NearPlace place, LinkedList<NearPlace> list)
     {
-        place.Node = list?.AddLast(place);
+        place.Node = list.AddLast(place);
         Change(place, list, 1);
     }
 
     private void Leave(NearPlace place)
     {
-        Change(place, place.List, -1);
-        if (place.Node is { } node)
-            node.List!.Remove(node);
+        LinkedList<NearPlace> list = place.List!;
+        Change(place, list, -1);
+        list.Remove(place.Node!);
         place.Node = null;
     }
 
-    private void Change(NearPlace place, LinkedList<NearPlace>? list, int by)
+    private void Change(NearPlace place, LinkedList<NearPlace> list, int by)
     {
-        if (list is null)
+        if (list == _settled)
             place.Source.Settled += by;
         else if (list == _proven)
             place.Source.Proven += by;
@@ -277,22 +320,37 @@ internal sealed class Admission(RelayLimits limits)
     }
 }
 
-/// <summary>A near end's place. Its owner keeps it to hand it back; all else is admission's.</summary>
-internal sealed class NearPlace(INearEnd near, Admission.Source source, long sinceMs)
+/// <summary>A near end's place. Its owner keeps it to hand it back, and says when it is used; all else is admission's.</summary>
+internal sealed class NearPlace(INearEnd near, Admission.Source source, bool isStream, bool isRaw, long sinceMs)
 {
+    private long _usedMs = sinceMs; // interlocked: written by its lane
+
+    /// <summary>When something was last carried, as its lane has said a few times a second.</summary>
+    internal long UsedMs
+    {
+        get => Volatile.Read(ref _usedMs);
+        set => Volatile.Write(ref _usedMs, value);
+    }
+
     internal INearEnd Near { get; } = near;
 
     internal Admission.Source Source { get; } = source;
+
+    internal bool IsStream { get; } = isStream;
+
+    internal bool IsRaw { get; } = isRaw;
 
     internal long SinceMs { get; } = sinceMs;
 
     /// <summary>When it is evicted at the latest, unless it is settled.</summary>
     internal long UntilMs { get; set; } = sinceMs + Admission.PatienceMs;
 
-    /// <summary>Null once it is settled, or gone.</summary>
+    /// <summary>Null once it is gone.</summary>
     internal LinkedListNode<NearPlace>? Node { get; set; }
 
     internal LinkedList<NearPlace>? List => Node?.List;
 
     internal bool IsGone { get; set; }
+
+    internal bool IsAmong(Admission.Source? only, bool isOnlyRaw) => (only is null || Source == only) && (!isOnlyRaw || IsRaw);
 }

@@ -29,12 +29,14 @@ internal sealed class KnownIndices
 
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<uint, Entry> _entries = new();
-    private readonly Queue<(uint Index, long AtMs)>[] _ofTarget; // guarded by the lock
+    private readonly Queue<Heard>[] _ofTarget; // guarded by the lock
     private readonly int _share;
 
     public KnownIndices(int targets)
     {
-        _ofTarget = [.. Enumerable.Range(0, targets).Select(_ => new Queue<(uint, long)>())];
+        _ofTarget = new Queue<Heard>[targets];
+        for (int target = 0; target < targets; target++)
+            _ofTarget[target] = new Queue<Heard>();
         _share = Math.Max(LeastShare, MaxCount / Math.Max(1, targets));
     }
 
@@ -45,13 +47,23 @@ internal sealed class KnownIndices
     {
         lock (_gate)
         {
-            Queue<(uint Index, long AtMs)> queue = _ofTarget[target];
-            while (queue.Count >= _share || (queue.TryPeek(out (uint Index, long AtMs) oldest) && nowMs - oldest.AtMs >= AgeMs))
+            Queue<Heard> queue = _ofTarget[target];
+            while (queue.Count >= _share || (queue.TryPeek(out Heard? oldest) && nowMs - oldest.AtMs >= AgeMs))
                 Forget(queue.Dequeue(), target);
             Entry entry = _entries.GetOrAdd(index, static _ => new Entry());
             entry.Learn(target, nowMs);
-            queue.Enqueue((index, nowMs));
+            queue.Enqueue(new Heard(index, nowMs));
         }
+    }
+
+    /// <summary>What another table knows of a target, which has this place here.</summary>
+    public void TakeOver(KnownIndices other, int theirs, int target)
+    {
+        Heard[] heard;
+        lock (other._gate)
+            heard = [.. other._ofTarget[theirs]];
+        foreach (Heard one in heard)
+            Learn(one.Index, target, one.AtMs);
     }
 
     /// <summary>For which enclaves a new near end may bring it.</summary>
@@ -71,11 +83,13 @@ internal sealed class KnownIndices
         return !targets.IsNone && !isLimited;
     }
 
-    private void Forget((uint Index, long AtMs) old, int target)
+    private void Forget(Heard old, int target)
     {
         if (_entries.TryGetValue(old.Index, out Entry? entry) && entry.Forget(target, old.AtMs))
             _entries.TryRemove(old.Index, out _);
     }
+
+    private sealed record Heard(uint Index, long AtMs);
 
     /// <summary>At most two enclaves: of three that chose one index the one that was heard of first is forgotten.</summary>
     private sealed class Entry

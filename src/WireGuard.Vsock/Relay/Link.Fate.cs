@@ -112,7 +112,7 @@ internal sealed partial class Link
 
     public void OnEvicted()
     {
-        if (_isSettled || IsOver)
+        if (IsOver)
             return;
         _lane.CountEvicted(Place!);
         Log.RelayLinkClosed(_lane.Log, From, "no answer, or its place was needed");
@@ -131,6 +131,7 @@ internal sealed partial class Link
 
     public void OnTime()
     {
+        Place!.UsedMs = _lastMs;
         if (_isClosing && _lane.NowMs >= _closeAtMs)
             Abandon();
         else if (!_isClosing && _lane.NowMs - _lastMs >= _lane.Limits.IdleSeconds * 1000L)

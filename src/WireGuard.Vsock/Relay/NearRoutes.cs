@@ -30,6 +30,12 @@ internal sealed class NearRoutes
     /// </summary>
     public bool IsAnswered { get; internal set; }
 
+    /// <summary>
+    /// Whether it has brought a cookie of the relay's, or is a stream. Its next initiation may have a cookie of the enclave's
+    /// instead, where that is under load as well.
+    /// </summary>
+    public bool IsProven { get; internal set; }
+
     internal int LearnedCount => _count;
 
     /// <summary>For which enclaves a message with that receiver index is.</summary>

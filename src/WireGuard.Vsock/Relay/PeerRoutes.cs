@@ -19,17 +19,31 @@ namespace WireGuard.Vsock.Relay;
 internal sealed class PeerRoutes : IDisposable
 {
     private readonly Admission _admission;
+    private readonly IReadOnlyList<RelayPeer> _peers;
     private readonly Mac1Search _search;
     private readonly Enclave[] _enclaves;
 
     /// <param name="peers">At most <see cref="RelayLimits.MaxPeers"/>; a target is a place here.</param>
-    public PeerRoutes(IReadOnlyList<RelayPeer> peers, Admission admission)
+    /// <param name="before">
+    /// What was in force at the same address: of the peers that stay, indices and cookies remain good.
+    /// </param>
+    public PeerRoutes(IReadOnlyList<RelayPeer> peers, Admission admission, PeerRoutes? before = null)
     {
         _admission = admission;
-        MacKeys[] keys = [.. peers.Select(peer => new MacKeys(peer.Key))];
-        _search = new Mac1Search(keys);
-        _enclaves = [.. keys.Select(key => new Enclave(new CookieChecker(key)))];
+        _peers = peers;
         Known = new KnownIndices(peers.Count);
+        _enclaves = new Enclave[peers.Count];
+        MacKeys[] keys = new MacKeys[peers.Count];
+        for (int target = 0; target < peers.Count; target++)
+        {
+            keys[target] = new MacKeys(peers[target].Key);
+            int same = before?.Find(peers[target]) ?? -1;
+            _enclaves[target] = same < 0 ? new Enclave(new CookieChecker(keys[target])) : before!._enclaves[same].Keep();
+            if (same >= 0)
+                Known.TakeOver(before!.Known, same, target);
+        }
+
+        _search = new Mac1Search(keys);
     }
 
     internal KnownIndices Known { get; }
@@ -83,10 +97,22 @@ internal sealed class PeerRoutes : IDisposable
     public static bool IsAnswer(MessageType type) =>
         type is MessageType.Initiation or MessageType.Response or MessageType.Transport;
 
+    /// <summary>No lane uses it any more.</summary>
     public void Dispose()
     {
         foreach (Enclave enclave in _enclaves)
             enclave.Dispose();
+    }
+
+    private int Find(RelayPeer peer)
+    {
+        for (int target = 0; target < _peers.Count; target++)
+        {
+            if (_peers[target] == peer)
+                return target;
+        }
+
+        return -1;
     }
 
     private static RouteDecision Learned(NearRoutes? near, uint index) =>
@@ -115,8 +141,8 @@ internal sealed class PeerRoutes : IDisposable
         Span<byte> bound = stackalloc byte[EndpointAddress.MaxCookieSourceSize];
         bound = bound[..source.CookieSource(bound)];
         bool isProven = isStream || enclave.IsMac2Valid(message, bound, nowMs);
-        bool isKnown = near is { IsAnswered: true };
-        bool isAllowed = (isProven || !_admission.MustProve(source, isKnown, nowMs))
+        bool isKnown = near is { IsAnswered: true } or { IsProven: true };
+        bool isAllowed = (isProven || !_admission.MustProve(isKnown, nowMs))
             && _admission.TryTakeInitiation(source.Source(), isProven, nowMs);
         if (!isAllowed && isProven)
             return RouteDecision.Drop(RelayDrop.RateLimited);
@@ -126,18 +152,16 @@ internal sealed class PeerRoutes : IDisposable
             return RouteDecision.Answer;
         }
 
-        if (isProven && !isStream)
-            _admission.NoteProven(source, nowMs);
-        else if (!isProven && !isKnown)
-            _admission.CountNewInitiation(nowMs);
         near ??= new NearRoutes();
+        near.IsProven |= isProven;
         return RouteDecision.To(new RouteTargets(target)) with { IsProven = isProven };
     }
 
     /// <summary>The cookies that the relay gives out in an enclave's name, which takes its public key alone.</summary>
     private sealed class Enclave(CookieChecker cookies) : IDisposable
     {
-        private readonly Lock _gate = new(); // for one thread at a time gives cookies out
+        private readonly Lock _gate = new(); // for one thread at a time changes the secret
+        private int _owners = 1; // interlocked: routes that use it
 
         public bool IsMac2Valid(ReadOnlySpan<byte> message, ReadOnlySpan<byte> source, long nowMs) =>
             MacKeys.Mac2(message).ContainsAnyExcept((byte)0) && cookies.IsMac2Valid(message, source, nowMs);
@@ -145,10 +169,27 @@ internal sealed class PeerRoutes : IDisposable
         public void WriteReply(ReadOnlySpan<byte> message, ReadOnlySpan<byte> source, long nowMs, Span<byte> reply)
         {
             uint sender = BinaryPrimitives.ReadUInt32LittleEndian(message[4..]);
-            lock (_gate)
-                cookies.WriteReply(message, sender, source, nowMs, new CookieReplyMessage(reply));
+            if (!cookies.IsFresh(nowMs))
+            {
+                lock (_gate)
+                    cookies.Refresh(nowMs);
+            }
+
+            cookies.WriteReply(message, sender, source, nowMs, new CookieReplyMessage(reply));
         }
 
-        public void Dispose() => cookies.Dispose();
+        /// <summary>Other routes use it from now on, too.</summary>
+        public Enclave Keep()
+        {
+            Interlocked.Increment(ref _owners);
+            return this;
+        }
+
+        /// <summary>By each that has used it.</summary>
+        public void Dispose()
+        {
+            if (Interlocked.Decrement(ref _owners) == 0)
+                cookies.Dispose();
+        }
     }
 }

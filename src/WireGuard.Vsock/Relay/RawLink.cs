@@ -99,6 +99,7 @@ internal sealed class RawLink : ILink, IStreamOwner
 
     public void OnTime()
     {
+        Place!.UsedMs = _lastMs;
         if (_lane.NowMs - _lastMs >= IdleMs || (_isClosing && _lane.NowMs >= _closeAtMs))
             Abandon();
         if (_isClosing)
@@ -111,7 +112,7 @@ internal sealed class RawLink : ILink, IStreamOwner
 
     public void OnEvicted()
     {
-        if (_isAnswered || _isOver)
+        if (_isOver)
             return;
         _lane.CountEvicted(Place!);
         Abandon();

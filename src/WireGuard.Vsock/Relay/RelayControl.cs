@@ -170,7 +170,7 @@ internal sealed class RelayControl : IDisposable
         foreach (RelayRule rule in settings.Rules)
         {
             ActiveRule? active = before.Find(active => active.IsSame(rule));
-            _rules.Add(active ?? Begin(rule));
+            _rules.Add(active ?? Begin(rule, RoutesBefore(rule, before)));
             if (active is null)
             {
                 foreach (TransportAddress address in rule.Listen)
@@ -229,7 +229,25 @@ internal sealed class RelayControl : IDisposable
     private static RelayPort? Find(List<RelayPort> ports, TransportAddress address) =>
         ports.Find(port => port.Address == address);
 
-    private ActiveRule Begin(RelayRule rule)
+    /// <summary>What decided on an address that the rule listens on.</summary>
+    private static PeerRoutes? RoutesBefore(RelayRule rule, List<ActiveRule> before)
+    {
+        foreach (ActiveRule active in before)
+        {
+            foreach (TransportAddress address in active.Settings.Listen)
+            {
+                foreach (TransportAddress same in rule.Listen)
+                {
+                    if (address == same)
+                        return active.Routes;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private ActiveRule Begin(RelayRule rule, PeerRoutes? before)
     {
         Target[] targets = new Target[Math.Max(1, rule.Peers.Count)];
         for (int i = 0; i < targets.Length; i++)
@@ -238,7 +256,7 @@ internal sealed class RelayControl : IDisposable
             _names.Add(targets[i], _loop.NowMs);
         }
 
-        PeerRoutes? routes = rule.To is null ? new PeerRoutes(rule.Peers, _admission) : null;
+        PeerRoutes? routes = rule.To is null ? new PeerRoutes(rule.Peers, _admission, before) : null;
         return new ActiveRule(rule, targets, routes);
     }
 

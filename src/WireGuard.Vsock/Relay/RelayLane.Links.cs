@@ -134,7 +134,7 @@ internal sealed unsafe partial class RelayLane
 
     private bool TryAdd(ILink link, bool isProven)
     {
-        link.Place = Admission.TryAdmit(link, link.From.Source(), link.IsStream, isProven, NowMs);
+        link.Place = Admission.TryAdmit(link, link.From.Source(), link.IsStream, isProven, NowMs, link.Rule.IsRaw);
         if (link.Place is null)
         {
             Counters.CountDropped(RelayDrop.TooManyConnections);

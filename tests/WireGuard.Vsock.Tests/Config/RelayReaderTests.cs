@@ -104,7 +104,7 @@ public sealed class RelayReaderTests
     [InlineData(Rule + "Raw = yes", "f:4:7: Raw: 'yes' is neither on nor off")]
     [InlineData(Rule + $"Peer = {Peer1}=vsock:1:1", "f:4:1: Peer: there is To on line 3 too: *")]
     [InlineData("[Relay]\nListen = udp:1\nPeer = x", "f:3:8: Peer: it does not begin with a public key: *")]
-    [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}", "f:3:8: Peer: it does not begin with a public key: *")]
+    [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}", "f:3:8: Peer: no address follows the key: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}=", "f:3:8: Peer: no address follows the key: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1} vsock:1:1", "f:3:8: Peer: no address follows the key: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Zero}=vsock:1:1", "f:3:8: Peer: the key is all zero, *")]

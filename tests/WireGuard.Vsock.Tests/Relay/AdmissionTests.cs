@@ -111,15 +111,47 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public void A_stream_beside_an_answered_one_of_its_source_waits_for_no_answer()
+    public void A_stream_that_speaks_beside_an_answered_one_of_its_source_waits_for_no_answer()
     {
+        Near before = Come(1, isStream: true);
+        _admission.Prove(before.Place!, _now);
         _admission.Answered(Come(1, isStream: true).Place!);
-        Come(1, isStream: true);
+        Near after = Come(1, isStream: true), silent = Come(1, isStream: true);
         Near datagrams = Come(1), other = Come(2, isStream: true);
+        _admission.Prove(after.Place!, _now);
+        _admission.Prove(other.Place!, _now);
         _now += Admission.PatienceMs;
         _admission.Sweep(_now);
-        Assert.Equal([datagrams, other], _gone);
-        Assert.Equal(2, _admission.Count);
+        Assert.Equal([silent, datagrams, other], _gone);
+        Assert.Equal(3, _admission.Count);
+        Assert.Equal(0, _admission.UnansweredCount);
+    }
+
+    [Fact]
+    public void A_full_relay_gives_up_the_one_that_is_idle_for_longest()
+    {
+        _admission = new Admission(new RelayLimits(MaxConnections: 3));
+        Near[] settled = [Come(1), Come(2), Come(3)];
+        foreach (Near near in settled)
+            _admission.Answered(near.Place!);
+        _now += Admission.IdleMs - 1;
+        Assert.Null(Come(4).Place);
+        _now += 1_000;
+        settled[0].Place!.UsedMs = _now;
+        settled[1].Place!.UsedMs += 500;
+        Assert.NotNull(Come(4).Place);
+        Assert.Equal([settled[2]], _gone);
+    }
+
+    [Fact]
+    public void Raw_streams_have_a_quarter_of_all_places()
+    {
+        _admission = new Admission(new RelayLimits(MaxConnections: 8));
+        for (int i = 0; i < 2; i++)
+            _admission.Answered(Come(1, isStream: true, isRaw: true).Place!);
+        Assert.Null(Come(2, isStream: true, isRaw: true).Place);
+        Assert.NotNull(Come(2, isStream: true).Place);
+        Assert.Empty(_gone);
     }
 
     [Fact]
@@ -171,6 +203,8 @@ public sealed class AdmissionTests
                     break;
                 default:
                     _now += ms;
+                    foreach (Near used in live)
+                        used.Place!.UsedMs = _now;
                     _admission.Sweep(_now);
                     break;
             }
@@ -183,10 +217,10 @@ public sealed class AdmissionTests
         }
     }
 
-    private Near Come(uint source, bool isStream = false, bool isProven = false)
+    private Near Come(uint source, bool isStream = false, bool isProven = false, bool isRaw = false)
     {
         var near = new Near(this, source);
-        near.Place = _admission.TryAdmit(near, source, isStream, isProven, _now);
+        near.Place = _admission.TryAdmit(near, source, isStream, isProven, _now, isRaw);
         return near;
     }
 

@@ -57,6 +57,25 @@ public sealed class FloodTests : IDisposable
     }
 
     [Fact]
+    public void With_and_without_cookies_a_source_has_20_a_second_and_5_at_once_of_each()
+    {
+        var limits = new InitiationLimits();
+        int taken = 0;
+        for (int i = 0; i < 1000; i++)
+            taken += limits.TryTake(1, isProven: i % 2 == 0, _now++) ? 1 : 0;
+        Assert.InRange(taken, 20, 30);
+    }
+
+    [Fact]
+    public void A_flood_of_other_messages_has_initiations_prove_their_sources()
+    {
+        for (int i = 0; i < InitiationLimits.UnderLoadPerSecond; i++)
+            Admit(RelayParts.Source(++_lastForged), RouteDecision.To(new RouteTargets(0)));
+        NearRoutes? near = null;
+        Assert.Equal(RouteDecision.Answer, FromClient(ref near, _parts.ClientOf(0)));
+    }
+
+    [Fact]
     public void A_stream_proves_its_source_by_itself()
     {
         Flood(1_000);
@@ -135,10 +154,10 @@ public sealed class FloodTests : IDisposable
         byte[] source = [0, 0, 0, 1];
         byte[] initiation = [], reply = new byte[CookieReplyMessage.Size];
         bool isThrough = false;
+        NearRoutes? near = null;
         for (int attempt = 0; attempt < 3 && !isThrough; attempt++)
         {
             Flood(1_500);
-            NearRoutes? near = null; // its link was closed meanwhile
             initiation = _parts.Initiation(client, _now);
             if (_parts.FromNear(ref near, Client, initiation, _now).Kind == RouteKind.Answer)
             {
@@ -176,10 +195,6 @@ public sealed class FloodTests : IDisposable
     [Fact]
     public void What_floods_leave_behind_is_bounded()
     {
-        var limits = new InitiationLimits();
-        for (uint i = 0; i < 100_000; i++)
-            limits.NoteProven(RelayParts.Source(i), _now);
-        Assert.Equal(InitiationLimits.MaxProven, limits.ProvenCount);
         Flood(3_000);
         Assert.Equal(0, _parts.Routes.Known.Count);
         Assert.InRange(_parts.Admission.Count, 0, Admission.MaxUnanswered);

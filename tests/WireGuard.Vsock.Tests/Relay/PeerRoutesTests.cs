@@ -163,6 +163,28 @@ public sealed class PeerRoutesTests : IDisposable
         Assert.Equal(To(0), _parts.FromNear(ref near, RelayParts.Source(1), RelayParts.Transport(77), Start));
     }
 
+    [Fact]
+    public void Peers_that_stay_keep_their_indices_and_cookies_when_a_rule_changes()
+    {
+        Answered(1, 1, 77);
+        Answered(1, 2, 78);
+        CookieGenerator client = _parts.ClientOf(1);
+        NearRoutes? near = null;
+        while (_parts.FromNear(ref near, RelayParts.Source(1), _parts.Initiation(client, Start), Start).Kind != RouteKind.Answer)
+        {
+        }
+
+        Assert.True(client.TryConsumeReply(new CookieReplyMessage(_parts.Reply), Start));
+        using var changed = new PeerRoutes([_parts.Peers[1]], _parts.Admission, _parts.Routes);
+        _parts.Routes.Dispose();
+        near = null;
+        RouteDecision From(ref NearRoutes? near, byte[] message) =>
+            changed.FromNear(ref near, RelayParts.Source(1), isStream: false, message, Start, _parts.Reply);
+        Assert.Equal(To(0), From(ref near, RelayParts.Transport(77)));
+        Assert.Equal(NoRoute, From(ref near, RelayParts.Transport(78)));
+        Assert.Equal(To(0) with { IsProven = true }, From(ref near, _parts.Initiation(client, Start)));
+    }
+
     /// <summary>Beside lists that are searched from the end.</summary>
     [Fact]
     public void What_a_near_end_has_learned_is_as_a_list_says() =>

@@ -10,20 +10,19 @@ namespace WireGuard.Vsock.Tests.Relay;
 /// <summary>Enclaves behind a relay, and messages to and from them, with nothing in them but what the relay looks at.</summary>
 internal sealed class RelayParts : IDisposable
 {
-    private readonly RelayPeer[] _peers;
     private readonly MacKeys[] _keys;
     private uint _lastSender = 1_000_000;
 
     public RelayParts(int enclaves)
     {
-        _peers =
+        Peers =
         [
             .. Enumerable.Range(0, enclaves).Select(i => new RelayPeer(
                 new PublicKey(RandomNumberGenerator.GetBytes(PublicKey.Size)),
                 new TransportAddress(NetworkKind.Vsock, "", (uint)(16 + i), 51820))),
         ];
-        _keys = [.. _peers.Select(peer => new MacKeys(peer.Key))];
-        Routes = new PeerRoutes(_peers, Admission);
+        _keys = [.. Peers.Select(peer => new MacKeys(peer.Key))];
+        Routes = new PeerRoutes(Peers, Admission);
     }
 
     public Admission Admission { get; } = new(new RelayLimits());
@@ -35,7 +34,9 @@ internal sealed class RelayParts : IDisposable
 
     public static EndpointAddress Source(uint number) => EndpointAddress.IPv4(number, 51820);
 
-    public PublicKey KeyOf(int enclave) => _peers[enclave].Key;
+    public RelayPeer[] Peers { get; }
+
+    public PublicKey KeyOf(int enclave) => Peers[enclave].Key;
 
     public CookieGenerator ClientOf(int enclave) => new(_keys[enclave]);
 
