@@ -23,8 +23,8 @@ Units_expose_little() {
 
 Units_are_valid() {
   debian
-  cp "$daemon" "$work/debian/usr/bin/wireguard-vsock"
-  cp "$units"/*.service "$work/debian/etc/systemd/system"
+  install -m 755 "$daemon" "$work/debian/usr/bin/wireguard-vsock"
+  install -m 644 -t "$work/debian/etc/systemd/system" "$units"/*.service
   inside systemd-analyze verify --man=no wireguard-vsock@wg0.service wireguard-vsock-relay@r.service >"$work/said" 2>&1 || fail "$(cat "$work/said")"
   equal "remarks" "" "$(grep wireguard "$work/said" || :)"
 }
@@ -36,8 +36,9 @@ system_at_host() {
   local began=${EPOCHREALTIME/./} elapsed
   command -v systemd-nspawn >/dev/null || skip "no systemd-nspawn"
   debian
-  cp "$daemon" "$work/debian/usr/bin/wireguard-vsock"
-  cp "$units"/*.service "$work/debian/etc/systemd/system"
+  install -m 755 "$daemon" "$work/debian/usr/bin/wireguard-vsock"
+  install -m 644 -t "$work/debian/etc/systemd/system" "$units"/*.service
+  chmod 755 "$work/debian"
   mkdir -p "$work/debian/etc/wireguard" "$work/debian/etc/wireguard-vsock/relay"
   # What a test's short waits need, and no waiting for a network that nobody brings up.
   inside systemctl mask systemd-networkd-wait-online.service systemd-resolved.service getty.target console-getty.service >/dev/null 2>&1
@@ -45,7 +46,8 @@ system_at_host() {
     --network-namespace-path "/run/netns/host-$$" --capability CAP_NET_ADMIN --bind /dev/net/tun --console pipe \
     >"$work/console" 2>&1 </dev/null &
   container=$!
-  trap 'stop_system; clean_up' EXIT
+  # clean_up is told how the test ended.
+  trap 'ended=$?; trap - ERR; stop_system; set +e; (exit $ended); clean_up' EXIT
   wait_for 60 finds_first_process || skip "no systemd boots here: $(tail -n 3 "$work/console")"
   wait_for 60 is_booted || fail "it does not boot: $(systemctl_there status --no-pager 2>&1 | head -n 20; tail -n 5 "$work/console")"
   since "$began"
@@ -231,7 +233,7 @@ END
   echo nonsense >>"$work/debian/etc/wireguard-vsock/relay/world.conf"
   systemctl_there reload "$unit" || :
   pings third enclave
-  wait_for 10 eval 'said_there -u '$unit' | grep -q nonsense' || fail "the journal says nothing of nonsense: $(said_there -u "$unit")"
+  wait_for 10 eval 'said_there -u '$unit' | grep -q "has mistakes"' || fail "the journal says nothing of mistakes: $(said_there -u "$unit")"
   is_there "$unit" active || fail "a reload of nonsense ended it"
   systemctl_there stop "$unit"
   is_there "$unit" inactive || fail "it is $(systemctl_there is-active "$unit"): $(said_there -u "$unit")"
