@@ -34,6 +34,17 @@ Quick_start_of_the_README_carries_30_MB() {
   at_least "bytes received by the host" 31457280 "$(received host)"
 }
 
+# As the host of an enclave reads them.
+Metrics_are_read_over_vsock() {
+  with=(--metrics vsock:9586)
+  new_machines host
+  start host vsock
+  printf 'GET /metrics HTTP/1.1\r\nHost: enclave\r\n\r\n' | socat -t 10 - VSOCK-CONNECT:1:9586 >"$work/answer"
+  head -n 1 "$work/answer" | grep -q '^HTTP/1.1 200 ' || fail "answered: $(head -c 200 "$work/answer")"
+  grep -q '^wireguard_vsock_build_info{interface="wg0",version=".*",network="vsock"} 1$' "$work/answer" || fail "$(cat "$work/answer")"
+  equal "its end" 0 "$(tail -n 2 "$work/answer" | tr -d '\r\n')"
+}
+
 Tunnel_over_vsock_carries_both_ways_and_both_families() {
   tunnel vsock
   pings host enclave
