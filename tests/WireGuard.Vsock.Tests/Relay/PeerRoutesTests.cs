@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using CsCheck;
 using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Relay;
-using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Tests.Relay;
 
