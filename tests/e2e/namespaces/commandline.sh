@@ -68,14 +68,14 @@ Completion_knows_commands_and_options() {
   equal "commands" "$(commands | sort)" "$(completed '')"
   equal "what begins with he" help "$(completed he)"
   equal "what help takes" "$(printf '%s\n' conf "$(commands)" | sort)" "$(completed help '')"
-  equal "networks" "$(printf 'udp\nudp4\nudp6')" "$(completed -n u)"
+  equal "networks" "$(printf 'udp\nudp4\nudp6\nunix')" "$(completed -n u)"
   for command in $(commands); do
     for word in $("$daemon" help --words | sed -n "s/^$command //p"); do
       [[ $word != -* ]] || grep -qxe "$word" <<<"$(completed "$command" "$word")" || fail "$command $word is not completed"
     done
     grep -qx -- --help <<<"$(completed "$command" --he)" || fail "$command --help is not completed"
   done
-  for word in --foreground --network --streams --superpackets --udp-offloads --version; do
+  for word in --foreground --network --streams --superpackets --udp-offloads --socket-group --metrics-allowed-ips --version; do
     equal "the daemon's option" $word "$(completed "${word%?}")"
   done
 }
