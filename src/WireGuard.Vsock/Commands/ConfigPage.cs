@@ -42,8 +42,8 @@ internal static class ConfigPage
             "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "AllowedIPs = 203.0.113.1/32", "Endpoint = 3:8172"),
         new HelpBlock.Paragraph("A host's relay, by which the world reaches two enclaves, and they reach a server:"),
         .. Lines(
-            "[Relay]", "Listen = udp:51820", "Peer = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=vsock:16:51820",
-            "Peer = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=vsock:17:51820", "", "[Relay]", "Listen = vsock:51820",
+            "[Relay]", "Listen = udp:51820", "Peer = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg==vsock:16:51820",
+            "Peer = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0==vsock:17:51820", "", "[Relay]", "Listen = vsock:51820",
             "To = udp:vpn.example.org:51820"),
         new HelpBlock.Heading("See also"),
         new HelpBlock.Paragraph($"{Say.ProgramName}(8), wg(8), wg-quick(8)"),

@@ -38,14 +38,14 @@ internal static class RelayCommand
                 + "for a single enclave, too.",
             "FILE has many rules, in the form that wireguard-vsock.conf(5) tells of; check reads it as well. SIGHUP has it read "
                 + "again: rules that are the same keep their connections, and a file with mistakes changes nothing. SIGUSR1 logs "
-                + "what was carried and dropped.",
+                + "what was carried and dropped. Without a FILE, SIGHUP ends the relay as SIGTERM does.",
         ],
         Options =
         [
             new("--listen ADDRESS", "Where to listen; may be given more than once."),
             new("--to ADDRESS", "Where all of it goes."),
             new("--peer KEY=ADDRESS", "An enclave's public key, of 44 characters in base64, and where it is; may be given more "
-                + "than once."),
+                + "than once. A key ends with = itself, so two stand before the address."),
             new("--raw", "Carry bytes as they are, between streams only, for what is not WireGuard."),
             new("--max-connections NUMBER", $"Of connections and UDP sources at once; {s_limits.MaxConnections} if not given."),
             new("--max-per-source NUMBER", "Of those of one source: an IPv4 address, an IPv6 /64, a CID or a Unix socket; "

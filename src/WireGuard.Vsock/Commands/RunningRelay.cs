@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Relay;
@@ -29,6 +30,9 @@ internal static class RunningRelay
             using StopSignals signals = new(
                 reread is null ? null : new Hangups(() => Reload(reread, Volatile.Read(ref running))).Receive,
                 () => Report(Volatile.Read(ref running), asked));
+            // It says that this machine was cloned: there are no keys here that would have to end.
+            using PosixSignalRegistration cloned =
+                PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, context => context.Cancel = true);
             int lanes = Math.Min(Environment.ProcessorCount, MaxLanes);
             Log.RelayStarting(log, CommandLine.Version, lanes);
             using RelayControl relay = new(settings, lanes, UdpOffloads.Of(KernelRelease.Current), log);

@@ -75,7 +75,7 @@ internal sealed record KeyMeaning(string Key, string Value, string Meaning)
             + "unix:PATH:PORT. May be given more than once."),
         new(RelayKeys.To, "ADDRESS", "Where all of it goes: vsock:CID:PORT, tcp:HOST:PORT, udp:HOST:PORT or unix:PATH:PORT."),
         new(RelayKeys.Peer, "KEY=ADDRESS", "Instead of To: an enclave by its public key in base64, and where it is, in the forms "
-            + "of To. May be given more than once."),
+            + "of To. A key ends with = itself, so two stand before the address. May be given more than once."),
         new(RelayKeys.Raw, "on|off", "Whether bytes are carried as they are between streams, for what is not WireGuard; off if "
             + "not given. It needs To, and neither end may be udp."),
     ];

@@ -51,7 +51,7 @@ internal sealed partial class RelayReader : SectionReader
     /// <summary>Whether a text is meant as a relay's file: by its first section.</summary>
     internal static bool IsRelays(ReadOnlySpan<char> text)
     {
-        foreach (ReadOnlySpan<char> line in text.EnumerateLines())
+        foreach (ReadOnlySpan<char> line in text.TrimStart(ByteOrderMark).EnumerateLines())
         {
             ReadOnlySpan<char> trimmed = line.Trim();
             if (trimmed.StartsWith('['))
@@ -143,6 +143,7 @@ internal sealed partial class RelayReader : SectionReader
     {
         ReadOnlySpan<char> rest = value.Length > KeyText.Length ? value[KeyText.Length..] : [];
         ReadOnlySpan<char> address = rest.TrimStart();
+        bool isMissingEquals = !address.IsEmpty && address[0] != '=';
         address = address.StartsWith('=') ? address[1..].TrimStart() : [];
         if (value.Length < KeyText.Length || !KeyText.TryParse(value[..KeyText.Length], out PublicKey key))
         {
@@ -150,7 +151,9 @@ internal sealed partial class RelayReader : SectionReader
             return;
         }
 
-        if (address.IsEmpty)
+        if (isMissingEquals)
+            Mistake(place, Named(Peer), "an = is missing before the address: a key ends with one itself, so two stand there");
+        else if (address.IsEmpty)
             Mistake(place, Named(Peer), "no address follows the key: write KEY=vsock:CID:PORT");
         else if (key.IsZero)
             Mistake(place, Named(Peer), "the key is all zero, which is no machine's: put the enclave's");

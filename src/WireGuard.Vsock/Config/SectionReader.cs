@@ -19,6 +19,9 @@ internal abstract partial class SectionReader
     /// <summary>Of diagnostics; a file that is no configuration would have one a line.</summary>
     internal const int MaxDiagnostics = 1000;
 
+    /// <summary>Some editors begin a file with it.</summary>
+    protected const char ByteOrderMark = '\uFEFF';
+
     private const int LongestWord = 31;
 
     private readonly FileSection[] _sections;
@@ -50,8 +53,7 @@ internal abstract partial class SectionReader
 
     protected void ReadLines(ReadOnlySpan<char> text)
     {
-        const char byteOrderMark = '\uFEFF';
-        int start = text.StartsWith(byteOrderMark) ? 1 : 0;
+        int start = text.StartsWith(ByteOrderMark) ? 1 : 0;
         for (int number = 1; start < text.Length; number++)
         {
             int length = text[start..].IndexOf('\n');

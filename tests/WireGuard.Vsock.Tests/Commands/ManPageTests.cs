@@ -29,6 +29,15 @@ public sealed class ManPageTests
         Assert.All(CommandLine.Page.OptionWords, option => Assert.Contains(option, s_program, StringComparison.Ordinal));
 
     [Fact]
+    public void Examples_of_files_are_without_mistakes()
+    {
+        string[] lines = [.. ConfigPage.Blocks.OfType<HelpBlock.Line>().Select(line => line.Text)];
+        int relay = Array.IndexOf(lines, "[Relay]");
+        Assert.Empty(ConfigReader.Read(string.Join('\n', lines[..relay]), _ => 0).Diagnostics);
+        Assert.Empty(RelayReader.Read(string.Join('\n', lines[relay..])).Diagnostics);
+    }
+
+    [Fact]
     public void Each_key_of_a_configuration_file_stands_in_its_page() => Assert.All(
         [.. KeyMeaning.OfInterface, .. KeyMeaning.OfPeer, .. KeyMeaning.OfRelay, .. KeyMeaning.OfGeneral],
         key => Assert.Contains($"\n.TP\n{key.Key} = {key.Value}\n", s_config, StringComparison.Ordinal));

@@ -106,7 +106,8 @@ public sealed class RelayReaderTests
     [InlineData("[Relay]\nListen = udp:1\nPeer = x", "f:3:8: Peer: it does not begin with a public key: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}", "f:3:8: Peer: no address follows the key: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}=", "f:3:8: Peer: no address follows the key: *")]
-    [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1} vsock:1:1", "f:3:8: Peer: no address follows the key: *")]
+    [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1} vsock:1:1", "f:3:8: Peer: an = is missing before the address: *")]
+    [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}vsock:1:1", "f:3:8: Peer: an = is missing before the address: *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Zero}=vsock:1:1", "f:3:8: Peer: the key is all zero, *")]
     [InlineData($"[Relay]\nListen = udp:1\nPeer = {Peer1}=vsock:1", "f:3:8: Peer: 'vsock:1': which machine? *")]
     [InlineData($"[Relay]\nListen = tcp:1\nRaw = on\nPeer = {Peer1}=vsock:9:1", "f:4:1: Peer: only WireGuard names its peer *")]
@@ -200,6 +201,7 @@ public sealed class RelayReaderTests
     [InlineData(Head, false)]
     [InlineData("", false)]
     [InlineData("[", false)]
+    [InlineData("\uFEFF[Relay]", true)]
     public void A_relays_file_is_told_by_its_first_section(string text, bool isRelays) =>
         Assert.Equal(isRelays, RelayReader.IsRelays(text));
 
