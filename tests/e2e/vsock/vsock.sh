@@ -345,7 +345,8 @@ withstands() { # KIND
   wait $steady || fail "pings during the flood: $(cat "$work/pings")"
   wait $flood
   at_least "pings of 40 answered" 39 "$(sed -n 's/.*transmitted, \([0-9]*\) received.*/\1/p' "$work/pings")"
-  at_most "fds during the flood" $((fds + 20)) $peak
+  # The flood has 20 connections open, and while it dials anew some are still being closed.
+  at_most "fds during the flood" $((fds + 24)) $peak
   wait_for 30 eval '(( $(fd_count host) <= fds + 1 ))' || fail "fds: $fds before, $(fd_count host) after"
   at_most "KiB of memory after the flood ($rss before)" $((rss + 20480)) "$(rss_kib host)"
   note "$(cat "$work/flood") connections; fds $fds, at most $peak; $rss KiB before, $(rss_kib host) after"
