@@ -38,13 +38,14 @@ internal sealed class Admission(RelayLimits limits)
     /// <summary>How long a settled one must be idle to be given up for another.</summary>
     public const int IdleMs = 30_000;
 
-    /// <summary>Of all places, what raw streams may have: no key stands behind them.</summary>
+    /// <summary>Of all places, what raw streams may have where there are others: no key stands behind them.</summary>
     public const int RawShare = 4;
 
     /// <summary>How long no idle one is looked for again where there was none.</summary>
     private const int SearchMs = 250;
 
     private readonly Lock _gate = new();
+    private volatile bool _isRawAlone;
 
     // Guarded by the lock, as all below and each place are.
     private readonly Dictionary<UInt128, Source> _sources = [];
@@ -54,6 +55,13 @@ internal sealed class Admission(RelayLimits limits)
     private int _count;
     private int _rawCount;
     private long _searchedMs = long.MinValue / 2;
+
+    /// <summary>Whether all rules are raw: then there is nobody to keep places for. Set by control.</summary>
+    public bool IsRawAlone
+    {
+        get => _isRawAlone;
+        set => _isRawAlone = value;
+    }
 
     public int Count
     {
@@ -179,7 +187,7 @@ internal sealed class Admission(RelayLimits limits)
     {
         victim = null;
         Source? only = of.Count >= limits.MaxPerSource ? of : null;
-        bool isOnlyRaw = isRaw && _rawCount >= limits.MaxConnections / RawShare;
+        bool isOnlyRaw = isRaw && !_isRawAlone && _rawCount >= limits.MaxConnections / RawShare;
         if (only is null && !isOnlyRaw && _count < limits.MaxConnections)
             return true;
         victim = Least(_unproven, only, isOnlyRaw) ?? Least(_proven, only, isOnlyRaw) ?? LongestIdle(only, isOnlyRaw, nowMs);

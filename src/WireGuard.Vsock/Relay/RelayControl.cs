@@ -167,6 +167,7 @@ internal sealed class RelayControl : IDisposable
         List<RelayPort> ports = OpenAll(settings);
         List<ActiveRule> before = _rules;
         _rules = [];
+        _admission.IsRawAlone = settings.Rules.All(rule => rule.IsRaw);
         foreach (RelayRule rule in settings.Rules)
         {
             ActiveRule? active = before.Find(active => active.IsSame(rule));

@@ -155,6 +155,16 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public void Raw_streams_have_all_places_where_there_are_no_others()
+    {
+        _admission = new Admission(new RelayLimits(MaxConnections: 4)) { IsRawAlone = true };
+        for (int i = 0; i < 4; i++)
+            _admission.Answered(Come(1, isStream: true, isRaw: true).Place!);
+        Assert.Null(Come(2, isStream: true, isRaw: true).Place);
+        Assert.Empty(_gone);
+    }
+
+    [Fact]
     public void What_is_said_of_one_that_went_changes_nothing()
     {
         Near near = Come(1);
