@@ -131,12 +131,12 @@ A_tunnel_runs_as_a_service_in_its_sandbox() {
   # A daemon that hangs is started anew.
   mkdir -p "$work/debian/run"
   there mkdir -p "/run/systemd/system/$unit.service.d"
-  there sh -c "printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n' >/run/systemd/system/$unit.service.d/test.conf"
+  there sh -c "printf '[Service]\nWatchdogSec=5\nTimeoutAbortSec=1\n' >/run/systemd/system/$unit.service.d/test.conf"
   systemctl_there daemon-reload
   systemctl_there restart "$unit" || fail "no restart: $(said_there -u "$unit")"
   local process
-  process=$(main_process $unit)
-  pause 5
+  wait_for 20 eval "process=\$(main_process $unit)" || fail "it has no process"
+  pause 7
   equal "process, when it does not hang" "$process" "$(main_process $unit)"
   kill -STOP "$process"
   wait_for 30 eval "p=\$(main_process $unit) && [ \$p != $process ]" || fail "it is not started anew"
@@ -153,7 +153,8 @@ main_process() { # UNIT: as this machine numbers it
   local inner
   inner=$(property "$1" MainPID)
   [ "${inner:-0}" != 0 ] || return 1
-  grep -lE "^NSpid:.*[[:space:]]$inner\$" /proc/[0-9]*/status 2>/dev/null | while IFS=/ read -r _ _ process _; do
+  # grep fails where a process ends while it looks.
+  { grep -lE "^NSpid:.*[[:space:]]$inner\$" /proc/[0-9]*/status 2>/dev/null || :; } | while IFS=/ read -r _ _ process _; do
     [ "$(readlink "/proc/$process/ns/pid")" != "$(readlink "/proc/$first/ns/pid")" ] || echo "$process"
   done
 }
