@@ -27,7 +27,7 @@ public partial class WireGuardPeer
         Keypairs.Current is { } keypair && keypair.CanSend(nowMs) ? keypair.RemoteHello : null;
 
     /// <summary>
-    /// Under one session it is said on no more connections than a peer may have, so that nobody has us say it with every message
+    /// Under one session it is said on no more connections than a peer may have, so that no peer has us say it with every message
     /// that moves the peer from one to another.
     /// </summary>
     internal const int MaxHellos = 16;

@@ -186,7 +186,7 @@ internal sealed class MetricsConnection : IDisposable
         EndWithin(CloseMs);
     }
 
-    /// <summary>Reads what nobody needs, until the far end closes.</summary>
+    /// <summary>Reads and drops the rest, until the far end closes.</summary>
     private void Discard()
     {
         int n = Sys.Recv(_fd, _received, 0);

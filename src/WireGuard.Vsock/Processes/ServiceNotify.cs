@@ -92,7 +92,7 @@ internal static class ServiceNotify
             _ = Send(address, Encoding.UTF8.GetBytes(message), patienceMs);
     }
 
-    /// <summary>Sends one datagram. Gives 0 or more, or a negated errno, which nobody can be told of.</summary>
+    /// <summary>Sends one datagram. Gives 0 or more, or a negated errno, for which there is no reader.</summary>
     internal static int Send(byte[] address, ReadOnlySpan<byte> message, int patienceMs)
     {
         int fd = Sys.Socket(AF_UNIX, SOCK_DGRAM, 0);

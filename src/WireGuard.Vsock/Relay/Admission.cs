@@ -56,7 +56,7 @@ internal sealed class Admission(RelayLimits limits)
     private int _rawCount;
     private long _searchedMs = long.MinValue / 2;
 
-    /// <summary>Whether all rules are raw: then there is nobody to keep places for. Set by control.</summary>
+    /// <summary>Whether all rules are raw: then no others need places kept. Set by control.</summary>
     public bool IsRawAlone
     {
         get => _isRawAlone;

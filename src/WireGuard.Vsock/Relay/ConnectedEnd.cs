@@ -55,7 +55,7 @@ internal sealed class ConnectedEnd : DatagramEnd, IWatched
         int received = receiver.Receive(Socket.Fd);
         if (received < 0 && received != -Errno.EAGAIN)
         {
-            // What became of an earlier datagram: nobody listens there, or there is no route.
+            // What became of an earlier datagram: no program listens there, or there is no route.
             Lane.Report(_target, Errno.Text(-received));
             Failed();
         }

@@ -5,7 +5,7 @@ namespace WireGuard.Vsock.Relay;
 
 /// <summary>
 /// How many initiations a relay carries: of each source 20 a second and 5 at once (<see cref="RateLimiter"/>). Those of proven
-/// sources have tokens of their own besides, so that nobody who forges a peer's address can use up what is the peer's. Past
+/// sources have tokens of their own besides, so that a sender who forges a peer's address cannot use up what is the peer's. Past
 /// <see cref="UnderLoadPerSecond"/> new sources in all the relay is under load: then it asks for cookies. Any thread.
 /// </summary>
 internal sealed class InitiationLimits

@@ -43,7 +43,7 @@ internal sealed class NearRoutes
     {
         int newest = _indices.AsSpan(0, _count).LastIndexOf(index);
         int other = newest > 0 ? _indices.AsSpan(0, newest).LastIndexOf(index) : -1;
-        targets = newest >= 0 ? new RouteTargets(_targets[newest], other >= 0 ? _targets[other] : RouteTargets.Nobody)
+        targets = newest >= 0 ? new RouteTargets(_targets[newest], other >= 0 ? _targets[other] : RouteTargets.NoTarget)
             : _newer.Index == index && !_newer.Targets.IsNone ? _newer.Targets
             : _older.Index == index ? _older.Targets
             : RouteTargets.None;
@@ -97,18 +97,18 @@ internal sealed class NearRoutes
 /// <param name="First">The one that was heard of last.</param>
 internal readonly record struct RouteTargets(short First, short Second)
 {
-    public const short Nobody = -1;
+    public const short NoTarget = -1;
 
     public RouteTargets(int target)
-        : this((short)target, Nobody)
+        : this((short)target, NoTarget)
     {
     }
 
-    public static RouteTargets None => new(Nobody, Nobody);
+    public static RouteTargets None => new(NoTarget, NoTarget);
 
-    public bool IsNone => First == Nobody;
+    public bool IsNone => First == NoTarget;
 
-    public bool IsTwo => Second != Nobody;
+    public bool IsTwo => Second != NoTarget;
 
     /// <summary>With one more; of three the older goes.</summary>
     public RouteTargets With(int target) => IsNone || First == target

@@ -13,7 +13,7 @@ namespace WireGuard.Vsock.Relay;
 ///              transport         an index that its enclave has sent to this near end, else to any (the peer has roamed)
 /// far -> near  initiation, response: their sender index is learned
 /// </code>
-/// A message that fits nobody is dropped without an answer. Nothing grows by what near ends send; a near end that is new is
+/// A message that fits no enclave is dropped without an answer. Nothing grows by what near ends send; a near end that is new is
 /// subject to <see cref="Admission"/>. One a rule with peers; any lane may use it.
 /// </summary>
 internal sealed class PeerRoutes : IDisposable

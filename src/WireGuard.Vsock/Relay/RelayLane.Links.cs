@@ -91,7 +91,7 @@ internal sealed unsafe partial class RelayLane
         return false;
     }
 
-    /// <summary>Connecting failed: by the target's fault, or by our own shortage, which keeps nobody from it.</summary>
+    /// <summary>Connecting failed: by the target's fault, or by our own shortage, which keeps no other from it.</summary>
     public void ConnectFailed(Target target, EndpointAddress address, int error)
     {
         Counters.CountFailedDial();

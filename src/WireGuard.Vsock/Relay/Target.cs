@@ -85,7 +85,7 @@ internal sealed class Target
     }
 
     /// <summary>
-    /// Nothing comes back from there: its name may have another address by now. Nobody else is kept waiting for that: what an
+    /// Nothing comes back from there: its name may have another address by now. No other link is kept waiting for that: what an
     /// unauthenticated source sends has no answer, either.
     /// </summary>
     /// <param name="hadAnswered">Whether something came back on that link before.</param>

@@ -133,7 +133,7 @@ internal sealed unsafe class UnixListener : IDisposable
         if (_isClosed)
             return;
         _isClosed = true;
-        // First, so that nobody connects to a file that is about to go.
+        // First, so that no program connects to a file that is about to go.
         if (IsInPlace)
             _ = Sys.Unlink(Path);
         Sys.Close(Fd);
@@ -150,7 +150,7 @@ internal sealed unsafe class UnixListener : IDisposable
     }
 
     /// <summary>
-    /// The file of a socket that was bound a moment ago. Whoever owns the folder may have put another in its place, as a hard
+    /// The file of a socket that was bound a moment ago. The folder's owner may have put another in its place, as a hard
     /// link to a file of ours, to have it given to them.
     /// </summary>
     /// <returns>0, or a negated errno: -EADDRINUSE if another file is in its place.</returns>

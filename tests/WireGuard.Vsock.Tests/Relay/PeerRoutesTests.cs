@@ -208,7 +208,7 @@ public sealed class PeerRoutesTests : IDisposable
                 {
                     short[] last = [.. list.Where(one => one.Index == index).Select(one => (short)one.Target).Reverse().Take(2)];
                     Assert.Equal(last.Length > 0, routes.TryFind(index, out RouteTargets targets));
-                    Assert.Equal([.. last, .. Enumerable.Repeat(RouteTargets.Nobody, 2 - last.Length)],
+                    Assert.Equal([.. last, .. Enumerable.Repeat(RouteTargets.NoTarget, 2 - last.Length)],
                         new[] { targets.First, targets.Second });
                 }
             },
@@ -236,7 +236,7 @@ public sealed class PeerRoutesTests : IDisposable
                     short[] last = [.. list.Where(one => one.Index == index).Reverse().DistinctBy(one => one.Target).Take(2)
                         .Where(one => now - one.AtMs < KnownIndices.AgeMs).Select(one => (short)one.Target)];
                     Assert.Equal(last.Length > 0, known.TryAdopt(index, now, out RouteTargets targets, out _));
-                    Assert.Equal([.. last, .. Enumerable.Repeat(RouteTargets.Nobody, 2 - last.Length)],
+                    Assert.Equal([.. last, .. Enumerable.Repeat(RouteTargets.NoTarget, 2 - last.Length)],
                         new[] { targets.First, targets.Second });
                 }
             },
