@@ -28,7 +28,8 @@ _wireguard_vsock() {
   case $last in
     -n | --network) _wireguard_vsock_from "$word" "vsock tcp tcp4 tcp6 udp udp4 udp6 unix" && return ;;
     --listen | --to | --peer | --metrics | --idle | --max-*) return ;;
-    private-key | preshared-key) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+    --pcr* | --at) return ;;
+    private-key | preshared-key | --file | --root) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
   esac
   case $command,$word in
     -*,-*) _wireguard_vsock_from "$word" "$(_wireguard_vsock_options "$program" -)" ;;

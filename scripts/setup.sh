@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing for what is named, and nothing where nothing is missing:
 #
-#   scripts/setup.sh [build] [run] [test] [vm] [packages] [rpm] [image] [arm64] [bench] [lint]      (build and run, if nothing is named)
+#   scripts/setup.sh [build] [run] [test] [vm] [packages] [rpm] [sbom] [image] [arm64] [bench] [lint] [fuzz]      (build and run, if nothing is named)
 #
 # Without root it says which command installs them.
 set -euo pipefail
@@ -64,6 +64,7 @@ END
       ;;
     packages)
       needs rpm
+      needs sbom
       needs image
       needs arm64
       cat <<'END'
@@ -77,6 +78,7 @@ pgrep                procps
 END
       ;;
     rpm) echo "rpmbuild rpm" ;;
+    sbom) printf '%s\n' "jq jq" "readelf binutils" ;;
     image) echo "buildah buildah" ;;
     arm64)
       cat <<'END'
@@ -90,8 +92,9 @@ END
     # Either counts system calls; perf costs less.
     bench) echo "perf|strace strace" ;;
     lint) echo "shellcheck shellcheck" ;;
+    fuzz) echo "afl-fuzz afl++" ;;
     *)
-      echo "setup.sh: '$1' is none of build, run, test, vm, packages, rpm, image, arm64, bench, lint" >&2
+      echo "setup.sh: '$1' is none of build, run, test, vm, packages, rpm, sbom, image, arm64, bench, lint, fuzz" >&2
       exit 2
       ;;
   esac
@@ -102,7 +105,6 @@ is_there() { # TOOLS
   for tool in ${1//|/ }; do
     case $tool in
       /*) [ ! -e "$tool" ] || return 0 ;;
-      # Not `ldconfig -p | grep -q`: grep leaves early, and the pipe then counts as failed.
       lib*.so.*) [[ $(ldconfig -p) != *"$tool"* ]] || return 0 ;;
       *) ! command -v "$tool" >/dev/null || return 0 ;;
     esac
@@ -142,14 +144,15 @@ install_packages() { # PACKAGE...
   rm -f "$log"
 }
 
+# dotnet looks at global.json: the version there, or a later patch of it.
 need_sdk() {
-  local major
-  major=$(dotnet --list-sdks 2>/dev/null | sed -n 's/^\([0-9]*\)\..*/\1/p' | sort -n | tail -n 1)
-  [ "${major:-0}" -lt 10 ] || return 0
-  cat >&2 <<'END'
-setup.sh: no .NET 10 SDK found. Debian does not package it; either
+  local wanted
+  ! (cd "$(dirname "$0")/.." && dotnet --version >/dev/null 2>&1) || return 0
+  wanted=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' "$(dirname "$0")/../global.json")
+  cat >&2 <<END
+setup.sh: no .NET SDK $wanted, or a later patch of it, found. Debian does not package it; either
   - add Microsoft's package feed for your Debian release and run: apt-get install dotnet-sdk-10.0
-  - or run Microsoft's dotnet-install.sh script with --channel 10.0, and put ~/.dotnet in PATH.
+  - or run Microsoft's dotnet-install.sh script with --version $wanted, and put ~/.dotnet in PATH.
 END
   exit 1
 }

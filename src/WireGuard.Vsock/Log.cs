@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Relay;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -17,8 +18,17 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "Interface has {Queues} queues; UAPI listener at {Path}")]
     public static partial void Opened(ILogger log, int queues, string path);
 
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Sandbox {Report}")]
+    public static partial void Sandbox(ILogger log, SandboxReport report);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The sandbox is off: this process keeps all its rights")]
+    public static partial void SandboxOff(ILogger log);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "Received {Signal}")]
     public static partial void SignalReceived(ILogger log, string signal);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "SIGHUP changes nothing: {Command} takes up what has changed in the file")]
+    public static partial void HangupIgnored(ILogger log, string command);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The daemon failed")]
     public static partial void Failed(ILogger log, Exception exception);
@@ -37,12 +47,21 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "MTU is {Mtu}")]
     public static partial void MtuChanged(ILogger log, int mtu);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "The kernel does not lock {Bytes} bytes of memory for keys, which may be "
+        + "swapped out: raise RLIMIT_MEMLOCK (ulimit -l)")]
+    public static partial void KeysNotLocked(ILogger log, long bytes);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "MTU {Mtu} is too large: packets above {Largest} bytes are dropped; "
         + "set {Largest} or less (ip link set mtu {Largest} dev NAME)")]
     public static partial void MtuTooLarge(ILogger log, int mtu, int largest);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Cannot listen on port {Port}: {Reason}")]
     public static partial void ListenFailed(ILogger log, int port, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "None is left of the UDP sockets that the start has set aside with large "
+        + "buffers, for each time the port is opened: from now on net.core.rmem_max and wmem_max limit them; raise both to "
+        + "{Bytes} (sysctl -w), or start the daemon anew")]
+    public static partial void UdpReserveSpent(ILogger log, int bytes);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The kernel refuses unsegmented packets on the interface, though it has "
         + "said that it takes them: they are segmented here from now on, which costs speed")]
@@ -204,6 +223,26 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Debug, Message = "Closed the connection with {Address}: {Reason}")]
     public static partial void ConnectionClosed(ILogger log, EndpointAddress address, string reason);
 
+    // ---- provisioning -------------------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Verifiers are answered on {Address}")]
+    public static partial void ProvisioningOn(ILogger log, TransportAddress address);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Verifiers get no attestation document: {Reason}")]
+    public static partial void NoDocument(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Dropped of all that verifiers began: {Counts}")]
+    public static partial void ProvisioningDrops(ILogger log, string counts);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A confirm from {From} has a wrong mac")]
+    public static partial void ConfirmWrong(ILogger log, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Provisioned by the verifier {Verifier}, from {From}")]
+    public static partial void VerifierTaken(ILogger log, PublicKey verifier, EndpointAddress from);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Refused the verifier {Verifier}, from {From}: {Reason}")]
+    public static partial void VerifierRefused(ILogger log, PublicKey verifier, EndpointAddress from, string reason);
+
     // ---- relay --------------------------------------------------------------------------------------------------
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Starting wireguard-vsock relay version {Version}, {Lanes} lanes")]
@@ -255,4 +294,33 @@ internal static partial class Log
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The relay failed")]
     public static partial void RelayFailed(ILogger log, Exception exception);
+
+    // ---- tunnels that learn peers ---------------------------------------------------------------------------------
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "No verifier can be answered yet: {Reason}; it is tried again each second")]
+    public static partial void ProvisioningCannotListen(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Address} is {Peer}, attested by {Module}")]
+    public static partial void PeerAttested(ILogger log, string address, PublicKey peer, string module);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Address} is not attested: {Reason}")]
+    public static partial void NotAttested(ILogger log, string address, string reason);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Provisioning has to wait: {Reason}")]
+    public static partial void ProvisioningWaits(ILogger log, string reason);
+
+    [LoggerMessage(Message = "{Text}")]
+    public static partial void ProvisionerSays(ILogger log, LogLevel level, string text);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Provisioning has a process of its own; sandbox {IsOn}: {What}")]
+    public static partial void ProvisionerReady(ILogger log, string isOn, string what);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The process of provisioning has failed: {How}; it is started anew")]
+    public static partial void ProvisionerEnded(ILogger log, string how);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Provisioning failed: {Reason}")]
+    public static partial void ProvisionerFailed(ILogger log, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Provisioning failed")]
+    public static partial void ProvisioningFailed(ILogger log, Exception exception);
 }

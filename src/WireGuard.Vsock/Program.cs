@@ -10,9 +10,11 @@ internal static class Program
     {
         FirstProcess.Prepare();
         StandardDescriptors.Open();
+        if (!Supervisor.TryFollow()) return 1;
+        if (ProvisionerMain.IsMeant) return ProvisionerMain.Run();
         int code = CommandTable.Find(arguments) is { } command
             ? command.Invoke(arguments[1..], Say.Output, Say.Error)
-            : CommandLine.Invoke(arguments, Say.Output, Say.Error, request => DaemonCommand.Run(request, ReloadCommand.OnHangup));
+            : CommandLine.Invoke(arguments, Say.Output, Say.Error, DaemonCommand.Run);
         if (Say.OutputError is var failed and not 0 && code == 0)
         {
             Say.Error($"cannot write to stdout: {Errno.Text(failed)}");

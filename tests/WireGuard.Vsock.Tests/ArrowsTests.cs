@@ -11,11 +11,11 @@ public sealed partial class ArrowsTests
     private static readonly string[][] Rows =
     [
         ["Interop"],
-        ["Events", "Processes"],
+        ["Events", "Processes", "Sandbox"],
         ["Transport", "Tun"],
         ["Link", "Metrics"],
         ["SharedState"],
-        ["Streams", "Lanes", "Relay"],
+        ["Streams", "Lanes", "Relay", "Provisioning"],
         ["Control"],
         ["Uapi", "Config"],
         ["Tunnels"],
@@ -49,14 +49,18 @@ public sealed partial class ArrowsTests
             folders.Except(["bin", "obj"]).Order(StringComparer.Ordinal));
     }
 
-    [Fact]
-    public void The_protocol_library_uses_nothing_of_the_daemon()
+    [Theory]
+    [InlineData("WireGuard.Protocol", "WireGuard.Attestation")]
+    [InlineData("WireGuard.Attestation", "WireGuard.Protocol")]
+    public void Libraries_use_nothing_of_the_daemon_or_of_each_other(string library, string other)
     {
-        string library = Path.Combine(Repository.Root, "src", "WireGuard.Protocol");
-        string[] files = [.. Directory.GetDirectories(library).Where(folder => Path.GetFileName(folder) is not ("bin" or "obj"))
+        string folder = Path.Combine(Repository.Root, "src", library);
+        string[] files = [.. Directory.GetFiles(folder, "*.cs"), .. Directory.GetDirectories(folder)
+            .Where(folder => Path.GetFileName(folder) is not ("bin" or "obj"))
             .SelectMany(folder => Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories))];
         Assert.NotEmpty(files);
         Assert.All(files, file => Assert.DoesNotContain("WireGuard.Vsock", File.ReadAllText(file), StringComparison.Ordinal));
+        Assert.All(files, file => Assert.DoesNotContain(other, File.ReadAllText(file), StringComparison.Ordinal));
     }
 
     [Theory]

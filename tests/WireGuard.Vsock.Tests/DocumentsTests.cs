@@ -7,7 +7,8 @@ namespace WireGuard.Vsock.Tests;
 public sealed partial class DocumentsTests
 {
     /// <summary>A name in one of these folders is meant, if none is given: `Lanes/Inbound.cs`, `P/Noise/Limits.cs`.</summary>
-    private static readonly string[] Folders = ["", "src", "src/WireGuard.Vsock", "src/WireGuard.Protocol", "tests"];
+    private static readonly string[] Folders =
+        ["", "src", "src/WireGuard.Vsock", "src/WireGuard.Protocol", "src/WireGuard.Attestation", "tests"];
 
     private static readonly Dictionary<string, string> Letters = new()
     {
@@ -18,6 +19,7 @@ public sealed partial class DocumentsTests
     public static TheoryData<string> Documents =>
     [
         "README.md", "CONTRIBUTING.md", "SECURITY.md", "src/WireGuard.Protocol/README.md",
+        "src/WireGuard.Attestation/README.md",
         .. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md").Select(path => "docs/" + Path.GetFileName(path)),
     ];
 

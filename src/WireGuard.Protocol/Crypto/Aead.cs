@@ -35,14 +35,19 @@ public sealed unsafe class Aead : IDisposable
     private void* _sealing;
     private void* _opening;
 
-    // The key that each context has now, pinned so that no collection leaves copies.
-    private readonly byte[] _sealingKey = GC.AllocateArray<byte>(KeySize, pinned: true);
-    private readonly byte[] _openingKey = GC.AllocateArray<byte>(KeySize, pinned: true);
+    // The key that each context has now. A context is keyed with our copy: the caller's key may be wiped during the call (see
+    // Keypair.HasExpired), and a context that has another key than the one noted here would seal under it later.
+    private readonly Secret _keys = new(2 * KeySize);
+    private readonly byte* _sealingKey;
+    private readonly byte* _openingKey;
 
     /// <exception cref="CryptoLibraryException">libcrypto cannot serve; see <see cref="CryptoLibrary"/>.</exception>
     public Aead()
     {
         Algorithms.Require();
+        fixed (byte* keys = _keys.Bytes)
+            _sealingKey = keys; // they stay where they are
+        _openingKey = _sealingKey + KeySize;
         byte* zero = stackalloc byte[KeySize];
         _sealing = Check(EVP_CIPHER_CTX_new());
         Check(EVP_EncryptInit_ex2(_sealing, Algorithms.ChaCha20Poly1305, zero, null, null));
@@ -50,6 +55,7 @@ public sealed unsafe class Aead : IDisposable
         Check(EVP_DecryptInit_ex2(_opening, Algorithms.ChaCha20Poly1305, zero, null, null));
     }
 
+    // The keys are given back by their own.
     ~Aead() => Free();
 
     /// <summary>Encrypts and authenticates one message.</summary>
@@ -107,6 +113,7 @@ public sealed unsafe class Aead : IDisposable
     public void Dispose()
     {
         Free();
+        _keys.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -123,11 +130,10 @@ public sealed unsafe class Aead : IDisposable
         OSSL_PARAM* parameters = stackalloc OSSL_PARAM[2];
         byte* none = stackalloc byte[TagSize]; // a stream cipher leaves nothing to the end
         int length;
-        fixed (byte* keyBytes = key, nonceBytes = nonce, aadBytes = aad, input = plaintext, output = ciphertext)
+        fixed (byte* nonceBytes = nonce, aadBytes = aad, input = plaintext, output = ciphertext)
         {
-            byte* newKey = IsSame(key, _sealingKey) ? null : keyBytes;
+            byte* newKey = IsSame(key, _sealingKey) ? null : Copy(key, _sealingKey);
             Require(EVP_EncryptInit_ex2(context, null, newKey, nonceBytes, null));
-            if (newKey != null) key.CopyTo(_sealingKey);
             if (aad.Length != 0) Require(EVP_EncryptUpdate(context, null, &length, aadBytes, aad.Length));
             if (plaintext.Length != 0) Require(EVP_EncryptUpdate(context, output, &length, input, plaintext.Length));
             Require(EVP_EncryptFinal_ex(context, none, &length));
@@ -159,13 +165,12 @@ public sealed unsafe class Aead : IDisposable
         byte* none = stackalloc byte[TagSize];
         int length;
         bool authentic;
-        fixed (byte* keyBytes = key, nonceBytes = nonce, aadBytes = aad, input = ciphertext, output = plaintext)
+        fixed (byte* nonceBytes = nonce, aadBytes = aad, input = ciphertext, output = plaintext)
         {
             byte* tag = input + plaintext.Length;
             parameters[0] = new OSSL_PARAM(OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, tag, TagSize);
-            byte* newKey = IsSame(key, _openingKey) ? null : keyBytes;
+            byte* newKey = IsSame(key, _openingKey) ? null : Copy(key, _openingKey);
             Require(EVP_DecryptInit_ex2(context, null, newKey, nonceBytes, parameters));
-            if (newKey != null) key.CopyTo(_openingKey);
             if (aad.Length != 0) Require(EVP_DecryptUpdate(context, null, &length, aadBytes, aad.Length));
             if (plaintext.Length != 0) Require(EVP_DecryptUpdate(context, output, &length, input, plaintext.Length));
             authentic = EVP_DecryptFinal_ex(context, none, &length) == 1;
@@ -195,11 +200,17 @@ public sealed unsafe class Aead : IDisposable
     // In constant time. CryptographicOperations.FixedTimeEquals, which goes byte by byte and is never optimised, takes longer
     // than the keying that this is to save.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsSame(ReadOnlySpan<byte> key, byte[] other)
+    private static bool IsSame(ReadOnlySpan<byte> key, byte* other)
     {
         ReadOnlySpan<ulong> a = MemoryMarshal.Cast<byte, ulong>(key);
-        ReadOnlySpan<ulong> b = MemoryMarshal.Cast<byte, ulong>(other);
+        ulong* b = (ulong*)other;
         return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+    }
+
+    private static byte* Copy(ReadOnlySpan<byte> key, byte* to)
+    {
+        key.CopyTo(new Span<byte>(to, KeySize));
+        return to;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -232,7 +243,5 @@ public sealed unsafe class Aead : IDisposable
         if (_sealing != null) EVP_CIPHER_CTX_free(_sealing);
         if (_opening != null) EVP_CIPHER_CTX_free(_opening);
         _sealing = _opening = null;
-        CryptographicOperations.ZeroMemory(_sealingKey);
-        CryptographicOperations.ZeroMemory(_openingKey);
     }
 }

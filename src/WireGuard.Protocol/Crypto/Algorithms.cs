@@ -15,6 +15,7 @@ internal static unsafe class Algorithms
     internal static readonly void* ChaCha20Poly1305;
     internal static readonly void* Blake2s;
     internal static readonly void* Blake2sMac;
+    internal static readonly void* Sha256;
     internal static readonly void* Hmac;
 
     static Algorithms()
@@ -27,11 +28,13 @@ internal static unsafe class Algorithms
             ChaCha20Poly1305 = EVP_CIPHER_fetch(null, "ChaCha20-Poly1305", null);
             Blake2s = EVP_MD_fetch(null, "BLAKE2S-256", null);
             Blake2sMac = EVP_MAC_fetch(null, "BLAKE2SMAC", null);
+            Sha256 = EVP_MD_fetch(null, "SHA2-256", null);
             Hmac = EVP_MAC_fetch(null, "HMAC", null);
             void* x25519 = EVP_PKEY_CTX_new_from_name(null, "X25519", null);
             Problem = ChaCha20Poly1305 == null ? Lacks("ChaCha20-Poly1305")
                 : Blake2s == null ? Lacks("BLAKE2S-256")
                 : Blake2sMac == null ? Lacks("BLAKE2SMAC")
+                : Sha256 == null ? Lacks("SHA2-256")
                 : Hmac == null ? Lacks("HMAC")
                 : x25519 == null ? Lacks("X25519")
                 : null;

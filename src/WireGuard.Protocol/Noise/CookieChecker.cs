@@ -12,7 +12,7 @@ namespace WireGuard.Protocol.Noise;
 internal sealed class CookieChecker : IDisposable
 {
     private readonly MacKeys _keys;
-    private Secret? _secret;
+    private TimedSecret? _secret;
 
     /// <param name="keys">Of our own static public key.</param>
     public CookieChecker(MacKeys keys) => _keys = keys;
@@ -31,8 +31,9 @@ internal sealed class CookieChecker : IDisposable
         Blake2s.Mac(cookie, message[..^MacKeys.MacSize], expected);
         CryptographicOperations.ZeroMemory(cookie);
         bool isValid = CryptographicOperations.FixedTimeEquals(expected, MacKeys.Mac2(message));
-        // If the secret was wiped meanwhile, this may be a mac under zeros, which anybody can make. It is out of reach before it
-        // is wiped.
+        Interleaving.Point();
+        // If the secret was wiped meanwhile, the mac may be one under a key of zeros, which any sender can compute. A secret is
+        // out of reach before it is wiped.
         Interlocked.MemoryBarrier();
         return isValid && ReferenceEquals(secret, _secret);
     }
@@ -46,7 +47,7 @@ internal sealed class CookieChecker : IDisposable
     public void WriteReply(
         ReadOnlySpan<byte> message, uint senderIndex, ReadOnlySpan<byte> source, long nowMs, CookieReplyMessage reply)
     {
-        Secret secret = Refresh(nowMs);
+        TimedSecret secret = Refresh(nowMs);
         Span<byte> cookie = stackalloc byte[CookieReplyMessage.CookieSize];
         Blake2s.Mac(secret.Bytes, source, cookie);
         reply.Type = MessageType.CookieReply;
@@ -61,35 +62,34 @@ internal sealed class CookieChecker : IDisposable
 
     /// <summary>Changes the secret if it is not.</summary>
     /// <returns>The one to use.</returns>
-    internal Secret Refresh(long nowMs)
+    internal TimedSecret Refresh(long nowMs)
     {
         if (Volatile.Read(ref _secret) is { } secret && secret.IsFresh(nowMs))
             return secret;
-        Replace(secret = new Secret(nowMs));
+        Replace(secret = new TimedSecret(nowMs));
         return secret;
     }
 
     public void Dispose() => Replace(null);
 
-    private void Replace(Secret? secret)
-    {
-        Secret? old = Interlocked.Exchange(ref _secret, secret);
-        if (old is not null)
-            CryptographicOperations.ZeroMemory(old.Bytes);
-    }
+    private void Replace(TimedSecret? secret) => Interlocked.Exchange(ref _secret, secret)?.Dispose();
 
-    internal sealed class Secret
+    internal sealed class TimedSecret : IDisposable
     {
+        private readonly Secret _secret = new(Blake2s.HashSize);
         private readonly long _bornMs;
 
-        public Secret(long nowMs)
+        public TimedSecret(long nowMs)
         {
             _bornMs = nowMs;
             SecureRandom.Fill(Bytes);
         }
 
-        public byte[] Bytes { get; } = GC.AllocateArray<byte>(Blake2s.HashSize, pinned: true);
+        public Span<byte> Bytes => _secret.Bytes;
 
         public bool IsFresh(long nowMs) => nowMs - _bornMs < Limits.CookieRefreshTimeMs;
+
+        /// <summary>Wipes it. Other threads may be using it: the collector gives its place back.</summary>
+        public void Dispose() => _secret.Wipe();
     }
 }

@@ -9,10 +9,10 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 internal sealed class CookieGenerator
 {
-    private readonly byte[] _cookie = GC.AllocateArray<byte>(CookieReplyMessage.CookieSize, pinned: true);
     private readonly byte[] _lastMac1 = new byte[MacKeys.MacSize];
     private readonly MacKeys _keys;
-    private long _cookieBornMs = long.MinValue;
+    private Secret? _cookie; // null while there is none
+    private long _cookieBornMs;
     private bool _sentMac1;
 
     /// <param name="keys">Of the peer's static public key.</param>
@@ -26,8 +26,8 @@ internal sealed class CookieGenerator
         _sentMac1 = true;
 
         Span<byte> mac2 = message[^MacKeys.MacSize..];
-        if (_cookieBornMs != long.MinValue && nowMs - _cookieBornMs < Limits.CookieRefreshTimeMs)
-            Blake2s.Mac(_cookie, message[..^MacKeys.MacSize], mac2);
+        if (_cookie is not null && nowMs - _cookieBornMs < Limits.CookieRefreshTimeMs)
+            Blake2s.Mac(_cookie.Bytes, message[..^MacKeys.MacSize], mac2);
         else
             mac2.Clear();
     }
@@ -40,7 +40,7 @@ internal sealed class CookieGenerator
         if (!_sentMac1
             || !XChaCha20Poly1305.TryOpen(_keys.CookieKey, reply.Nonce, _lastMac1, reply.EncryptedCookie, cookie))
             return false;
-        cookie.CopyTo(_cookie);
+        cookie.CopyTo((_cookie ??= new Secret(CookieReplyMessage.CookieSize)).Bytes);
         CryptographicOperations.ZeroMemory(cookie);
         _cookieBornMs = nowMs;
         _sentMac1 = false;
@@ -50,8 +50,8 @@ internal sealed class CookieGenerator
     /// <summary>Wipes the peer's cookie. Under load the peer will give another.</summary>
     public void Forget()
     {
-        CryptographicOperations.ZeroMemory(_cookie);
-        _cookieBornMs = long.MinValue;
+        _cookie?.Dispose();
+        _cookie = null;
         _sentMac1 = false;
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Protocol.Noise;
@@ -18,18 +17,18 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 internal sealed class HandshakeInitiator
 {
-    // The ephemeral private key, then the state. Pinned, so that no collection leaves copies.
-    private readonly byte[] _secrets = GC.AllocateArray<byte>(X25519.KeySize + SymmetricState.Size, pinned: true);
+    // The ephemeral private key, then the state; null while no initiation waits.
+    private Secret? _secrets;
 
     /// <summary>Whether an initiation waits for its response.</summary>
-    public bool IsWaiting { get; private set; }
+    public bool IsWaiting => _secrets is not null;
 
     /// <summary>The index by which a response, or a cookie reply, names the initiation that waits.</summary>
     public uint LocalIndex { get; private set; }
 
-    private Span<byte> EphemeralPrivate => _secrets.AsSpan(0, X25519.KeySize);
+    private Span<byte> EphemeralPrivate => _secrets!.Bytes[..X25519.KeySize];
 
-    private ref SymmetricState State => ref MemoryMarshal.AsRef<SymmetricState>(_secrets.AsSpan(X25519.KeySize));
+    private ref SymmetricState State => ref MemoryMarshal.AsRef<SymmetricState>(_secrets!.Bytes[X25519.KeySize..]);
 
     /// <summary>Writes an initiation without its macs. It replaces one that still waits.</summary>
     /// <returns>False when no handshake is possible with this peer (see <see cref="RemoteIdentity.CanHandshake"/>).</returns>
@@ -69,10 +68,10 @@ internal sealed class HandshakeInitiator
         message.SenderIndex = localIndex;
         ephemeralPublic.CopyTo(message.Ephemeral);
 
+        _secrets ??= new Secret(X25519.KeySize + SymmetricState.Size);
         State = state;
         ephemeral.Bytes.CopyTo(EphemeralPrivate);
         LocalIndex = localIndex;
-        IsWaiting = true;
         state.Wipe();
         return true;
     }
@@ -102,8 +101,8 @@ internal sealed class HandshakeInitiator
     /// <summary>Forgets the initiation that waits, if any, and wipes its secrets.</summary>
     public void Reset()
     {
-        IsWaiting = false;
         LocalIndex = 0;
-        CryptographicOperations.ZeroMemory(_secrets);
+        _secrets?.Dispose();
+        _secrets = null;
     }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Segmentation;
 
@@ -8,12 +7,12 @@ namespace WireGuard.Protocol.Noise;
 /// The transport keys of one session (sections 5.4.5 and 5.4.6): seals what we send under a counter that never repeats, opens
 /// what we receive once. Shared by all lanes: the send counter is interlocked, the replay window has its own lock,
 /// what the peer has said of itself is one word; everything else is immutable until <see cref="Dispose"/>, which must wait until
-/// no lane can still use it.
+/// no lane can still use it, or <see cref="Wipe"/>, which need not.
 /// </summary>
 internal sealed class Keypair : IDisposable
 {
-    // The key to send with, then the one to receive with: a pinned array costs more than others, so there is one.
-    private readonly byte[] _keys = GC.AllocateArray<byte>(2 * Aead.KeySize, pinned: true);
+    // The key to send with, then the one to receive with.
+    private readonly Secret _keys = new(2 * Aead.KeySize);
     private readonly ReplayWindow _window = new();
     private readonly long _createdMs;
     private long _sendCounter = -1;
@@ -21,6 +20,9 @@ internal sealed class Keypair : IDisposable
     private int _askedForLastMinuteHandshake;
     private long _heardMs;
     private long _remoteHello;
+#if DOORS
+    private UInt128 _sendKeyName;
+#endif
 
     private Keypair(bool isInitiator, uint localIndex, uint remoteIndex, long nowMs)
     {
@@ -49,7 +51,7 @@ internal sealed class Keypair : IDisposable
 
     /// <summary>
     /// Whether it was expired. To be asked after each call by users that have no grace period between <see cref="Expire"/> and
-    /// <see cref="Dispose"/>: the keys may have been wiped during the call, which then used a key of zeros, as anybody can.
+    /// <see cref="Wipe"/>: the keys may have been wiped during the call, which then used a key of zeros, as any sender can.
     /// </summary>
     public bool HasExpired
     {
@@ -93,9 +95,9 @@ internal sealed class Keypair : IDisposable
         _window.MayGrow = true;
     }
 
-    private Span<byte> SendKey => _keys.AsSpan(0, Aead.KeySize);
+    private Span<byte> SendKey => _keys.Bytes[..Aead.KeySize];
 
-    private Span<byte> ReceiveKey => _keys.AsSpan(Aead.KeySize);
+    private Span<byte> ReceiveKey => _keys.Bytes[Aead.KeySize..];
 
     /// <summary>
     /// The last HELLO that we have said under it, long enough for what it promises; null before the first. Owner thread only.
@@ -115,6 +117,9 @@ internal sealed class Keypair : IDisposable
             state.Split(keypair.SendKey, keypair.ReceiveKey);
         else
             state.Split(keypair.ReceiveKey, keypair.SendKey);
+#if DOORS
+        keypair._sendKeyName = NonceRecord.NameOf(keypair.SendKey);
+#endif
         return keypair;
     }
 
@@ -152,6 +157,7 @@ internal sealed class Keypair : IDisposable
     {
         if (!IsAlive(nowMs))
             return false;
+        Interleaving.Point();
         ulong counter = (ulong)Interlocked.Increment(ref _sendCounter);
         if (counter >= Limits.RejectAfterMessages)
         {
@@ -159,8 +165,12 @@ internal sealed class Keypair : IDisposable
             return false;
         }
 
+#if DOORS
+        NonceRecord.Note(_sendKeyName, counter, nowMs);
+#endif
         TransportMessage.WriteHeader(message, RemoteIndex, counter);
         aead.Seal(SendKey, counter, default, packet, message[TransportMessage.HeaderSize..]);
+        GC.KeepAlive(this);
         return true;
     }
 
@@ -182,6 +192,7 @@ internal sealed class Keypair : IDisposable
         isNewest = false;
         if (message.Length < TransportMessage.MinSize || !IsAlive(nowMs))
             return false;
+        Interleaving.Point();
         ulong counter = TransportMessage.Counter(message);
         Span<byte> ciphertext = message[TransportMessage.HeaderSize..];
         if (!aead.TryOpen(ReceiveKey, counter, default, ciphertext, ciphertext[..^Aead.TagSize])
@@ -196,10 +207,20 @@ internal sealed class Keypair : IDisposable
     /// <summary>Ends the session before its time, at once and for all lanes.</summary>
     public void Expire() => Interlocked.Exchange(ref _isExpired, 1);
 
+    /// <summary>
+    /// Wipes the keys while other threads may be using them, which ask <see cref="HasExpired"/> after each call.
+    /// </summary>
+    public void Wipe()
+    {
+        Expire();
+        Interleaving.Point();
+        _keys.Wipe();
+    }
+
     public void Dispose()
     {
         Expire();
-        CryptographicOperations.ZeroMemory(_keys);
+        _keys.Dispose();
     }
 
     /// <summary>For tests of the limits on messages, which no test can reach by sending.</summary>

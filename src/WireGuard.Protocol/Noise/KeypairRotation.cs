@@ -45,6 +45,7 @@ internal sealed class KeypairRotation
         (Keypair? previous, Keypair? current, Keypair? next) = (_previous, _current, _next);
         _previous = next ?? LastHeard;
         _current = keypair;
+        Interleaving.Point();
         Volatile.Write(ref _next, null);
         RetireAllBut(_previous, previous, current);
     }
@@ -84,6 +85,7 @@ internal sealed class KeypairRotation
         (Keypair? previous, Keypair? current) = (_previous, _current);
         _previous = LastHeard;
         _current = keypair;
+        Interleaving.Point();
         Volatile.Write(ref _next, null);
         RetireAllBut(_previous, previous, current);
         return true;
@@ -94,6 +96,7 @@ internal sealed class KeypairRotation
     {
         (Keypair? previous, Keypair? current, Keypair? next) = (_previous, _current, _next);
         _previous = _current = null;
+        Interleaving.Point();
         Volatile.Write(ref _next, null);
         RetireAllBut(null, previous, current, next);
     }

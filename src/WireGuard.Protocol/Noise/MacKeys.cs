@@ -4,7 +4,7 @@ using WireGuard.Protocol.Crypto;
 namespace WireGuard.Protocol.Noise;
 
 /// <summary>
-/// The two keys that anybody who knows a party's public key can compute (section 5.4.4): one for mac1 of the handshake
+/// The two keys that are computed from a party's public key alone (section 5.4.4): one for mac1 of the handshake
 /// messages sent to it, one for the cookies it gives out. Immutable; all lanes may use it.
 /// <code>
 /// handshake message: ... | mac1 16 | mac2 16
@@ -28,7 +28,7 @@ internal sealed class MacKeys
 
     internal ReadOnlySpan<byte> CookieKey => _cookieKey;
 
-    /// <summary>Whether a handshake message's mac1 was made by someone who knows the receiver's public key.</summary>
+    /// <summary>Whether a handshake message's mac1 was made with the receiver's public key.</summary>
     /// <param name="message">An initiation or a response, whole.</param>
     public bool IsMac1Valid(ReadOnlySpan<byte> message)
     {

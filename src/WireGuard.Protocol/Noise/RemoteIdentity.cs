@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using WireGuard.Protocol.Crypto;
 
 namespace WireGuard.Protocol.Noise;
@@ -10,8 +9,9 @@ namespace WireGuard.Protocol.Noise;
 /// </summary>
 internal sealed class RemoteIdentity : IDisposable
 {
-    private readonly byte[] _staticStatic = GC.AllocateArray<byte>(X25519.KeySize, pinned: true);
     private static readonly byte[] NoPresharedKey = new byte[PresharedKey.Size];
+
+    private Secret? _staticStatic; // null while no handshake is possible
 
     /// <param name="remoteStatic">The peer's static public key.</param>
     /// <param name="local">Our static private key; null while the device has none.</param>
@@ -31,22 +31,28 @@ internal sealed class RemoteIdentity : IDisposable
     /// <summary>
     /// False while we have no private key, and for a peer whose key is a low-order point: no handshake can succeed.
     /// </summary>
-    public bool CanHandshake { get; private set; }
+    public bool CanHandshake => _staticStatic is not null;
 
     /// <summary>The preshared key that is mixed into handshakes; null for none.</summary>
     public PresharedKey? PresharedKey { get; private set; }
 
     internal ReadOnlySpan<byte> PresharedKeyBytes => PresharedKey is null ? NoPresharedKey : PresharedKey.Bytes;
 
-    internal ReadOnlySpan<byte> StaticStatic => _staticStatic;
+    /// <summary>Empty while no handshake is possible.</summary>
+    internal ReadOnlySpan<byte> StaticStatic => _staticStatic is null ? default : _staticStatic.Bytes;
 
     /// <summary>Takes a new static private key of ours, or none.</summary>
     public void SetLocal(PrivateKey? local)
     {
         // If what follows throws, no handshake is possible.
-        CanHandshake = false;
-        CryptographicOperations.ZeroMemory(_staticStatic);
-        CanHandshake = local is not null && X25519.TrySharedSecret(local.Bytes, Static.Bytes, _staticStatic);
+        Forget();
+        if (local is null)
+            return;
+        var secret = new Secret();
+        if (X25519.TrySharedSecret(local.Bytes, Static.Bytes, secret.Bytes))
+            _staticStatic = secret;
+        else
+            secret.Dispose();
     }
 
     /// <summary>Takes a preshared key, which is disposed of with this object; one that is all zero means none.</summary>
@@ -61,9 +67,14 @@ internal sealed class RemoteIdentity : IDisposable
 
     public void Dispose()
     {
-        CryptographicOperations.ZeroMemory(_staticStatic);
+        Forget();
         PresharedKey?.Dispose();
         PresharedKey = null;
-        CanHandshake = false;
+    }
+
+    private void Forget()
+    {
+        _staticStatic?.Dispose();
+        _staticStatic = null;
     }
 }

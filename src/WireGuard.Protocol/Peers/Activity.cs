@@ -32,6 +32,7 @@ internal sealed class Activity
         Sent(nowMs);
         if (SentUnansweredSince != 0)
             return false;
+        Interleaving.Point();
         Volatile.Write(ref _sentUnansweredSince, nowMs);
         return AskToBeWatched();
     }
@@ -51,6 +52,7 @@ internal sealed class Activity
         Received(nowMs);
         if (ReceivedUnansweredSince != 0)
             return false;
+        Interleaving.Point();
         Volatile.Write(ref _receivedUnansweredSince, nowMs);
         return AskToBeWatched();
     }
@@ -73,6 +75,7 @@ internal sealed class Activity
         Interlocked.Exchange(ref _isWatched, 0);
         if (SentUnansweredSince == 0 && ReceivedUnansweredSince == 0)
             return true;
+        Interleaving.Point();
         Watch();
         return false;
     }

@@ -153,7 +153,7 @@ public partial class WireGuardDevice<TPeer> : IPeerOwner, IDisposable
     /// thread can be using them. Each thread that used them has copies left until it calls <see cref="Aead.Forget"/>. Owner
     /// thread.
     /// </summary>
-    protected virtual void Retire(IDisposable keys) => keys.Dispose();
+    protected virtual void Retire(IDisposable keys) => ((Keypair)keys).Wipe();
 
     protected virtual void Dispose(bool disposing)
     {

@@ -146,6 +146,6 @@ public partial class WireGuardPeer
         if (_owner is { } owner)
             owner.Retire(keypair);
         else
-            keypair.Dispose();
+            keypair.Wipe();
     }
 }

@@ -38,13 +38,17 @@ internal sealed class IndexTable<TOwner>
     public void Bind(TOwner owner, Keypair keypair)
     {
         _entries[keypair.LocalIndex] = new Entry(owner, keypair);
+        Interleaving.Point();
         _receivers[keypair.RemoteIndex] = owner;
     }
 
     public void Free(uint index)
     {
         if (_entries.TryRemove(index, out Entry entry) && entry.Keypair is { } keypair)
+        {
+            Interleaving.Point();
             _receivers.TryRemove(new KeyValuePair<uint, TOwner>(keypair.RemoteIndex, entry.Owner));
+        }
     }
 
     /// <summary>The peer that gave us an index that we send to.</summary>

@@ -12,6 +12,10 @@ namespace WireGuard.Vsock.Commands;
 /// and the control socket and then writes one line: that it is ready, or why not (<see cref="Readiness"/>). 3. The command reads
 /// that line, or the pipe's end if the process died, and returns 0 or 1.
 /// </para>
+/// <para>
+/// A tunnel that learns peers keeps its `up`: that starts itself again as `up -f`, which says what it has to say on the
+/// descriptors of the command that waits, until it is ready. `up -f` starts its daemon in the same way, as a part of itself.
+/// </para>
 /// </summary>
 internal static class Background
 {
@@ -37,51 +41,106 @@ internal static class Background
     /// <exception cref="SetupException">It did not become ready.</exception>
     public static void Start(IReadOnlyList<string> arguments, IReadOnlyList<string> variables, int? passed = null)
     {
+        int pid = 0;
+        string line = Hear(DaemonOf(arguments, variables, passed), process => pid = process.Start());
+        if (line == Readiness.ReadyLine) return;
+        throw new SetupException(line.Length > 0 ? line : HowItEnded(ChildProcess.StatusOf(pid)));
+    }
+
+    /// <summary>Starts a daemon as a part of this process, and waits until it is ready.</summary>
+    /// <param name="arguments">Of this program; the first is its name.</param>
+    /// <param name="variables">What its environment has besides ours, each "name=value".</param>
+    /// <param name="passed">A descriptor that it inherits besides.</param>
+    /// <param name="keepsOutput">Whether it has our stderr, also if LOG_LEVEL is not set.</param>
+    /// <exception cref="SetupException">It did not become ready.</exception>
+    public static Subprocess StartAttached(
+        IReadOnlyList<string> arguments, IReadOnlyList<string> variables, int passed, bool keepsOutput)
+    {
+        ChildProcess daemon = DaemonOf(arguments, variables, passed);
+        if (keepsOutput)
+            daemon = daemon with { Nowhere = [0, 1] }; // stdout may be a command's
+        Subprocess? made = null;
+        string line = Hear(daemon, process => made = Subprocess.Start(process));
+        if (line == Readiness.ReadyLine) return made!;
+        using Subprocess failed = made!;
+        int status = failed.End();
+        throw new SetupException(line.Length > 0 ? line : $"the daemon {WordsOf(status)} before it was ready");
+    }
+
+    /// <summary>Starts `up -f` in the background, and waits until it is ready. Gives the exit code.</summary>
+    /// <param name="words">What was given to `up`.</param>
+    public static int StartTunnel(IReadOnlyList<string> words)
+    {
+        using StopSignals signals = new();
+        ChildProcess tunnel = DaemonOf([Say.ProgramName, "up", "-f", .. words], [], null) with
+        {
+            Nowhere = [],
+            // Its hooks have the terminal, as those of any `up`: it gets a session once the tunnel is up.
+            HasSession = false,
+        };
+        int pid = 0;
+        string line = Hear(tunnel, process =>
+        {
+            pid = process.Start();
+            signals.Call(_ => Sys.Kill(pid, Libc.SIGTERM)); // it undoes what it has done, and says so
+        });
+        if (line == Readiness.ReadyLine) return 0;
+        int status = ChildProcess.StatusOf(pid);
+        return (status & 0x7f) == 0 ? Math.Max(1, ChildProcess.ExitCodeOf(status)) : throw new SetupException(HowItEnded(status));
+    }
+
+    /// <summary>Starts a process. Gives the line by which it tells how it is; empty if it has ended.</summary>
+    private static string Hear(ChildProcess process, Action<ChildProcess> start)
+    {
         try
         {
             Sys.Check(Sys.Pipe(out int read, out int write), "pipe2");
             using FileDescriptor reading = new(read);
-            int pid;
             using (FileDescriptor writing = new(write))
             {
-                int?[] meant = [writing.Fd, passed, Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd)];
-                _ = Sys.CloseAllOnExec(3); // before Linux 5.11 they stay open, as with most daemons
-                SetCloseOnExec(meant, false);
-                pid = DaemonOf(arguments, [.. variables, $"{Environs.ReadyFd}={writing.Fd}"]).Start();
-                SetCloseOnExec(meant, true); // hooks that are run later inherit none of them
+                start(process with
+                {
+                    Variables = [.. process.Variables, $"{Environs.ReadyFd}={write}"],
+                    Passed = [.. process.Passed, write],
+                });
             }
-            string line = ReadLine(reading.Fd);
-            if (line == Readiness.ReadyLine) return;
-            throw new SetupException(line.Length > 0 ? line : HowItEnded(ChildProcess.StatusOf(pid)));
+
+            foreach (int given in Given)
+            {
+                // The interface lasts as long as a process has it open, and programs that we start later must not.
+                if (Sys.IsOpen(given, out bool isInherited) && isInherited)
+                    Sys.Close(given);
+            }
+
+            return ReadLine(reading.Fd);
         }
         catch (LinuxException e)
         {
-            throw new SetupException($"cannot go into the background (-f stays in the foreground): {e.Message}");
+            throw new SetupException($"cannot start another process of {Say.ProgramName}: {e.Message}");
         }
     }
 
-    /// <summary>
-    /// The new process inherits only the descriptors meant for it: no lock, pipe or socket of another program.
-    /// </summary>
-    private static void SetCloseOnExec(int?[] meant, bool closes)
-    {
-        foreach (int? fd in meant)
-        {
-            if (fd is { } open) _ = Sys.SetCloseOnExec(open, closes); // if it is not open, the new process reports it
-        }
-    }
+    /// <summary>The interface and the control socket that this process was given for its daemon.</summary>
+    private static IEnumerable<int> Given => new[] { Environs.Descriptor(Environs.TunFd), Environs.Descriptor(Environs.UapiFd) }
+        .Where(fd => fd > 2)
+        .Select(fd => fd!.Value);
 
-    private static ChildProcess DaemonOf(IReadOnlyList<string> arguments, IReadOnlyList<string> variables)
+    private static ChildProcess DaemonOf(IReadOnlyList<string> arguments, IReadOnlyList<string> variables, int? passed)
     {
-        string path = Environment.ProcessPath ?? throw new SetupException("cannot find this program's own file: use -f");
-        bool keepsOutput = Environs.Get(Environs.LogLevel) is { } level && StderrLogger.LevelOf(level) != LogLevel.None;
+        string path = Environment.ProcessPath ?? throw new SetupException("cannot find this program's own file: mount /proc");
         return new ChildProcess(path, arguments)
         {
             Variables = variables,
-            Nowhere = keepsOutput ? [0] : [0, 1, 2],
+            Passed = passed is { } fd ? [.. Given, fd] : [.. Given],
+            PassesNoOthers = true,
+            Nowhere = KeepsOutput ? [0] : [0, 1, 2],
             HasSession = true,
         };
     }
+
+    /// <summary>Whether what a process in the background writes is to be seen.</summary>
+    public static bool KeepsOutput =>
+        Environs.Get(Environs.LogLevel) is { } level && StderrLogger.LevelOf(level) != LogLevel.None;
 
     private static string ReadLine(int fd)
     {
@@ -97,10 +156,12 @@ internal static class Background
     }
 
     /// <param name="status">As waitpid(2) gives it.</param>
-    internal static string HowItEnded(int status)
-    {
-        int signal = status & 0x7f; // wait.h: WTERMSIG, else WEXITSTATUS
-        string how = signal != 0 ? $"was killed by signal {signal}" : $"ended with code {(status >> 8) & 0xff}";
-        return $"the background process {how} before it was ready; LOG_LEVEL=verbose or -f may show why";
-    }
+    internal static string HowItEnded(int status) =>
+        $"the background process {WordsOf(status)} before it was ready; LOG_LEVEL=verbose or -f may show why";
+
+    /// <summary>How a process has ended.</summary>
+    /// <param name="status">As waitpid(2) gives it.</param>
+    internal static string WordsOf(int status) => (status & 0x7f) is var signal and not 0 // wait.h: WTERMSIG, else WEXITSTATUS
+        ? $"was killed by signal {signal}"
+        : $"ended with code {(status >> 8) & 0xff}";
 }

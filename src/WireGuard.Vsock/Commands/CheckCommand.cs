@@ -11,8 +11,8 @@ internal static class CheckCommand
         [
             "Each mistake and each warning is one line, FILE:LINE:COLUMN: KEY: what is wrong, and the mend. The exit code is 0 "
             + "if there are no mistakes, with or without warnings, else 1. No key is ever shown.",
-            "NAME means /etc/wireguard/NAME.conf, or else /etc/wireguard-vsock/NAME.conf. The files that PrivateKeyFile and "
-            + "PresharedKeyFile name are read too. A relay's file is told by its sections.",
+            "NAME means /etc/wireguard/NAME.conf, or else /etc/wireguard-vsock/NAME.conf. The files that PrivateKeyFile, "
+            + "PresharedKeyFile and AttestRoot name are read too. A relay's file is told by its sections.",
         ],
         Examples = [new("wireguard-vsock check ./wg0.conf", "Check a file before it is brought up.")],
     };

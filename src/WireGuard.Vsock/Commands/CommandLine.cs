@@ -154,7 +154,8 @@ internal static class CommandLine
         "",
         "Make an interface and carry its packets",
         ["[-f|--foreground] [-n|--network NETWORK] [--streams N] [--superpackets=on|off] [--udp-offloads=on|off]"
-            + " [--socket-group GROUP] [--socket-mode MODE] [--metrics ADDRESS] [--metrics-allowed-ips=on|off] INTERFACE"],
+            + " [--socket-group GROUP] [--socket-mode MODE] [--metrics ADDRESS] [--metrics-allowed-ips=on|off]"
+            + " [--sandbox=on|off] INTERFACE"],
         _ => throw new InvalidOperationException())
     {
         Paragraphs =
@@ -169,7 +170,7 @@ internal static class CommandLine
         ],
         Options =
         [
-            new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest number that is free."),
+            new("INTERFACE", "A name of up to 15 bytes, such as wg0; wg%d takes the lowest that is free."),
             new("-f, --foreground", "Stay in the foreground; without it the command returns 0 once the interface is ready."),
             new("-n, --network NETWORK", "vsock (the default), tcp, tcp4, tcp6, udp, udp4, udp6 or unix."),
             new("--streams N", "Over vsock, unix and tcp, up to N parallel connections to a peer that is dialled, 1 to 8; one "

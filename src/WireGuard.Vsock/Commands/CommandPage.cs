@@ -68,7 +68,7 @@ internal sealed partial record CommandPage(
         return 1;
     }
 
-    [GeneratedRegex("(?<![\\w-])--?[a-z][a-z-]*")]
+    [GeneratedRegex("(?<![\\w-])--?[a-z][a-z0-9-]*(?![\\w-])")]
     private static partial Regex OptionWord();
 }
 

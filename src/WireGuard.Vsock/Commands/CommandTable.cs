@@ -20,6 +20,7 @@ internal static class CommandTable
         SyncConfCommand.Page,
         ShowConfCommand.Page,
         RelayCommand.Page,
+        AttestCommand.Page,
         GenKeyCommand.Page,
         PubKeyCommand.Page,
         GenPskCommand.Page,

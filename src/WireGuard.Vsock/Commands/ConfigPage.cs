@@ -40,6 +40,17 @@ internal static class ConfigPage
         .. Lines(
             "[Interface]", "PrivateKey = generate", "Address = 203.0.113.2/24", "", "[Peer]",
             "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "AllowedIPs = 203.0.113.1/32", "Endpoint = 3:8172"),
+        new HelpBlock.Paragraph(
+            "An image that serves any number of enclaves: each makes its key at boot, and gets its address and its peer from a "
+            + "verifier with this key:"),
+        .. Lines(
+            "[Interface]", "PrivateKey = generate", "ListenPort = 51820", "Provision = nitro",
+            "ProvisionFrom = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="),
+        new HelpBlock.Paragraph("That verifier, which knows one of these enclaves by what it runs:"),
+        .. Lines(
+            "[Interface]", "PrivateKeyFile = wg0.key", "Address = 203.0.113.1/24", "", "[Peer]", "Attest = vsock:16:51821",
+            "PCR0 = 3f1c52a19d0e4b7788c1f02e6a9d3b5c3f1c52a19d0e4b7788c1f02e6a9d3b5c3f1c52a19d0e4b7788c1f02e6a9d3b5c",
+            "AllowedIPs = 203.0.113.2/32"),
         new HelpBlock.Paragraph("A host's relay, by which the world reaches two enclaves, and they reach a server:"),
         .. Lines(
             "[Relay]", "Listen = udp:51820", "Peer = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg==vsock:16:51820",

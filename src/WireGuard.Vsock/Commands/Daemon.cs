@@ -8,6 +8,7 @@ using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Metrics;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
@@ -19,9 +20,9 @@ namespace WireGuard.Vsock.Commands;
 
 /// <summary>
 /// The running daemon: constructs its parts, and is the control thread. <see cref="Run"/> owns all cold state; the lanes it
-/// starts own the packets.
+/// starts own the packets. What it does when the interface changes is in Daemon.Link.cs.
 /// </summary>
-internal sealed class Daemon : IDisposable
+internal sealed partial class Daemon : IDisposable
 {
     private const int TickMs = 1000;
 
@@ -59,9 +60,11 @@ internal sealed class Daemon : IDisposable
     // Whether control knows that the device takes no unsegmented packets.
     private bool _isSegmenting;
 
+    private bool _saidUnlocked;
+
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
     /// <exception cref="SetupException">Metrics cannot be served where they are to be.</exception>
-    public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, ILogger log)
+    public Daemon(DaemonOptions options, TunDevice tun, UapiListener uapi, UdpReserve? reserve, ILogger log)
     {
         _log = log;
         _kind = options.Network;
@@ -83,7 +86,7 @@ internal sealed class Daemon : IDisposable
         _hellos = new Hellos(_loop, _aead, hello, log, _published.Continuity);
         _network = _kind.IsStream
             ? new StreamNetwork(_kind, _loop, NewConnections(), _hellos, options.Streams, _routes, log)
-            : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads, _routes);
+            : new UdpNetwork(_kind, _lanes, _grace, options.UdpOffloads, _routes, reserve, log);
         _handshakes = new Handshakes(_device, _network, _loop, _inbox, _aead, log)
         {
             OnComplete = peer => _sessions!.OnComplete(peer),
@@ -95,14 +98,14 @@ internal sealed class Daemon : IDisposable
         _network.Events = _sessions;
         _names = new EndpointNames(
             _loop, new NameResolver<PeerName>(name => NameResolver.Resolve(_kind, name.Host, name.Port)), log);
+        _link = new LinkMonitor(tun);
         _configurator = new Configurator(
             _device, _network, _sessions, _hellos, _names, options,
             [.. _lanes.Select(lane => lane.Counters), counters], _loop, log)
         {
-            Tun = tun,
+            Link = _link,
         };
         _uapi = new UapiServer(uapi, _loop, _configurator, _kind, log);
-        _link = new LinkMonitor(tun);
         if (_kind.IsIP)
             _routeMonitor = new RouteMonitor(_loop, () => [.. _device.Peers.Values], _network.OnRoutesChanged);
         _socketWatch = new ControlSocketWatch(uapi);
@@ -143,6 +146,9 @@ internal sealed class Daemon : IDisposable
 
         Log.ShuttingDown(_log, _stopReason);
     }
+
+    /// <summary>Before it runs: what `status` tells of this process.</summary>
+    public void Confined(SandboxReport report) => _configurator.Sandbox = report;
 
     /// <summary>From any thread: <see cref="Run"/> is to return.</summary>
     public void RequestStop() => _inbox.RequestStop();
@@ -242,61 +248,15 @@ internal sealed class Daemon : IDisposable
         _handshakes.TakeAll();
     }
 
-    private void FollowLink(LinkEvents events)
-    {
-        StopUnless((events & LinkEvents.Deleted) == 0, "the interface was removed");
-        if ((events & LinkEvents.MtuChanged) != 0)
-        {
-            SetMtu(_link.Mtu);
-            Log.MtuChanged(_log, _link.Mtu);
-        }
-
-        if ((events & LinkEvents.OutOfSight) != 0)
-            Log.LinkOutOfSight(_log);
-        if ((events & LinkEvents.Down) != 0)
-            BringDown();
-        if ((events & LinkEvents.Up) != 0)
-            BringUp();
-    }
-
-    private void SetMtu(int mtu)
-    {
-        _device.SetMtu(mtu);
-        if (mtu > _kind.LargestPacket)
-            Log.MtuTooLarge(_log, mtu, _kind.LargestPacket);
-    }
-
-    private void BringUp()
-    {
-        if (_device.IsUp)
-            return;
-        _device.IsUp = true;
-        _network.SetMark(_device.FirewallMark);
-        Log.InterfaceUp(_log);
-        _configurator.Listen();
-    }
-
-    private void BringDown()
-    {
-        if (!_device.IsUp)
-            return;
-        _device.IsUp = false;
-        _device.EndSessions();
-        foreach (Peer peer in _device.Peers.Values)
-            peer.CountDropped(peer.Staged.Clear());
-        _network.Close();
-        foreach (Peer peer in _device.Peers.Values)
-        {
-            peer.Hindrance = null;
-            _sessions.Schedule(peer);
-        }
-
-        Log.InterfaceDown(_log);
-    }
-
     private void Tick()
     {
         _network.Sweep();
+        if (!_saidUnlocked && SecretMemory.Unlocked is > 0 and long bytes)
+        {
+            _saidUnlocked = true;
+            Log.KeysNotLocked(_log, bytes);
+        }
+
         _loop.Schedule(_tick, _loop.NowMs + TickMs);
     }
 

@@ -19,7 +19,7 @@ internal static class DropWords
         "bad_superpacket" => "received, but a superpacket that is malformed or was not asked for",
         "not_written" => "received, but the interface did not take it",
         "handshake_queue_full" => "received, but more handshakes than may wait",
-        "refused_connections" => "connections closed: too many on which nobody had authenticated",
+        "refused_connections" => "connections closed: too many on which no peer had authenticated",
         _ => null,
     };
 }

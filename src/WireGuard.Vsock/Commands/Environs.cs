@@ -1,4 +1,5 @@
 using System.Globalization;
+using WireGuard.Vsock.Processes;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Commands;
@@ -21,13 +22,16 @@ internal static class Environs
     public const string VmClock = "WG_VSOCK_VMCLOCK";
 
     /// <summary>Not in wireguard-go: the pipe on which the background process reports to its command.</summary>
-    public const string ReadyFd = "WG_VSOCK_READY_FD";
+    public const string ReadyFd = ChildProcess.ReadyVariable;
 
     /// <summary>Of a daemon that `up` starts: which `up` it was (<see cref="SharedState.DaemonOptions.Instance"/>).</summary>
     public const string Instance = "WG_VSOCK_INSTANCE";
 
-    /// <summary>Of a daemon that `up` starts: the configuration file, which SIGHUP has read again.</summary>
-    public const string Config = "WG_VSOCK_CONFIG";
+    /// <summary>Of a daemon that `up` starts: what each line of its log has behind the interface's name.</summary>
+    public const string LogNote = "WG_VSOCK_LOG_NOTE";
+
+    /// <summary>Of a daemon that `up` starts: 1 if its file has a port below 1024.</summary>
+    public const string LowPorts = "WG_VSOCK_LOW_PORTS";
 
     /// <summary>Of a daemon that `up` starts: the descriptor of the tunnel's lock, which it holds until it is ready.</summary>
     public const string LockFd = "WG_VSOCK_LOCK_FD";

@@ -1,20 +1,27 @@
 using System.Runtime.InteropServices;
 using WireGuard.Vsock.Config;
+using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Processes;
-using WireGuard.Vsock.SharedState;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.Tunnels;
+using WireGuard.Vsock.Uapi;
 
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// A tunnel that lasts as long as this process: <c>up -f FILE</c>, and <c>up FILE -- COMMAND</c>. The daemon is a thread. The
-/// main thread waits for a signal, for the command, or for the daemon's end, and then takes the tunnel down.
+/// A tunnel that lasts as long as this process: <c>up -f FILE</c>, and <c>up FILE -- COMMAND</c>. The daemon is another process
+/// (<see cref="DaemonProcess"/>), and where it learns peers, provisioning is a thread. The main thread waits for a signal, for
+/// the command, or for the daemon's end, and then takes the tunnel down.
 /// </summary>
 internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)
 {
-    private volatile DaemonThread? _daemon; // set by the main thread, read by the runtime's for signals
-    private volatile bool _hasEnded;        // set by the daemon's thread
+    private const string Unattested = "(unattested)"; // in each line of a prover's log that shows no document
+
+    private volatile DaemonProcess? _daemon; // set by the main thread, read by the runtime's for signals
+    private volatile bool _hasEnded;         // set by the thread that follows the daemon, or that of provisioning
+    private volatile bool _hasFailed;        // set by that of provisioning
+    private ProvisioningThread? _provisioning; // the main thread's
 
     private string Name => file.InterfaceName;
 
@@ -25,7 +32,9 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         TunnelState state;
         try
         {
-            state = BringUp(command.Terminate, () => StopIf(command.Interruption.IsCancellationRequested), output: 2);
+            state = BringUp(
+                command.Terminate, () => StopIf(command.Interruption.IsCancellationRequested), output: 2, keepsOutput: true);
+            WaitForVerifier(state, command.Interruption);
         }
         catch (SetupException e) when (command.StopSignal != 0)
         {
@@ -45,8 +54,9 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         }
     }
 
-    /// <summary>Without one. Gives 0, or 1 when the daemon has failed.</summary>
-    public int Run()
+    /// <summary>Without one. Gives 0, or 1 when the daemon or provisioning has failed.</summary>
+    /// <param name="readiness">Who waits for it, where it is to be in the background.</param>
+    public int Run(Readiness readiness)
     {
         using ManualResetEventSlim isToEnd = new();
         using StopSignals signals = new(new Hangups(() => ReloadCommand.OnHangup(file.Path)).Receive);
@@ -56,12 +66,44 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             _daemon?.DeclareCloned();
         });
         signals.Call(_ => isToEnd.Set());
-        TunnelState state = BringUp(isToEnd.Set, () => StopIf(isToEnd.IsSet), output: 1);
+        TunnelState state = BringUp(
+            isToEnd.Set, () => StopIf(isToEnd.IsSet || readiness.IsAbandoned), output: 1, keepsOutput: !readiness.IsAwaited);
+        try
+        {
+            if (readiness.IsAwaited)
+                SayUnlearned();
+            readiness.TunnelIsUp();
+        }
+        catch (SetupException)
+        {
+            End(state);
+            throw;
+        }
+
         ServiceNotify.Ready();
         isToEnd.Wait();
         int code = End(state);
         signals.Ignore();
         return code;
+    }
+
+    /// <summary>The command that waits returns without the peers whose keys are not learned yet.</summary>
+    private void SayUnlearned()
+    {
+        try
+        {
+            using UapiClient daemon = UapiClient.Connect(Name);
+            DeviceStatus? status = daemon.TryStatus();
+            foreach (PeerSettings section in settings.Peers)
+            {
+                if (section.Attest is { } asked && status is not null && LearnedSettings.PeerOf(asked, status.Peers) is null)
+                    Say.Error($"{asked.Address} is not attested yet: {Say.ProgramName} show {Name} tells");
+            }
+        }
+        catch (Exception e) when (e is SetupException or LinuxException)
+        {
+            // It is a hint: `show` tells the same.
+        }
     }
 
     private void StopIf(bool isAsked)
@@ -72,7 +114,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             throw new SetupException("it was asked to end before the tunnel was up: what was done is undone");
     }
 
-    private TunnelState BringUp(Action onEnded, Action stopIfAsked, int output)
+    private TunnelState BringUp(Action onEnded, Action stopIfAsked, int output, bool keepsOutput)
     {
         void OnEnded()
         {
@@ -80,34 +122,88 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             onEnded();
         }
 
+        bool learns = settings.LearnsPeers(), isUp = false;
+        TunnelState? made = null;
+        string? note = settings.Interface.Provision is { Kind: ProvisionKind.Unattested } ? Unattested : null;
+        void OnFailed()
+        {
+            _hasFailed = true;
+            OnEnded();
+        }
+
         try
         {
+            if (settings.Interface.Provision is { Kind: ProvisionKind.Nitro } && NitroSecureModule.Problem() is { } problem)
+                throw new SetupException(problem);
             using BringUp up = new(file, settings, stopIfAsked);
-            DaemonOptions options = UpCommand.OptionsOf(settings.Interface, arguments.Service);
-            TunnelState state = up.Run((_, instance) => _daemon = DaemonThread.Start(
-                RunningDaemon.Open(Name, options with { Instance = instance }), OnEnded));
+            made = up.Run((held, instance) => _daemon = DaemonProcess.Start(
+                UpCommand.DaemonLine(Name, settings.Interface, arguments.Service),
+                [
+                    .. UpCommand.DaemonVariables(held, instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
+                    $"{Environs.LogNote}={note}",
+                ],
+                held.Fd,
+                keepsOutput,
+                OnEnded));
             if (up.Generated is { } key)
                 TunnelFile.SayGenerated(key, output);
-            UpCommand.Wait(arguments, settings, state, stopIfAsked);
-            return state;
-        }
-        catch
-        {
-            _daemon?.Stop();
-            throw;
+            if (learns)
+            {
+                _provisioning = ProvisioningThread.Start(
+                    Name,
+                    made.Instance,
+                    file,
+                    settings,
+                    arguments.Service.Or(settings.Interface.Service).Sandbox != false,
+                    RunningDaemon.LogOf(Name, note),
+                    OnFailed,
+                    stopIfAsked);
+                stopIfAsked();
+            }
+
+            if (arguments.WaitSeconds is { } seconds)
+                Waiting.Run(Name, settings, seconds, stopIfAsked);
+            isUp = true;
+            return made;
         }
         finally
         {
-            settings.Dispose(); // the tunnel may last for months, and needs its keys no more
+            if (!isUp)
+            {
+                _provisioning?.Dispose(); // first: it changes a tunnel that is up
+                _ = made is null || TakeDown.TryRun(made);
+                _daemon?.Stop();
+            }
+
+            // The tunnel may last for months, and needs its keys no more, unless it learns peers.
+            if (_provisioning is null)
+                settings.Dispose();
+        }
+    }
+
+    /// <summary>The command of a prover starts once a verifier was taken.</summary>
+    private void WaitForVerifier(TunnelState state, CancellationToken interruption)
+    {
+        if (settings.Interface.Provision is null)
+            return;
+        try
+        {
+            _provisioning!.HasTaken.Wait(interruption);
+        }
+        catch (OperationCanceledException)
+        {
+            End(state);
+            StopIf(isAsked: true);
         }
     }
 
     /// <summary>Takes the tunnel down. What cannot be undone is said, and the daemon ends all the same.</summary>
-    /// <returns>0, or 1 if something could not be undone, or the daemon has failed.</returns>
+    /// <returns>0, or 1 if something could not be undone, or the daemon or provisioning has failed.</returns>
     private int End(TunnelState state)
     {
         ServiceNotify.Stopping();
+        _provisioning?.Dispose();
         bool isDown = TakeDown.TryRun(state);
-        return _daemon!.Stop() == 0 && isDown ? 0 : 1;
+        return _daemon!.Stop() == 0 && isDown && !_hasFailed ? 0 : 1;
     }
 }

@@ -22,7 +22,7 @@ internal static class GenKeyCommand
         return Print(arguments, key.Bytes);
     }
 
-    /// <summary>Prints a new secret, with a warning if it goes to a file that everybody can read.</summary>
+    /// <summary>Prints a new secret, with a warning if it goes to a file that every user can read.</summary>
     internal static int Print(IReadOnlyList<string> arguments, ReadOnlySpan<byte> secret)
     {
         if (arguments.Count != 0)

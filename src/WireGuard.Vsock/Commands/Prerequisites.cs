@@ -13,6 +13,9 @@ internal static class Prerequisites
     /// <summary>Descriptors of the daemon: control, names, the control socket, the first connections.</summary>
     private const int Descriptors = 21;
 
+    /// <summary>More than the keys of 65,536 peers take, in bytes.</summary>
+    public const int LockedMemory = 32 * 1024 * 1024;
+
     /// <summary>For each lane: its epoll, its eventfd, its queue of the interface.</summary>
     private const int DescriptorsOfLane = 3;
 
@@ -22,12 +25,14 @@ internal static class Prerequisites
     /// <param name="network">Under the tunnel.</param>
     /// <param name="limit">How many descriptors may be open; negative if that cannot be told.</param>
     /// <param name="lanes">How many lanes there will be.</param>
+    /// <returns>How many more there are than are needed.</returns>
     /// <exception cref="SetupException">They are too few.</exception>
-    public static void CheckDescriptors(NetworkKind network, long limit, int lanes)
+    public static long CheckDescriptors(NetworkKind network, long limit, int lanes)
     {
         int needed = Descriptors + (lanes * (DescriptorsOfLane + (network.IsStream ? 0 : SocketsOfLane)));
         if (limit >= 0 && limit < needed)
             throw new SetupException($"only {limit} descriptors may be open at a time, {needed} are needed: raise ulimit -n");
+        return limit < 0 ? long.MaxValue : limit - needed;
     }
 
     /// <exception cref="SetupException">Something is missing; the message says what and how to mend it.</exception>

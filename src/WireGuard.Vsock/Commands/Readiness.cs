@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Processes;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -29,6 +30,26 @@ internal sealed class Readiness : IDisposable
 
     /// <summary>Whether this process is the one in the background.</summary>
     public bool IsAwaited => !_pipe.IsInvalid;
+
+    /// <summary>Whether the command that waited for this process has ended.</summary>
+    public bool IsAbandoned =>
+        !_pipe.IsClosed && IsAwaited && Sys.Poll(_pipe.Fd, 0, 0) is > 0 and var events && (events & Libc.POLLERR) != 0;
+
+    /// <summary>
+    /// Tells the command that waits that the whole tunnel is up, and leaves the terminal, the folder and the output it has
+    /// shared with that. Nothing for a process that is not awaited.
+    /// </summary>
+    /// <exception cref="SetupException">The `up` that waited was killed.</exception>
+    public void TunnelIsUp()
+    {
+        if (!IsAwaited)
+            return;
+        _ = Sys.BeginSession(); // before that, the hooks had the terminal
+        _ = Sys.ChangeDirectory("/"); // not to keep a file system busy
+        StandardDescriptors.LeadNowhere(first: 0, last: Background.KeepsOutput ? 0 : 2);
+        if (!TryTell(ReadyLine))
+            throw new SetupException("the `up` that waited for it has ended");
+    }
 
     /// <exception cref="SetupException">The `up` that waited was killed.</exception>
     public void Ready()

@@ -2,6 +2,7 @@ using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Metrics;
 using WireGuard.Vsock.Relay;
+using WireGuard.Vsock.Sandbox;
 
 namespace WireGuard.Vsock.Commands;
 
@@ -34,11 +35,13 @@ internal static class RelayCommand
                 + "Hypervisor guest, which itself calls PATH_PORT.",
             "With --peer one port serves many enclaves: the first message of a handshake says by its public key for which it is, "
                 + "and what follows finds its way by that. A message that fits no enclave gets no answer. Under a flood the "
-                + "relay has senders prove their addresses first, which with --to it cannot: use --peer where anybody can send, "
-                + "for a single enclave, too.",
+                + "relay has senders prove their addresses first, which with --to it cannot: use --peer where any sender "
+                + "can reach it, for a single enclave, too.",
             "FILE has many rules, in the form that wireguard-vsock.conf(5) tells of; check reads it as well. SIGHUP has it read "
-                + "again: rules that are the same keep their connections, and a file with mistakes changes nothing. SIGUSR1 logs "
-                + "what was carried and dropped. Without a FILE, SIGHUP ends the relay as SIGTERM does.",
+                + "again: rules that are the same keep their connections, and a file with mistakes changes nothing. Nor does one "
+                + "that needs what the relay has given up, which takes a restart: a network that it had no rule of (tcp and udp "
+                + "are one), or a port below 1024 where it had none. SIGUSR1 logs what was carried and dropped. Without a FILE, "
+                + "SIGHUP ends the relay as SIGTERM does.",
         ],
         Options =
         [
@@ -53,6 +56,8 @@ internal static class RelayCommand
             new("--idle SECONDS", "After so long without a message either way a connection is closed; "
                 + $"{s_limits.IdleSeconds} if not given."),
             new("--metrics ADDRESS", $"Serve metrics in Prometheus' format: {MetricsAddress.Forms}."),
+            new("--sandbox=on|off", "Whether the relay gives up, once it listens, all that it does not need of the system; on if "
+                + "not given."),
         ],
         Environment = [new(Environs.LogLevel, "verbose (or debug), error (the default) or silent.")],
         Examples =
@@ -73,8 +78,8 @@ internal static class RelayCommand
             throw new UsageException($"from where to where? For example: {Name} --listen vsock:51820 --to udp:HOST:51820");
         IReadOnlyList<string> file = arguments is ["--", ..] ? [.. arguments.Skip(1)] : arguments;
         return file is [{ } path] && (file != arguments || !path.StartsWith('-'))
-            ? RunningRelay.Run(ReadFile(path), () => ReadAgain(path))
-            : RunningRelay.Run(ReadArguments(arguments), null);
+            ? RunningRelay.Run(ReadFile(path), path, kept => ReadAgain(path, kept))
+            : RunningRelay.Run(ReadArguments(arguments), null, null);
     }
 
     /// <summary>Reads arguments, and says all that is wrong with them.</summary>
@@ -89,20 +94,39 @@ internal static class RelayCommand
         throw new UsageException(result.Diagnostics[^1].ToLine());
     }
 
-    private static RelaySettings ReadFile(string path)
+    private static RelaySettings ReadFile(string path, SandboxNeeds? kept = null)
     {
         RelayResult result = RelayFile.Read(path);
-        foreach (Diagnostic diagnostic in result.Diagnostics)
+        Diagnostic[] beyond = kept is null ? [] : [.. Beyond(result, kept)];
+        foreach (Diagnostic diagnostic in (Diagnostic[])[.. result.Diagnostics, .. beyond])
             Say.Write(2, diagnostic.ToText(path) + "\n");
+        if (beyond.Length > 0)
+            throw new SetupException($"{Printable.Quote(path)} needs a restart of the relay, so nothing was changed");
         return result.Settings ?? throw new SetupException($"{Printable.Quote(path)} has mistakes, so nothing was changed");
     }
 
-    /// <summary>Null where there are mistakes, which are said.</summary>
-    private static RelaySettings? ReadAgain(string path)
+    /// <summary>
+    /// The rules that a process which has kept that cannot follow. Metrics are no matter: they stay as they are until a restart.
+    /// </summary>
+    internal static IEnumerable<Diagnostic> Beyond(RelayResult result, SandboxNeeds kept)
+    {
+        for (int i = 0; i < result.Settings?.Rules.Count; i++)
+        {
+            RelaySettings alone = result.Settings with { Rules = [result.Settings.Rules[i]], Metrics = null };
+            if (Needs.OfRelay(alone, file: null).Beyond(kept) is { } need)
+            {
+                yield return new Diagnostic(
+                    result.RulePlaces[i], RelayKeys.RelaySection, $"it takes {need}, which the relay has given up: restart it");
+            }
+        }
+    }
+
+    /// <summary>Null where there are mistakes, or it takes a restart, which is said.</summary>
+    private static RelaySettings? ReadAgain(string path, SandboxNeeds? kept)
     {
         try
         {
-            return ReadFile(path);
+            return ReadFile(path, kept);
         }
         catch (Exception e) when (e is SetupException or LinuxException)
         {

@@ -13,8 +13,9 @@ internal static class ReloadCommand
             "Sets what differs: keys, peers, addresses, MTU and routes. Sessions with peers that did not change go on, and a "
                 + "key that was generated stays. No hook is run. The file is the one that up has read; of FILE only the name "
                 + "counts.",
-            "SIGHUP to the tunnel's process does the same, unless it runs a COMMAND, which gets it; but one in the background "
-                + "has nowhere to say what is wrong with the file: reload says it.",
+            "SIGHUP to an up that stays does the same, unless it runs a COMMAND, which gets it; but one in the background has "
+                + "nowhere to say what is wrong with the file: reload says it. A daemon that up has left alone only logs that "
+                + "reload is the way.",
             "A ListenPort or FwMark that was taken out of the file is reset, as by wg syncconf: to any free port, and to no "
                 + "mark. A port that the file never named stays, and so does a private key that was taken out.",
             "Network, Streams, Superpackets, DNS, SocketGroup, SocketMode and Metrics are taken up by down and up only.",

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Tun;
@@ -13,12 +14,16 @@ namespace WireGuard.Vsock.Commands;
 /// </summary>
 internal sealed class RunningDaemon : IDisposable
 {
+    /// <summary>One in so many of the descriptors that nothing else needs yet may go to sockets that are set aside.</summary>
+    private const int ReserveShare = 4;
+
     private readonly TunDevice _tun;
     private readonly UapiListener _uapi;
+    private readonly UdpReserve? _reserve;
     private readonly Daemon _daemon;
 
-    private RunningDaemon(TunDevice tun, UapiListener uapi, Daemon daemon, ILogger log) =>
-        (_tun, _uapi, _daemon, Log) = (tun, uapi, daemon, log);
+    private RunningDaemon(TunDevice tun, UapiListener uapi, UdpReserve? reserve, Daemon daemon, ILogger log) =>
+        (_tun, _uapi, _reserve, _daemon, Log) = (tun, uapi, reserve, daemon, log);
 
     /// <summary>The interface's name: wg0 where wg%d was asked for.</summary>
     public string Interface => _tun.Name;
@@ -48,25 +53,35 @@ internal sealed class RunningDaemon : IDisposable
         };
 
     /// <summary>Checks what the daemon needs, and makes its interface and control socket, or takes those it is given.</summary>
+    /// <param name="name">The interface's.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="note">What each line of its log has behind the interface's name; null for nothing.</param>
+    /// <param name="losesRights">Whether it will be confined, and so must set aside now what takes rights later.</param>
     /// <exception cref="SetupException">Something is missing; the message says what and how to mend it.</exception>
     /// <exception cref="LinuxException">A descriptor could not be had.</exception>
-    public static RunningDaemon Open(string name, DaemonOptions options)
+    public static RunningDaemon Open(string name, DaemonOptions options, string? note, bool losesRights)
     {
-        Prerequisites.CheckDescriptors(options.Network, Sys.RaiseDescriptorLimit(), options.Lanes);
+        long descriptors = Prerequisites.CheckDescriptors(options.Network, Sys.RaiseDescriptorLimit(), options.Lanes);
+        // Before the first key is read, and before what allows it is given up.
+        Sys.RaiseLockedMemoryLimit(Prerequisites.LockedMemory);
         Prerequisites.Check(options.Network);
         TunDevice? tun = null;
         UapiListener? uapi = null;
+        UdpReserve? reserve = null;
         try
         {
             tun = OpenTun(name, options.Lanes);
             uapi = OpenUapi(tun.Name, options.Service);
-            StderrLogger log = new(tun.Name, StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
+            ILogger log = LogOf(tun.Name, note);
             Vsock.Log.Starting(log, CommandLine.Version, options.Network.Word);
             Vsock.Log.Opened(log, tun.QueueCount, uapi.Path);
-            return new RunningDaemon(tun, uapi, new Daemon(options, tun, uapi, log), log);
+            if (losesRights && options.Network is { IsIP: true, IsStream: false })
+                reserve = UdpReserve.TryOpen(options.Network, options.Lanes, descriptors / ReserveShare);
+            return new RunningDaemon(tun, uapi, reserve, new Daemon(options, tun, uapi, reserve, log), log);
         }
         catch
         {
+            reserve?.Dispose();
             uapi?.Dispose();
             tun?.Dispose();
             throw;
@@ -89,6 +104,16 @@ internal sealed class RunningDaemon : IDisposable
         }
     }
 
+    /// <summary>This process is confined, or was asked not to be.</summary>
+    public void Confined(SandboxReport report, bool isAskedFor)
+    {
+        _daemon.Confined(report);
+        if (isAskedFor)
+            Vsock.Log.Sandbox(Log, report);
+        else
+            Vsock.Log.SandboxOff(Log);
+    }
+
     /// <summary>From any thread: it is to end.</summary>
     public void RequestStop() => _daemon.RequestStop();
 
@@ -99,9 +124,15 @@ internal sealed class RunningDaemon : IDisposable
     public void Dispose()
     {
         _daemon.Dispose();
+        _reserve?.Dispose();
         _uapi.Dispose();
         _tun.Dispose();
     }
+
+    /// <param name="name">The interface's.</param>
+    /// <param name="note">What each line has behind that; null for nothing.</param>
+    public static ILogger LogOf(string name, string? note) =>
+        new StderrLogger(note is null ? name : $"{name} {note}", StderrLogger.LevelOf(Environs.Get(Environs.LogLevel)));
 
     private static TunDevice OpenTun(string name, int lanes) => Environs.Descriptor(Environs.TunFd) is { } fd
         ? TunOpening.FromDescriptor(fd, wantsOffloads: true)

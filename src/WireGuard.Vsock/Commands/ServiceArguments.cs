@@ -4,16 +4,20 @@ using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Commands;
 
-/// <summary>The options that say who may look into a daemon: of its own line, and of `up`.</summary>
+/// <summary>The options that say who may look into a daemon, and what it may do: of its own line, and of `up`.</summary>
 internal static class ServiceArguments
 {
     private const string SocketGroup = "--socket-group";
     private const string SocketMode = "--socket-mode";
     private const string Metrics = "--metrics";
     private const string MetricsAllowedIps = "--metrics-allowed-ips";
+    private const string Sandbox = "--sandbox";
+
+    private static readonly HelpItem s_sandbox = new($"{Sandbox}=on|off", "Whether the process gives up, once it is ready, all "
+        + "that it does not need of the system; on if not given. show --long tells what is in force.");
 
     /// <summary>Each has a value.</summary>
-    public static IReadOnlyList<string> Names { get; } = [SocketGroup, SocketMode, Metrics, MetricsAllowedIps];
+    public static IReadOnlyList<string> Names { get; } = [SocketGroup, SocketMode, Metrics, MetricsAllowedIps, Sandbox];
 
     /// <summary>In the daemon's own help, which is one page.</summary>
     public static IReadOnlyList<HelpItem> ShortHelp { get; } =
@@ -22,6 +26,7 @@ internal static class ServiceArguments
         new($"{SocketMode} MODE", "The control socket's mode: 660 if a group is named, else 700."),
         new($"{Metrics} ADDRESS", $"Serve metrics at {MetricsAddress.Forms}: see help up."),
         new($"{MetricsAllowedIps}=on|off", "Whether metrics have peers' allowed IPs; off if not given."),
+        new($"{Sandbox}=on|off", "Give up what is not needed; on if not given."),
     ];
 
     public static IReadOnlyList<HelpItem> Help { get; } =
@@ -30,10 +35,11 @@ internal static class ServiceArguments
             + "root may: read the private key, and set what they like. To look on, metrics are enough."),
         new($"{SocketMode} MODE", "The control socket's mode: 660 if a group is named, else 700."),
         new($"{Metrics} ADDRESS", $"Serve metrics for Prometheus, HTTP GET /metrics, at {MetricsAddress.Forms}. They hold no "
-            + "secret, but say to whoever asks which peers there are, by public key, and when they talk: over vsock that is this "
+            + "secret, but tell every client which peers there are, by public key, and when they talk: over vsock that is this "
             + "machine's host."),
         new($"{MetricsAllowedIps}=on|off", "Whether metrics have a peer's allowed IPs as a label; off if not given, for their "
             + "number."),
+        s_sandbox,
     ];
 
     /// <summary>Which of them a word is, with its value or without; null for none.</summary>
@@ -61,9 +67,11 @@ internal static class ServiceArguments
                     all = others with { Metrics = address };
                 break;
             default:
-                Debug.Assert(name == MetricsAllowedIps, "no option of these");
+                Debug.Assert(name is MetricsAllowedIps or Sandbox, "no option of these");
                 error = value is "on" or "off" ? "" : "neither on nor off";
-                all = others with { MetricsAllowedIps = value == "on" };
+                all = name == Sandbox
+                    ? others with { Sandbox = value == "on" }
+                    : others with { MetricsAllowedIps = value == "on" };
                 break;
         }
 

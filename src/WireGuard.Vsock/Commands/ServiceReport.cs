@@ -43,11 +43,15 @@ internal sealed class ServiceReport
     /// <param name="isUp">Whether the link is.</param>
     /// <param name="summary">Of the peers.</param>
     /// <param name="nowSeconds">Unix time.</param>
-    internal static string TextOf(bool isUp, (int Peers, int WithSession, long NewestHandshake) summary, long nowSeconds)
+    /// <param name="notes">Of provisioning; null for none.</param>
+    internal static string TextOf(
+        bool isUp, (int Peers, int WithSession, long NewestHandshake) summary, long nowSeconds, DeviceNotes? notes = null)
     {
         (int peers, int withSession, long newest) = summary;
         string text = peers switch
         {
+            0 when notes?.ProvisionPort is { } port => string.Create(
+                CultureInfo.InvariantCulture, $"Waiting for a verifier on port {port}"),
             0 => "No peers",
             _ when newest == 0 => string.Create(CultureInfo.InvariantCulture, $"{peers} {Peers(peers)}, no handshake yet"),
             _ => string.Create(
@@ -55,6 +59,8 @@ internal sealed class ServiceReport
                 $"{withSession} of {peers} {Peers(peers)} {(withSession == 1 ? "has" : "have")} a session, "
                 + $"newest handshake {Math.Max(0, nowSeconds - newest)} s ago"),
         };
+        if (notes?.Awaited is { Count: > 0 } awaited)
+            text = string.Create(CultureInfo.InvariantCulture, $"{text}; {awaited.Count} more to be attested");
         return isUp ? text : $"Interface is down; {text}";
     }
 
@@ -63,7 +69,7 @@ internal sealed class ServiceReport
     private void TellStatus()
     {
         Sys.RealTime(out long seconds, out _);
-        ServiceNotify.Status(TextOf(_configurator.IsUp, _configurator.Summary(), seconds));
+        ServiceNotify.Status(TextOf(_configurator.IsUp, _configurator.Summary(), seconds, _configurator.Notes));
         _loop.Schedule(_status, _loop.NowMs + StatusMs);
     }
 

@@ -23,13 +23,14 @@ internal static class ShowCommand
     {
         Paragraphs =
         [
-            "Any userspace WireGuard with a control socket in /var/run/wireguard is shown. The output is that of wg(8).",
+            "Any userspace WireGuard with a control socket in /var/run/wireguard is shown. The output is that of wg(8), and "
+                + "where peers are attested or this end is provisioned, lines that say so.",
             $"FIELD is one of {string.Join(", ", ShowFields.Names)}: for programs, with tabs between columns.",
         ],
         Options =
         [
-            new(Long, "Also tell what only wireguard-vsock knows: the network, each peer's connections, why there is no "
-                + "handshake, and what was dropped and why."),
+            new(Long, "Also tell what only wireguard-vsock knows: the network, each peer's connections and measurements, why "
+                + "there is no handshake, and what was dropped and why."),
             new(Json, "The same as JSON, in the form of wg-json of wireguard-tools: what is zero or none is left out."),
             new(ShowSecrets, "With --json, private and preshared keys as well."),
         ],

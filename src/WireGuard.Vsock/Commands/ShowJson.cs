@@ -97,9 +97,13 @@ internal static class ShowJson
         json.WriteNumber("mtu", device.Mtu);
         json.WriteBoolean("superpackets", device.Superpackets);
         json.WriteString("version", device.Version);
+        WriteText(json, "sandbox", device.Sandbox);
         if (device.LocalCid is { } cid)
             json.WriteNumber("localCid", cid);
         WriteText(json, "listenError", device.ListenError);
+        if (device.UnlockedBytes != 0)
+            json.WriteNumber("unlockedBytes", device.UnlockedBytes);
+        ShowNotes.Write(json, device.Notes);
         json.WriteStartObject("counters");
         foreach (Counter counter in device.Counters)
             json.WriteNumber(counter.Name, counter.Value);
@@ -112,6 +116,8 @@ internal static class ShowJson
         json.WriteBoolean("session", peer.HasSession);
         json.WriteBoolean("superpackets", peer.Superpackets);
         WriteText(json, "handshakeError", peer.HandshakeError);
+        if (peer.Note is { } note)
+            ShowNotes.Write(json, note);
         WriteNumber(json, "droppedPackets", (ulong)peer.DroppedPackets);
         WriteNumber(json, "queuedBytes", (ulong)peer.QueuedBytes);
         json.WriteStartArray("connections");

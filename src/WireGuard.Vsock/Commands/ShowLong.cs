@@ -36,6 +36,10 @@ internal sealed class ShowLong(DeviceStatus device, TextStyle style)
         text.Line("mtu", $"{details.Mtu}");
         text.Line("superpackets", details.Superpackets ? "on" : "off");
         text.Line("version", details.Version);
+        if (details.UnlockedBytes != 0)
+            text.Line("keys", $"{details.UnlockedBytes} bytes may be swapped out: raise RLIMIT_MEMLOCK (ulimit -l)");
+        if (details.Sandbox is { } sandbox)
+            text.Line("sandbox", sandbox);
         foreach (Counter counter in details.Counters)
         {
             if (DropWords.Of(counter.Name) is { } words)
@@ -45,6 +49,8 @@ internal sealed class ShowLong(DeviceStatus device, TextStyle style)
 
     private void WritePeer(ShowText text, PeerDetails details)
     {
+        if (details.Note is { } note)
+            ShowNotes.WritePcrs(text, note);
         if (details.EndpointName is { } name)
             text.Line("endpoint name", name);
         text.Line("session", details.HasSession ? "yes" : "none");

@@ -6,7 +6,7 @@ using WireGuard.Vsock.Uapi;
 
 namespace WireGuard.Vsock.Commands;
 
-/// <summary>An interface as <c>wg show</c> describes it to people.</summary>
+/// <summary>An interface as <c>wg show</c> describes it to people, and how its keys were learned, if they were.</summary>
 /// <param name="to">Where it is written.</param>
 /// <param name="style">The colours.</param>
 /// <param name="now">Seconds since 1970.</param>
@@ -28,6 +28,8 @@ internal sealed class ShowText(SecretText to, TextStyle style, ulong now)
             Line("listening port", $"{device.ListenPort}");
         if (device.FirewallMark != 0)
             Line("fwmark", $"0x{device.FirewallMark:x}");
+        if (device.Details is { } details)
+            ShowNotes.Write(this, details.Notes, style);
         more?.Invoke(this, null);
         foreach (PeerStatus peer in ByHandshake(device.Peers))
         {
@@ -61,6 +63,8 @@ internal sealed class ShowText(SecretText to, TextStyle style, ulong now)
             Line("transfer", $"{Quantity.Bytes(peer.RxBytes, style)} received, {Quantity.Bytes(peer.TxBytes, style)} sent");
         if (peer.PersistentKeepalive != 0)
             Line("persistent keepalive", $"every {Quantity.Time(peer.PersistentKeepalive, style)}");
+        if (peer.Details?.Note is { } note)
+            ShowNotes.Write(this, note, style, now);
     }
 
     /// <summary>The address of a prefix by inet_ntop(3), which writes ::192.0.2.1 where IpPrefix does not.</summary>

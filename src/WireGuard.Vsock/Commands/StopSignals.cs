@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
 
 namespace WireGuard.Vsock.Commands;
@@ -49,6 +50,14 @@ internal sealed class StopSignals : IDisposable
             Dispose();
             throw new SetupException($"cannot listen for signals: {(e.InnerException ?? e).Message}");
         }
+    }
+
+    /// <summary>Ignores them, and SIGUSR2: in a process that none of them is meant for.</summary>
+    public static void IgnoreAll()
+    {
+        foreach ((int number, _) in Signals)
+            Sys.Ignore(number);
+        Sys.Ignore(SIGUSR2);
     }
 
     /// <summary>From now on calls back with a signal's name, on a thread of the runtime; at once if one was received.</summary>

@@ -4,7 +4,7 @@ namespace WireGuard.Vsock.Commands;
 internal static class SyncConfCommand
 {
     public static CommandPage Page => new(
-        "syncconf", "Give an interface the configuration of a file, without ending sessions that stay", ["INTERFACE FILE"], Run)
+        "syncconf", "Give an interface the configuration of a file; sessions that stay go on", ["INTERFACE FILE"], Run)
     {
         Paragraphs =
         [

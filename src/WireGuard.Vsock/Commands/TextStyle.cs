@@ -28,6 +28,9 @@ internal readonly struct TextStyle(bool isColoured)
         _ => Environs.Get(Environs.NoColor) is null && Sys.IsTerminal(1),
     });
 
+    /// <summary>What is not to be overlooked.</summary>
+    public string Warning(string text) => $"{Red}{text}{Reset}";
+
     /// <summary>A unit or a sign between numbers.</summary>
     public string Unit(string text) => $"{Cyan}{text}{Reset}";
 }

@@ -91,10 +91,13 @@ internal static class TunnelFile
 {
     /// <summary>Reads it, and says its mistakes and warnings.</summary>
     /// <exception cref="SetupException">It has mistakes.</exception>
-    public static TunnelSettings Read(ConfigFile file)
+    public static TunnelSettings Read(ConfigFile file) => Read(file, saysWarnings: true);
+
+    /// <inheritdoc cref="Read(ConfigFile)"/>
+    public static TunnelSettings Read(ConfigFile file, bool saysWarnings)
     {
         ConfigResult result = file.Read();
-        foreach (Diagnostic diagnostic in result.Diagnostics)
+        foreach (Diagnostic diagnostic in result.Diagnostics.Where(diagnostic => saysWarnings || !diagnostic.IsWarning))
             Say.Write(2, diagnostic.ToText(file.Shown) + "\n");
         return result.Settings ?? throw new SetupException($"{file.Shown} has mistakes, so nothing was changed");
     }

@@ -8,14 +8,14 @@ using WireGuard.Vsock.Tunnels;
 namespace WireGuard.Vsock.Commands;
 
 /// <summary>
-/// Brings a tunnel up. In the background, the daemon is a process of its own, which this one configures and leaves behind. With
-/// -f or a command it is a thread of this process: <see cref="ForegroundTunnel"/>.
+/// Brings a tunnel up. In the background, this process configures the daemon and leaves it behind. With -f or a command, and
+/// where peers are learned, this process stays: <see cref="ForegroundTunnel"/>.
 /// </summary>
 internal static class UpCommand
 {
     public static CommandPage Page => new(
         "up", "Bring a tunnel up", ["[-f] [--wait[=SECONDS]] [--socket-group GROUP] [--socket-mode MODE] [--metrics ADDRESS] "
-            + "[--metrics-allowed-ips=on|off] FILE|NAME [-- COMMAND [ARGUMENT...]]"], Run)
+            + "[--metrics-allowed-ips=on|off] [--sandbox=on|off] FILE|NAME [-- COMMAND [ARGUMENT...]]"], Run)
     {
         Paragraphs =
         [
@@ -27,6 +27,9 @@ internal static class UpCommand
                 + "takes the tunnel down. The exit code is the command's, or 128 and the signal that ended it or came before it "
                 + "was started; 1 if the tunnel did not come up, 126 or 127 if the command cannot be run. When the tunnel fails, "
                 + "the command gets SIGTERM, and SIGKILL 10 s later.",
+            "Where it stays in the foreground the daemon is a process of its own, which ends with it. A tunnel that learns peers "
+                + "(Provision, or Attest of a peer) keeps both, also in the background. A COMMAND behind one with Provision "
+                + "starts once a verifier was taken; --wait waits for that, and until each peer with Attest is attested.",
             "As a service of systemd (Type=notify) it is ready when the tunnel is up, with --wait when it works, and feeds the "
                 + "watchdog. Options go before the file's keys of the same meaning.",
         ],
@@ -60,10 +63,13 @@ internal static class UpCommand
     private static int Run(IReadOnlyList<string> words)
     {
         TunnelArguments arguments = TunnelArguments.Parse(words);
+        _ = Sys.ProcessControl(Libc.PR_SET_DUMPABLE, 0); // it reads keys, and keeps them where peers are learned
         ConfigFile file = ConfigFile.Find(arguments.Tunnel);
-        using TunnelSettings settings = TunnelFile.Read(file);
+        using Readiness readiness = new(Environs.Get(Environs.ReadyFd));
+        // The `up` that waits has said them.
+        using TunnelSettings settings = TunnelFile.Read(file, saysWarnings: !readiness.IsAwaited);
         if (arguments.Command.Count == 0 && !arguments.IsForeground)
-            return InBackground(arguments, file, settings);
+            return settings.LearnsPeers() ? Background.StartTunnel(words) : InBackground(arguments, file, settings);
         ForegroundTunnel tunnel = new(arguments, file, settings);
         if (arguments.Command.Count > 0)
         {
@@ -72,7 +78,7 @@ internal static class UpCommand
         }
 
         Sys.SetSignals();
-        return tunnel.Run();
+        return tunnel.Run(readiness);
     }
 
     private static int InBackground(TunnelArguments arguments, ConfigFile file, TunnelSettings settings)
@@ -89,24 +95,25 @@ internal static class UpCommand
         using BringUp up = new(file, settings, StopIfAsked);
         TunnelState state = up.Run((held, instance) => Background.Start(
             DaemonLine(file.InterfaceName, settings.Interface, arguments.Service),
-            [
-                $"{Environs.Instance}={instance}",
-                $"{Environs.Config}={file.Path}",
-                string.Create(CultureInfo.InvariantCulture, $"{Environs.LockFd}={held.Fd}"),
-            ],
+            DaemonVariables(held, instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
             held.Fd));
         if (up.Generated is { } key)
             TunnelFile.SayGenerated(key, output: 1);
-        Wait(arguments, settings, state, StopIfAsked);
+        if (arguments.WaitSeconds is { } seconds)
+            WaitOrTakeDown(seconds, settings, state, StopIfAsked);
         return 0;
     }
 
-    /// <summary>The same for a daemon of this process.</summary>
-    public static DaemonOptions OptionsOf(InterfaceSettings settings, ServiceOptions service) => RunningDaemon.OptionsOf(
-        settings.Network, settings.Streams, settings.Superpackets ?? true, udpOffloads: true, service.Or(settings.Service));
+    /// <summary>What the environment of a tunnel's daemon has besides.</summary>
+    public static IReadOnlyList<string> DaemonVariables(TunnelLock held, string instance, bool hasLowPorts) =>
+    [
+        $"{Environs.Instance}={instance}",
+        $"{Environs.LowPorts}={(hasLowPorts ? 1 : 0)}",
+        string.Create(CultureInfo.InvariantCulture, $"{Environs.LockFd}={held.Fd}"),
+    ];
 
-    /// <summary>The command line of a daemon in the background.</summary>
-    private static List<string> DaemonLine(string name, InterfaceSettings settings, ServiceOptions service)
+    /// <summary>The command line of a tunnel's daemon.</summary>
+    public static IReadOnlyList<string> DaemonLine(string name, InterfaceSettings settings, ServiceOptions service)
     {
         List<string> line = [Say.ProgramName, "-n", settings.Network.Word];
         if (settings.Streams is { } streams)
@@ -117,10 +124,8 @@ internal static class UpCommand
     }
 
     /// <summary>A tunnel that is waited for in vain goes down: so a script may simply try again.</summary>
-    public static void Wait(TunnelArguments arguments, TunnelSettings settings, TunnelState state, Action stopIfAsked)
+    private static void WaitOrTakeDown(int seconds, TunnelSettings settings, TunnelState state, Action stopIfAsked)
     {
-        if (arguments.WaitSeconds is not { } seconds)
-            return;
         try
         {
             Waiting.Run(state.Name, settings, seconds, stopIfAsked);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using WireGuard.Attestation;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
@@ -15,6 +16,7 @@ internal sealed class ConfigFile
     private const int MaxBytes = 1 << 20;
 
     private const int MaxKeyFileBytes = 4096;
+    private const int MaxRootBytes = 64 * 1024;
     private const string Extension = ".conf";
     private const int ForOthers = 7; // rwx of everyone but the owner and the group
 
@@ -77,13 +79,22 @@ internal sealed class ConfigFile
     internal string PathOf(string file) => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, file);
 
     /// <summary>
-    /// Reads the file whole, and looks at the key files that it names: one that cannot be read is a mistake, or a warning where
-    /// a PreUp may yet make it.
+    /// Reads the file whole, and looks at the key files and roots that it names: one that cannot be read is a mistake, or a
+    /// warning where a PreUp may yet make it.
     /// </summary>
     internal ConfigResult Read()
     {
         ConfigResult result = ReadAlone();
         var found = new List<Diagnostic>(result.Diagnostics);
+        if (FileWriters.Find(Path) is { } other)
+        {
+            found.Add(new Diagnostic(
+                new Place(1, 1),
+                "",
+                $"{other.Who} can change {Printable.Quote(other.Path)}, and so run any program as who brings the tunnel up",
+                IsWarning: true));
+        }
+
         bool mayAppear = result.Settings?.Interface.PreUp.Count > 0;
         foreach (KeyMention mention in result.Keys.DistinctBy(mention => mention.File))
         {
@@ -91,6 +102,12 @@ internal sealed class ConfigFile
                 found.Add(diagnostic);
             if (mention is { Key: ConfigKeys.PrivateKeyFile, File: { } file })
                 found.AddRange(OwnKeysIn(result.PublicKeys, file));
+        }
+
+        foreach (RootMention root in result.RootFiles)
+        {
+            if (WhyNoRoot(root.File) is { } problem)
+                found.Add(new Diagnostic(root.Place, ConfigKeys.AttestRoot, problem, mayAppear));
         }
 
         if (!result.HasMistakes && found.Exists(diagnostic => !diagnostic.IsWarning))
@@ -122,6 +139,16 @@ internal sealed class ConfigFile
     {
         using SecretFile text = Open(PathOf(file), ShownKeyFile(file), MaxKeyFileBytes);
         return KeyText.ParsePreshared(text.Text.Trim()) ?? throw NoKey(file);
+    }
+
+    /// <summary>Reads the certificate that AttestRoot names, in DER.</summary>
+    internal ReadOnlyMemory<byte> ReadRoot(string file)
+    {
+        string shown = ShownKeyFile(file);
+        byte[] bytes = Opened(PathOf(file), shown, path => SecretFile.ReadBytes(path, MaxRootBytes));
+        return AttestationVerifier.TryReadRoot(bytes, out ReadOnlyMemory<byte> der, out AttestationProblem problem)
+            ? der
+            : throw new SetupException($"{shown}: {problem.Text}");
     }
 
     private static bool IsPath(string nameOrPath) =>
@@ -156,11 +183,14 @@ internal sealed class ConfigFile
     /// <summary>Also of what may not be read, so that reading it says why.</summary>
     private static bool Exists(string path) => Sys.Stat(path, out _) is >= 0 or -Errno.EACCES;
 
-    private static SecretFile Open(string path, string shown, int maxBytes)
+    private static SecretFile Open(string path, string shown, int maxBytes) =>
+        Opened(path, shown, one => SecretFile.Read(one, maxBytes));
+
+    private static T Opened<T>(string path, string shown, Func<string, T> read)
     {
         try
         {
-            return SecretFile.Read(path, maxBytes);
+            return read(path);
         }
         catch (LinuxException e)
         {
@@ -185,7 +215,7 @@ internal sealed class ConfigFile
     }
 
     /// <summary>Peers that have the public half of the key in a file.</summary>
-    private IEnumerable<Diagnostic> OwnKeysIn(IReadOnlyList<(Place Place, PublicKey Key)> peers, string file)
+    private IEnumerable<Diagnostic> OwnKeysIn(IReadOnlyList<PeerKeyMention> peers, string file)
     {
         try
         {
@@ -198,6 +228,19 @@ internal sealed class ConfigFile
         catch (SetupException)
         {
             return []; // said already
+        }
+    }
+
+    private string? WhyNoRoot(string file)
+    {
+        try
+        {
+            ReadRoot(file);
+            return null;
+        }
+        catch (SetupException e)
+        {
+            return e.Message;
         }
     }
 

@@ -27,12 +27,15 @@ internal sealed partial class ConfigReader
         else
             CheckPrivateKey(_interfacePlace.Value);
         CheckStreams();
-        CheckMtu();
+        CheckMtu(Mtu, _mtu, _mtuPlace, _addresses.Exists(address => address.IsIPv6));
+        CheckProvision();
         var peers = new Dictionary<PublicKey, Place>();
+        var attested = new Dictionary<TransportAddress, Place>();
         PublicKey? own = OwnKey.Given?.PublicKey;
         foreach (PeerDraft peer in _peers)
         {
             CheckPeer(peer, own, peers);
+            CheckAttest(peer, attested);
             if (_network is { } network && peer.Endpoint is { } range)
                 ReadEndpoint(peer, text[range], network);
         }
@@ -45,7 +48,7 @@ internal sealed partial class ConfigReader
         if (isGiven && isFile)
             Mistake(file, PrivateKeyFile, $"there is {ConfigKeys.PrivateKey} on line {given.Line} too: keep one of the two");
         else if (isFile)
-            OwnKey = new() { File = _mentions.Find(mention => mention.Key == PrivateKeyFile).File }; // null after a mistake
+            OwnKey = new() { File = _mentions.Find(mention => mention.Key == PrivateKeyFile)?.File }; // null after a mistake
         else if (!isGiven && _hooks.Values.All(hooks => hooks.Count == 0))
             Warn(section, ConfigKeys.PrivateKey, "there is none, and no hook to set it: nothing goes through without a key");
     }
@@ -57,23 +60,23 @@ internal sealed partial class ConfigReader
             Mistake(place, ConfigKeys.Streams, $"{_network!.Value.Word} has no streams: delete the line");
     }
 
-    private void CheckMtu()
+    private void CheckMtu(string key, uint? given, Place place, bool hasIPv6)
     {
-        if (_mtu is not { } mtu)
+        if (given is not { } mtu)
             return;
-        Place place = _mtuPlace;
         if (mtu < SmallestMtu)
-            Mistake(place, Mtu, $"{mtu} is less than {SmallestMtu}, Linux's least: delete the line for the default");
-        else if (mtu < SmallestIPv6Mtu && _addresses.Exists(address => address.IsIPv6))
-            Mistake(place, Mtu, $"{mtu} is less than {SmallestIPv6Mtu}, IPv6's least: raise it, or delete the IPv6 addresses");
+            Mistake(place, key, $"{mtu} is less than {SmallestMtu}, Linux's least: delete the line for the default");
+        else if (mtu < SmallestIPv6Mtu && hasIPv6)
+            Mistake(place, key, $"{mtu} is less than {SmallestIPv6Mtu}, IPv6's least: raise it, or delete the IPv6 addresses");
         else if (_network is { } network && mtu > network.LargestPacket)
-            Mistake(place, Mtu, $"{mtu} is more than a message over {network.Word} can carry: at most {network.LargestPacket}");
+            Mistake(place, key, $"{mtu} is more than a message over {network.Word} can carry: at most {network.LargestPacket}");
     }
 
     private void CheckPeer(PeerDraft peer, PublicKey? own, Dictionary<PublicKey, Place> others)
     {
         Place place = peer.PublicKeyPlace;
-        if (!peer.Said.ContainsKey(ConfigKeys.PublicKey))
+        bool isAttested = peer.Said.ContainsKey(ConfigKeys.Attest);
+        if (!peer.Said.ContainsKey(ConfigKeys.PublicKey) && !isAttested)
             Mistake(peer.Place, ConfigKeys.PublicKey, $"this {PeerSection} has none: add the other machine's");
         else if (peer.PublicKey is { } key && key == own)
             Mistake(place, ConfigKeys.PublicKey, OwnPublicKey);
@@ -85,9 +88,10 @@ internal sealed partial class ConfigReader
             Mistake(file, PresharedKeyFile, $"there is {ConfigKeys.PresharedKey} on line {given.Line} too: keep one of the two");
         }
 
-        if (!peer.Said.ContainsKey(AllowedIps))
+        bool isOffered = _takesFirst || (peer.PublicKey is { } verifier && _provisionFrom.Contains(verifier));
+        if (!peer.Said.ContainsKey(AllowedIps) && !isOffered)
             Warn(peer.Place, AllowedIps, $"this {PeerSection} has none: no packets go to it or are taken from it");
-        if (_network == NetworkKind.Unix && !peer.Said.ContainsKey(ConfigKeys.Endpoint))
+        if (_network == NetworkKind.Unix && !isAttested && !peer.Said.ContainsKey(ConfigKeys.Endpoint))
             Warn(peer.Place, ConfigKeys.Endpoint, $"this {PeerSection} has none: over unix it can call only where another does");
     }
 

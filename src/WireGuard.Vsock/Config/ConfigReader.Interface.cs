@@ -3,6 +3,7 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Metrics;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using static WireGuard.Vsock.Config.ConfigKeys;
@@ -97,7 +98,11 @@ internal sealed partial class ConfigReader
             case Superpackets:
                 _superpackets = ReadSwitch(key, value, place, "on", "off");
                 break;
-            case ConfigKeys.SocketGroup or ConfigKeys.SocketMode or ConfigKeys.Metrics or ConfigKeys.MetricsAllowedIps:
+            case ConfigKeys.Provision or ProvisionFrom or ProvisionPort:
+                ReadProvision(key, value, place);
+                break;
+            case ConfigKeys.SocketGroup or ConfigKeys.SocketMode or ConfigKeys.Metrics or ConfigKeys.MetricsAllowedIps
+                or ConfigKeys.Sandbox:
                 ReadService(key, value, place);
                 break;
             default:
@@ -142,6 +147,7 @@ internal sealed partial class ConfigReader
             ConfigKeys.SocketGroup => _service with { SocketGroup = value.ToString() },
             ConfigKeys.SocketMode => _service with { SocketMode = mode },
             ConfigKeys.Metrics => _service with { Metrics = address },
+            ConfigKeys.Sandbox => _service with { Sandbox = ReadSwitch(key, value, place, "on", "off") },
             _ => _service with { MetricsAllowedIps = ReadSwitch(key, value, place, "on", "off") },
         };
     }
@@ -218,5 +224,8 @@ internal sealed partial class ConfigReader
         PostDown = _hooks[PostDown],
         SaveConfig = _savesConfig,
         Service = _service,
+        Provision = _provision is { } kind
+            ? new ProvisionSettings(kind, _provisionFrom, _takesFirst, _provisionPort)
+            : null,
     };
 }

@@ -26,11 +26,15 @@ internal sealed partial class ConfigReader
                     peer.PresharedKey = new() { File = file };
                 break;
             case AllowedIps:
-                ReadAllowedIps(peer, value, place);
+                ReadAllowedIps(key, value, place, (address, at) => TakeAllowedIp(peer, address, at));
                 break;
             case ConfigKeys.Endpoint:
                 peer.Endpoint = offset..(offset + value.Length);
                 peer.EndpointPlace = place;
+                break;
+            case ConfigKeys.Attest:
+            case var _ when IsOfAttest(key):
+                ReadAttestation(peer, key, value, place);
                 break;
             default:
                 peer.Keepalive = value.Equals("off", StringComparison.OrdinalIgnoreCase)
@@ -81,7 +85,7 @@ internal sealed partial class ConfigReader
             Warn(place, ConfigKeys.PresharedKey, "it is all zero, which means none");
     }
 
-    private void ReadAllowedIps(PeerDraft peer, ReadOnlySpan<char> value, Place place)
+    private void ReadAllowedIps(string key, ReadOnlySpan<char> value, Place place, Action<InterfaceAddress, Place> take)
     {
         if (value.IsEmpty)
             return;
@@ -92,11 +96,11 @@ internal sealed partial class ConfigReader
             start += value[range].Length - value[range].TrimStart(WhiteSpace).Length;
             Place at = place with { Column = place.Column + start };
             if (item.IsEmpty)
-                Mistake(at, AllowedIps, "there is a comma too many: an address is missing");
+                Mistake(at, key, "there is a comma too many: an address is missing");
             else if (ReadSecret(item, WgValues.ReadAllowedIp) is { } address)
-                TakeAllowedIp(peer, address, at);
+                take(address, at);
             else
-                Mistake(at, AllowedIps, $"{Shown(item)} is no {AddressForm}, each behind a comma");
+                Mistake(at, key, $"{Shown(item)} is no {AddressForm}, each behind a comma");
         }
     }
 
@@ -104,15 +108,20 @@ internal sealed partial class ConfigReader
     {
         IpPrefix prefix = address.Network;
         peer.AllowedIps.Add(prefix);
-        if (prefix.Address != address.Address)
-            Warn(place, AllowedIps, $"{address} has bits behind its length: it is taken as {prefix}");
+        WarnOfHostBits(AllowedIps, address, place);
         if (_owners.TryGetValue(prefix, out (PeerDraft Peer, Place Place) other) && other.Peer != peer)
             Warn(place, AllowedIps, $"{prefix} is the peer's of line {other.Place.Line} too: the last one, this, has it alone");
         _owners[prefix] = (peer, place);
     }
 
+    private void WarnOfHostBits(string key, InterfaceAddress address, Place place)
+    {
+        if (address.Network.Address != address.Address)
+            Warn(place, key, $"{address} has bits behind its length: it is taken as {address.Network}");
+    }
+
     /// <summary>What has been read of one [Peer], which begins here.</summary>
-    private sealed class PeerDraft(Place place)
+    private sealed partial class PeerDraft(Place place)
     {
         internal Place Place { get; } = place;
 
@@ -150,6 +159,7 @@ internal sealed partial class ConfigReader
         internal PeerSettings Settings => new()
         {
             PublicKey = PublicKey ?? default,
+            Attest = Attestation,
             PresharedKey = PresharedKey,
             AllowedIps = AllowedIps,
             Endpoint = Address,

@@ -62,6 +62,14 @@ internal sealed partial class ConfigReader : SectionReader
 
     protected override bool Repeats(string key) => ConfigKeys.Repeats(key);
 
+    /// <summary>Where nothing is asked for by an empty value, none of these would do as it says.</summary>
+    protected override bool IsIdleIfEmpty(string key) => Repeats(key) && key != ProvisionFrom && !IsOfAttest(key);
+
+    protected override string? WhyNoKey(string word) => IsPcr(word.ToUpperInvariant())
+        && word.Length is > 3 and < 8 && word.AsSpan(3).ContainsAnyExceptInRange('0', '9') == false
+            ? "no such key: there are PCR0 to PCR31"
+            : null;
+
     protected override string? WhyNoSection(string name) => Find(RelayKeys.Sections, name) is null
         ? null
         : "it is of a relay's file: wireguard-vsock relay FILE";
@@ -73,9 +81,10 @@ internal sealed partial class ConfigReader : SectionReader
             settings.Dispose();
         return new ConfigResult(MistakeCount > 0 ? null : settings, Diagnostics(), _mentions)
         {
+            RootFiles = _rootFiles,
             PublicKeys = [.. _peers
                 .Where(peer => peer.PublicKey is not null)
-                .Select(peer => (peer.PublicKeyPlace, peer.PublicKey!.Value))],
+                .Select(peer => new PeerKeyMention(peer.PublicKeyPlace, peer.PublicKey!.Value))],
         };
     }
 }

@@ -11,6 +11,7 @@ internal static class RelayKeys
     internal const string MaxPerSource = "MaxPerSource";
     internal const string Idle = "Idle";
     internal const string Metrics = "Metrics";
+    internal const string Sandbox = "Sandbox";
 
     internal const string RelaySection = "[Relay]";
     internal const string GeneralSection = "[General]";
@@ -32,6 +33,7 @@ internal static class RelayKeys
         MaxPerSource => "--max-per-source",
         Idle => "--idle",
         Metrics => "--metrics",
+        Sandbox => "--sandbox",
         _ => "",
     };
 }

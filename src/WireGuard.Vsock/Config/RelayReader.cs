@@ -10,7 +10,7 @@ namespace WireGuard.Vsock.Config;
 /// Reads what a relay is to do, from a file or from arguments (RelayReader.Arguments.cs).
 /// <code>
 /// [General]                            for the process; may be left out
-/// MaxConnections, MaxPerSource, Idle, Metrics
+/// MaxConnections, MaxPerSource, Idle, Metrics, Sandbox
 ///
 /// [Relay]                              once for each rule
 /// Listen = ADDRESS                     and more of them
@@ -34,6 +34,7 @@ internal sealed partial class RelayReader : SectionReader
     private Place? _generalPlace;
     private RelayLimits _limits = new();
     private MetricsAddress? _metrics;
+    private bool _isSandboxed = true;
 
     private RelayReader(bool isLine)
         : base(Relay, General) => _isLine = isLine;
@@ -88,6 +89,9 @@ internal sealed partial class RelayReader : SectionReader
                 break;
             case RelayKeys.Metrics:
                 ReadMetrics(value, place);
+                break;
+            case RelayKeys.Sandbox:
+                _isSandboxed = ReadSwitch(Named(key), value, place, "on", "off") != false;
                 break;
             default:
                 ReadRule(_rules[^1], key, value, place);
@@ -175,8 +179,11 @@ internal sealed partial class RelayReader : SectionReader
     private RelayResult Result()
     {
         CheckWhole();
-        RelaySettings settings = new([.. _rules.Select(rule => rule.Settings)], _limits, _metrics);
-        return new RelayResult(MistakeCount > 0 ? null : settings, Diagnostics());
+        RelaySettings settings = new([.. _rules.Select(rule => rule.Settings)], _limits, _metrics)
+        {
+            IsSandboxed = _isSandboxed,
+        };
+        return new RelayResult(MistakeCount > 0 ? null : settings, Diagnostics(), _rules.ConvertAll(rule => rule.Place));
     }
 
     /// <summary>What has been read of one [Relay], which begins here.</summary>
@@ -214,4 +221,6 @@ internal sealed partial class RelayReader : SectionReader
 /// <summary>What reading gave.</summary>
 /// <param name="Settings">Null if there is a mistake.</param>
 /// <param name="Diagnostics">All mistakes, in the order of their places.</param>
-internal sealed record RelayResult(RelaySettings? Settings, IReadOnlyList<Diagnostic> Diagnostics);
+/// <param name="RulePlaces">Where each rule of the settings begins.</param>
+internal sealed record RelayResult(
+    RelaySettings? Settings, IReadOnlyList<Diagnostic> Diagnostics, IReadOnlyList<Place> RulePlaces);

@@ -35,7 +35,15 @@ internal sealed class SecretFile : IDisposable
     /// <param name="takesPipes">Whether it may be something else than an ordinary file, and is waited for.</param>
     /// <exception cref="LinuxException">A call failed: open or read.</exception>
     /// <exception cref="SetupException">It is too long, or no ordinary file.</exception>
-    internal static SecretFile Read(string path, int maxBytes, bool takesPipes = false)
+    internal static SecretFile Read(string path, int maxBytes, bool takesPipes = false) =>
+        Read(path, maxBytes, takesPipes, (bytes, isSeekable) => new SecretFile(bytes, isSeekable));
+
+    /// <summary>Reads a whole file that holds no secret.</summary>
+    /// <inheritdoc cref="Read(string, int, bool)"/>
+    internal static byte[] ReadBytes(string path, int maxBytes) =>
+        Read(path, maxBytes, takesPipes: false, (bytes, _) => bytes.ToArray());
+
+    private static T Read<T>(string path, int maxBytes, bool takesPipes, Func<ReadOnlySpan<byte>, bool, T> make)
     {
         // A FIFO without a writer would hold up a blocking open(2).
         int fd = Sys.Check(Sys.Open(path, O_RDONLY | (takesPipes ? 0 : O_NONBLOCK)), "open");
@@ -55,7 +63,7 @@ internal sealed class SecretFile : IDisposable
                 if (length > maxBytes)
                     throw new SetupException($"{Printable.Quote(path)} has more than {maxBytes} bytes: it is not the one meant");
                 if (count == 0)
-                    return new SecretFile(buffer.AsSpan(0, length), Sys.IsSeekable(fd));
+                    return make(buffer.AsSpan(0, length), Sys.IsSeekable(fd));
             }
         }
         finally

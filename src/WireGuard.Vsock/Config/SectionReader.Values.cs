@@ -9,6 +9,8 @@ namespace WireGuard.Vsock.Config;
 internal abstract partial class SectionReader
 {
     protected const string WhiteSpace = " \t\v\f\r"; // isspace(3), but for the end of the line
+    protected static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
+
     private const int MaxSecret = 64; // of characters: more than a key has, or an address with its length
     protected const string NoKey = "it is not 44 characters of base64 that end with '='";
 

@@ -51,6 +51,9 @@ internal abstract partial class SectionReader
     /// <summary>What is wrong with a section of another kind of file; null if there is no more to say than that.</summary>
     protected virtual string? WhyNoSection(string name) => null;
 
+    /// <summary>What is wrong with a word that is no key; null if there is no more to say than that.</summary>
+    protected virtual string? WhyNoKey(string word) => null;
+
     protected void ReadLines(ReadOnlySpan<char> text)
     {
         int start = text.StartsWith(ByteOrderMark) ? 1 : 0;
@@ -152,12 +155,15 @@ internal abstract partial class SectionReader
         // What precedes the '=' may be a key of base64, which ends with one.
         bool isWord = word.Length > 0
             && word.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-');
+        string? why = isWord ? WhyNoKey(word) : null;
         string? nearest = isWord ? Nearest(word, own) ?? Nearest(word, others) : null;
-        bool mayShow = isWord && (nearest is not null || !KeyText.MayBeIn(word) || IsOfAProgram(word));
+        bool isMisspelled = NearestWord.To(word, own.Concat(others)) is not null;
+        bool mayShow = isWord && (isMisspelled || !KeyText.MayBeIn(word) || IsOfAProgram(word));
         Mistake(
             place,
             mayShow ? word : "",
-            nearest is not null ? $"no such key: did you mean {nearest}?"
+            why is not null ? why
+            : nearest is not null ? $"no such key: did you mean {nearest}?"
             : mayShow ? "no such key: see wireguard-vsock.conf(5) for those there are"
             : "what precedes the '=' is no key: a line is KEY = VALUE");
     }

@@ -2,6 +2,7 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
@@ -12,7 +13,7 @@ internal sealed record TunnelSettings(InterfaceSettings Interface, IReadOnlyList
 {
     /// <summary>
     /// The one <c>set</c> that gives a device these settings, its peers in place of those it has. What is not said in the file
-    /// stays as it is. It holds copies of the keys.
+    /// stays as it is, and peers whose keys are yet to be learned are left out. It holds copies of the keys.
     /// </summary>
     /// <param name="privateKey">The key generated or read from the file named; null for that of the settings, if any.</param>
     /// <param name="readPresharedKey">Reads the file that a peer's PresharedKeyFile names; the key is then the change's.</param>
@@ -28,7 +29,7 @@ internal sealed record TunnelSettings(InterfaceSettings Interface, IReadOnlyList
         };
         try
         {
-            foreach (PeerSettings peer in Peers)
+            foreach (PeerSettings peer in Peers.Where(peer => peer.Attest is null))
                 change.Peers.Add(peer.ToPeerChange(readPresharedKey));
             return change;
         }
@@ -86,6 +87,9 @@ internal sealed record InterfaceSettings
 
     internal IReadOnlyList<string> PostDown { get; init; } = [];
 
+    /// <summary>How it is provisioned; null if it is not.</summary>
+    internal ProvisionSettings? Provision { get; init; }
+
     /// <summary>Who may look into the daemon.</summary>
     internal ServiceOptions Service { get; init; } = new();
 
@@ -96,7 +100,11 @@ internal sealed record InterfaceSettings
 /// <summary>One section [Peer].</summary>
 internal sealed record PeerSettings
 {
+    /// <summary>The default with <see cref="Attest"/>.</summary>
     internal required PublicKey PublicKey { get; init; }
+
+    /// <summary>How the peer's key is learned; null if it is given.</summary>
+    internal AttestSettings? Attest { get; init; }
 
     internal KeySource<PresharedKey> PresharedKey { get; init; } = new();
 

@@ -15,6 +15,8 @@ internal sealed partial class Configurator
     /// <summary>How often a port that could not be had is tried again.</summary>
     private const int ListenAgainMs = 1_000;
 
+    private const ushort FirstFreePort = 1024;
+
     private readonly Deadline _listenAgain;
     private string? _listenError;
 
@@ -23,11 +25,12 @@ internal sealed partial class Configurator
     {
         if (Open(_device.ListenPort) is not { } refused)
             return;
-        Log.ListenFailed(_log, _device.ListenPort, refused.Message);
+        Log.ListenFailed(_log, _device.ListenPort, refused.Message + MendOf(refused, _device.ListenPort));
         _listenError = refused.Errno == Errno.EADDRINUSE
             ? string.Create(CultureInfo.InvariantCulture, $"listening port {_device.ListenPort} is taken")
             : string.Create(
-                CultureInfo.InvariantCulture, $"cannot listen on port {_device.ListenPort}: {Errno.Text(refused.Errno)}");
+                CultureInfo.InvariantCulture,
+                $"cannot listen on port {_device.ListenPort}: {Errno.Text(refused.Errno)}{MendOf(refused, _device.ListenPort)}");
         _loop.Schedule(_listenAgain, _loop.NowMs + ListenAgainMs);
     }
 
@@ -47,9 +50,14 @@ internal sealed partial class Configurator
 
         if (Open(port) is not { } refused)
             return 0;
-        Log.ListenFailed(_log, port, refused.Message);
+        Log.ListenFailed(_log, port, refused.Message + MendOf(refused, port));
         return refused.Errno;
     }
+
+    private string MendOf(LinuxException refused, ushort port) =>
+        refused.Errno == Errno.EACCES && port is > 0 and < FirstFreePort && Sandbox is { IsOn: true }
+            ? "; a sandboxed daemon keeps ports below 1024 only if it had one at its start: start it anew, or with --sandbox=off"
+            : "";
 
     private void ListenAgain()
     {

@@ -32,11 +32,14 @@ internal sealed partial class Configurator
             Mtu = _device.Mtu,
             Superpackets = _hellos.Local is { TakesSuperpackets: true },
             Instance = _options.Instance,
-            Interface = Tun?.CurrentName(),
-            Namespace = Tun?.Namespace,
+            Interface = Link?.Name,
+            Namespace = Link?.Namespace,
             Version = Version,
             LocalCid = _options.Network == NetworkKind.Vsock ? Sys.LocalCid() : null,
             ListenError = !_device.IsUp ? null : _network.Port == 0 ? _listenError : _network.ListenProblem(null),
+            Sandbox = Sandbox?.ToString(),
+            Notes = _device.Notes,
+            UnlockedBytes = SecretMemory.Unlocked,
             Counters = Counters().Where(counter => counter.Value != 0),
         },
     };
@@ -87,10 +90,14 @@ internal sealed partial class Configurator
             && peer.Destination is StreamConnection { IsProven: true },
         HasSession = HasSession(peer),
         HandshakeError = HandshakeError(peer),
+        Note = peer.Note,
         DroppedPackets = DroppedPackets(peer),
         QueuedBytes = _network.TotalsOf(peer).QueuedBytes,
         Connections = _network.ConnectionsOf(peer),
     };
+
+    /// <summary>Of provisioning.</summary>
+    public DeviceNotes Notes => _device.Notes;
 
     /// <summary>Whether the link is up.</summary>
     public bool IsUp => _device.IsUp;

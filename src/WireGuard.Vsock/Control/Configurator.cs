@@ -4,10 +4,11 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Noise;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
 using WireGuard.Vsock.Transport;
-using WireGuard.Vsock.Tun;
 
 namespace WireGuard.Vsock.Control;
 
@@ -64,7 +65,10 @@ internal sealed partial class Configurator
     }
 
     /// <summary>The interface, for what `status` tells of it.</summary>
-    public TunDevice? Tun { get; init; }
+    public LinkMonitor? Link { get; init; }
+
+    /// <summary>What confines this process, likewise.</summary>
+    public SandboxReport? Sandbox { get; set; }
 
     /// <summary>Applies all of it, or nothing. Lanes see it as one change.</summary>
     /// <returns>0, or the errno, positive.</returns>
@@ -85,6 +89,7 @@ internal sealed partial class Configurator
             _network.SetMark(mark);
         }
 
+        _device.Notes = change.Notes ?? _device.Notes;
         var request = new Request();
         ApplyPrivateKey(change, request);
         if (change.ReplacesPeers)
@@ -258,6 +263,7 @@ internal sealed partial class Configurator
             peer.SetPresharedKey(presharedKey);
         }
 
+        peer.Note = change.Note ?? peer.Note;
         if (change.ReplacesAllowedIps)
             _device.ClearAllowedIps(peer);
         foreach (AllowedIpChange allowedIp in change.AllowedIps)

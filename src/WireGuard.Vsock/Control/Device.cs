@@ -40,6 +40,9 @@ internal sealed class Device : WireGuardDevice<Peer>
 
     public bool IsUp { get; set; }
 
+    /// <summary>What `show` is to tell of its provisioning.</summary>
+    public DeviceNotes Notes { get; set; } = new();
+
     public int Mtu { get; private set; }
 
     public void SetMtu(int mtu)

@@ -1,5 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Control;
@@ -24,6 +25,9 @@ internal sealed class DeviceChange : IDisposable
 
     /// <summary>Removes every peer there is before <see cref="Peers"/>.</summary>
     internal bool ReplacesPeers { get; set; }
+
+    /// <summary>In place of those there are.</summary>
+    internal DeviceNotes? Notes { get; set; }
 
     /// <summary>In the order given, to be applied in that order; one public key may come several times.</summary>
     internal List<PeerChange> Peers { get; } = [];
@@ -65,6 +69,9 @@ internal sealed class PeerChange(PublicKey publicKey) : IDisposable
 
     /// <summary>Takes every allowed IP from the peer before <see cref="AllowedIps"/>.</summary>
     internal bool ReplacesAllowedIps { get; set; }
+
+    /// <summary>In place of the one there is.</summary>
+    internal PeerNote? Note { get; set; }
 
     /// <summary>In the order given.</summary>
     internal List<AllowedIpChange> AllowedIps { get; } = [];

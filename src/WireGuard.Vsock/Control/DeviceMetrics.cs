@@ -35,6 +35,9 @@ internal sealed class DeviceMetrics
             (metrics, peer) => metrics._network.TotalsOf(peer).Reconnects),
         new("wireguard_vsock_peer_queued_bytes"u8, MetricsType.Gauge, "Bytes that wait for the peer's connections."u8,
             (metrics, peer) => metrics._network.TotalsOf(peer).QueuedBytes),
+        new("wireguard_vsock_peer_attested_timestamp_seconds"u8, MetricsType.Gauge,
+            "Unix time at which the peer was attested, 0 for a key without a document; of learned peers only."u8,
+            (_, peer) => peer.Note is { Attest: not null } note ? note.AttestedAt : null),
     ];
 
     private readonly Device _device;
@@ -72,12 +75,12 @@ internal sealed class DeviceMetrics
             text.Begin(series.Name, series.Type, series.Help);
             foreach (Peer peer in peers)
             {
-                if (peer.IsRemoved)
+                if (peer.IsRemoved || series.Value(this, peer) is not { } value)
                     continue;
                 text.Label("interface"u8, name).LabelBase64("public_key"u8, peer.PublicKey.Bytes);
                 if (series.IsOfWireGuard && showsAllowedIps)
                     text.Label("allowed_ips"u8, string.Join(',', _device.AllowedIpsOf(peer)));
-                text.Value(series.Value(this, peer));
+                text.Value(value);
                 yield return null;
             }
         }
@@ -96,6 +99,8 @@ internal sealed class DeviceMetrics
         text.Label("interface"u8, name).Value(_network.Port != 0 ? 1 : 0);
         text.Begin("wireguard_vsock_peers"u8, MetricsType.Gauge, "Peers that are configured."u8);
         text.Label("interface"u8, name).Value(_device.Peers.Count);
+        text.Begin("wireguard_vsock_awaited_peers"u8, MetricsType.Gauge, "Peers yet to be attested, or to be attested anew."u8);
+        text.Label("interface"u8, name).Value(_device.Notes.Awaited.Count);
         WriteCounters(text, name);
         text.Begin("wireguard_vsock_lane_busy_seconds_total"u8, MetricsType.Counter,
             "Seconds in which the lane, a thread that carries packets, had something to do; 1 a second is all it can."u8);
@@ -117,7 +122,7 @@ internal sealed class DeviceMetrics
 
     /// <summary>A family with a sample for each peer.</summary>
     private sealed class PeerSeries(
-        ReadOnlySpan<byte> name, MetricsType type, ReadOnlySpan<byte> help, Func<DeviceMetrics, Peer, long> value)
+        ReadOnlySpan<byte> name, MetricsType type, ReadOnlySpan<byte> help, Func<DeviceMetrics, Peer, long?> value)
     {
         public byte[] Name { get; } = name.ToArray();
 
@@ -127,6 +132,6 @@ internal sealed class DeviceMetrics
 
         public byte[] Help { get; } = help.ToArray();
 
-        public Func<DeviceMetrics, Peer, long> Value { get; } = value;
+        public Func<DeviceMetrics, Peer, long?> Value { get; } = value;
     }
 }

@@ -52,10 +52,13 @@ internal sealed record DeviceDetails
     /// <summary>The interface's name now, in whatever network namespace it is; null if it has been deleted.</summary>
     internal string? Interface { get; init; }
 
-    /// <summary>The inode of that network namespace; null if the kernel does not say.</summary>
+    /// <summary>
+    /// The inode of the network namespace that the daemon was started in, if its interface is there; 0 if it is in another; null
+    /// if the kernel does not say.
+    /// </summary>
     internal ulong? Namespace { get; init; }
 
-    /// <summary>Of the program: 0.4.0.</summary>
+    /// <summary>Of the program: 0.6.0.</summary>
     internal required string Version { get; init; }
 
     /// <summary>This machine's CID, with VSOCK; null where it cannot be told.</summary>
@@ -63,6 +66,14 @@ internal sealed record DeviceDetails
 
     /// <summary>Why nothing is listened on though the link is up; null if that is not so.</summary>
     internal string? ListenError { get; init; }
+
+    /// <summary>What confines the daemon, in words; null if an earlier one does not say.</summary>
+    internal string? Sandbox { get; init; }
+
+    internal DeviceNotes Notes { get; init; } = new();
+
+    /// <summary>Bytes for keys that the kernel does not keep out of swap.</summary>
+    internal long UnlockedBytes { get; init; }
 
     /// <summary>What was dropped, by reason; those that are zero are left out.</summary>
     internal IEnumerable<Counter> Counters { get; init; } = [];
@@ -115,6 +126,9 @@ internal sealed record PeerDetails
     /// <summary>What stands in the way of a handshake, in words; null if nothing is known to.</summary>
     internal string? HandshakeError { get; init; }
 
+    /// <summary>Null if it was not provisioned.</summary>
+    internal PeerNote? Note { get; init; }
+
     /// <summary>Packets to the peer that were dropped.</summary>
     internal long DroppedPackets { get; init; }
 
@@ -126,4 +140,4 @@ internal sealed record PeerDetails
 }
 
 /// <summary>One number of the answer to <c>counters</c>.</summary>
-internal readonly record struct Counter(string Name, long Value);
+internal sealed record Counter(string Name, long Value);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Link;
@@ -15,15 +16,28 @@ internal sealed class UdpNetwork : Network
     private readonly IReadOnlyList<Lane> _lanes;
     private readonly GracePeriod _grace;
     private readonly UdpOffloads _offloads;
+    private readonly UdpReserve? _reserve;
     private readonly UdpSources _sources;
+    private readonly ILogger _log;
     private readonly bool _wantsIPv4;
     private readonly bool _wantsIPv6;
     private UdpSockets[] _sockets = [];
     private ushort _port;
     private uint _mark;
+    private bool _saidReserveSpent;
 
-    public UdpNetwork(NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads, RouteQuery routes)
+    /// <param name="kind">UDP, of one family or both.</param>
+    /// <param name="lanes">Those that receive and send.</param>
+    /// <param name="grace">Of these lanes.</param>
+    /// <param name="offloads">Which of the kernel's to use.</param>
+    /// <param name="routes">Asked for source addresses.</param>
+    /// <param name="reserve">Sockets with large buffers, its caller's to close; null where new ones get them.</param>
+    /// <param name="log">Told when none of these is left.</param>
+    public UdpNetwork(
+        NetworkKind kind, IReadOnlyList<Lane> lanes, GracePeriod grace, UdpOffloads offloads, RouteQuery routes,
+        UdpReserve? reserve, ILogger log)
     {
+        (_reserve, _log) = (reserve, log);
         _sources = new UdpSources(routes);
         _offloads = offloads;
         _lanes = lanes;
@@ -56,6 +70,11 @@ internal sealed class UdpNetwork : Network
             Retire(opened);
             throw;
         }
+
+        if (_reserve is null || _saidReserveSpent || Array.TrueForAll(opened, sockets => sockets.HaveLargeBuffers))
+            return;
+        _saidReserveSpent = true;
+        Log.UdpReserveSpent(_log, UdpSocket.BufferSize);
     }
 
     public override void Close()
@@ -161,15 +180,14 @@ internal sealed class UdpNetwork : Network
         var opened = new List<UdpSockets>();
         try
         {
-            if (isShared)
-                port = Probe(port);
+            port = Probe(port);
             foreach (Lane _ in _lanes)
             {
                 UdpSocket? ipv4 = null;
                 try
                 {
-                    ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared, _mark, _offloads) : null;
-                    UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared) : null;
+                    ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared, _mark, _offloads, _reserve) : null;
+                    UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared, _reserve) : null;
                     opened.Add(new UdpSockets(ipv4, ipv6));
                 }
                 catch
@@ -191,11 +209,11 @@ internal sealed class UdpNetwork : Network
     }
 
     /// <summary>IPv6 is left out where the kernel has none, unless it is all that was asked for.</summary>
-    private UdpSocket? OpenIPv6(ushort port, bool isShared)
+    private UdpSocket? OpenIPv6(ushort port, bool isShared, UdpReserve? reserve)
     {
         try
         {
-            return UdpSocket.Open(isIPv6: true, port, isShared, _mark, _offloads);
+            return UdpSocket.Open(isIPv6: true, port, isShared, _mark, _offloads, reserve);
         }
         catch (LinuxException missing) when (_wantsIPv4 && missing.Errno is Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL)
         {
@@ -205,12 +223,13 @@ internal sealed class UdpNetwork : Network
 
     /// <summary>
     /// Makes sure that the port is ours alone before it is shared among lanes: with SO_REUSEPORT a bind succeeds beside
-    /// another daemon's sockets, and the kernel would spread the datagrams over both.
+    /// another daemon's sockets, and the kernel would spread the datagrams over both. So a port that is taken costs none of the
+    /// reserve, either.
     /// </summary>
     private ushort Probe(ushort port)
     {
         using UdpSocket? ipv4 = _wantsIPv4 ? UdpSocket.Open(isIPv6: false, port, isShared: false, _mark, _offloads) : null;
-        using UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared: false) : null;
+        using UdpSocket? ipv6 = _wantsIPv6 ? OpenIPv6(ipv4?.LocalPort ?? port, isShared: false, reserve: null) : null;
         return (ipv4 ?? ipv6)!.LocalPort;
     }
 

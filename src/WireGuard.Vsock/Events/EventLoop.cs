@@ -26,6 +26,9 @@ internal sealed class EventLoop : IDisposable
     /// <summary>Boot time in ms, as of this turn of the loop.</summary>
     public long NowMs { get; private set; }
 
+    /// <summary>How many turns have begun: what may be done once a turn compares it.</summary>
+    public long Turn { get; private set; }
+
     /// <summary>How many deadlines are scheduled.</summary>
     public int DeadlineCount => _deadlines.Count;
 
@@ -73,6 +76,7 @@ internal sealed class EventLoop : IDisposable
     {
         int count = Sys.EpollWait(_epoll, _events, Timeout(atMostMs));
         NowMs = _clock();
+        Turn++;
         OnWake();
         for (int i = 0; i < count; i++)
         {

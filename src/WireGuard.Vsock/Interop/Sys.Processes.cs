@@ -44,6 +44,18 @@ internal static unsafe partial class Sys
         fixed (int* p = &status) return Result(waitpid(pid, p, WNOHANG | WUNTRACED));
     }
 
+    /// <summary>The same of one that has ended; 0 if it has not.</summary>
+    public static int TakeEnd(int pid, out int status)
+    {
+        fixed (int* p = &status) return Result(waitpid(pid, p, WNOHANG));
+    }
+
+    /// <summary>
+    /// Has this thread's process get a signal when its parent, or the thread that started it, has ended. Exec keeps it, a change
+    /// of user does not.
+    /// </summary>
+    public static int SignalAtParentsEnd(int signal) => Result(prctl(PR_SET_PDEATHSIG, (nuint)signal, 0, 0, 0));
+
     /// <summary>The process group in a terminal's foreground; a negated errno if it is not this session's terminal.</summary>
     public static int ForegroundGroup(int terminal) => Result(tcgetpgrp(terminal));
 
@@ -87,22 +99,4 @@ internal static unsafe partial class Sys
 
     public static int Mount(string source, string target, string type, ulong flags, string? data) =>
         Result(mount(source, target, type, flags, data));
-
-    /// <summary>How many descriptors may be open: the limit that this process has now.</summary>
-    /// <returns>False if it cannot be told.</returns>
-    public static bool TryGetDescriptorLimit(out ulong limit)
-    {
-        rlimit current;
-        bool known = getrlimit(RLIMIT_NOFILE, &current) == 0;
-        limit = known ? current.rlim_cur : 0;
-        return known;
-    }
-
-    public static void SetDescriptorLimit(ulong limit)
-    {
-        rlimit current;
-        if (getrlimit(RLIMIT_NOFILE, &current) < 0) return;
-        current.rlim_cur = (nuint)Math.Min(limit, current.rlim_max);
-        _ = setrlimit(RLIMIT_NOFILE, &current);
-    }
 }

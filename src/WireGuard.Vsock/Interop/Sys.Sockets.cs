@@ -9,6 +9,16 @@ internal static unsafe partial class Sys
     public static int Socket(int domain, int type, int protocol) =>
         Result(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 
+    /// <summary>socketpair(2) of AF_UNIX; non-blocking and close-on-exec are always added.</summary>
+    public static int SocketPair(int type, out int one, out int other)
+    {
+        int* ends = stackalloc int[2];
+        int n = Result(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
+        one = n < 0 ? -1 : ends[0];
+        other = n < 0 ? -1 : ends[1];
+        return n;
+    }
+
     public static int Bind(int fd, ReadOnlySpan<byte> address)
     {
         fixed (byte* p = address) return Result(bind(fd, p, (uint)address.Length));

@@ -80,6 +80,16 @@ internal static unsafe partial class Sys
     /// <summary>Whether a child started by exec inherits the descriptor.</summary>
     public static int SetCloseOnExec(int fd, bool closes) => Result(fcntl(fd, F_SETFD, closes ? FD_CLOEXEC : 0));
 
+    /// <summary>Whether a descriptor is open.</summary>
+    /// <param name="fd">Its number.</param>
+    /// <param name="isInherited">Whether a child started by exec inherits it.</param>
+    public static bool IsOpen(int fd, out bool isInherited)
+    {
+        int flags = Result(fcntl(fd, F_GETFD, 0));
+        isInherited = flags >= 0 && (flags & FD_CLOEXEC) == 0;
+        return flags >= 0;
+    }
+
     /// <summary>Sets close-on-exec on every descriptor from <paramref name="first"/> on. Linux 5.11.</summary>
     public static int CloseAllOnExec(uint first) => Result(close_range(first, uint.MaxValue, CLOSE_RANGE_CLOEXEC));
 
@@ -124,6 +134,12 @@ internal static unsafe partial class Sys
         fixed (statx_t* p = &status) return Result(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, p));
     }
 
+    /// <summary>Has a descriptor's number mean what another does.</summary>
+    public static int Duplicate(int fd, int onto) => Result(dup2(fd, onto));
+
+    /// <summary>Without a terminal. -EPERM in a process that leads a group.</summary>
+    public static int BeginSession() => Result(setsid());
+
     public static int ChangeDirectory(string path) => Result(chdir(path));
 
     public static int WaitPid(int pid, int* status)
@@ -132,6 +148,8 @@ internal static unsafe partial class Sys
         do n = Result(waitpid(pid, status, 0)); while (n == -Errno.EINTR);
         return n;
     }
+
+    public static void Ignore(int number) => _ = signal(number, SIG_IGN);
 
     /// <summary>
     /// Ignores SIGPIPE and SIGXFSZ, so that a write to a closed connection or to a log that is too large fails instead of ending
@@ -178,5 +196,16 @@ internal static unsafe partial class Sys
         limit.rlim_cur = limit.rlim_max;
         n = Result(setrlimit(RLIMIT_NOFILE, &limit));
         return n < 0 ? n : (long)Math.Min(limit.rlim_max, int.MaxValue);
+    }
+
+    /// <summary>Raises RLIMIT_MEMLOCK, as far as this process may: what it locks is its keys.</summary>
+    public static void RaiseLockedMemoryLimit(nuint wanted)
+    {
+        rlimit limit;
+        if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur >= wanted) return;
+        var raised = new rlimit { rlim_cur = wanted, rlim_max = Math.Max(wanted, limit.rlim_max) };
+        if (setrlimit(RLIMIT_MEMLOCK, &raised) == 0) return;
+        limit.rlim_cur = Math.Min(wanted, limit.rlim_max); // without CAP_SYS_RESOURCE
+        _ = setrlimit(RLIMIT_MEMLOCK, &limit);
     }
 }

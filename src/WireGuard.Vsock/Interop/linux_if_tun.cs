@@ -15,7 +15,6 @@ internal static partial class Libc
 
     public const uint TUNSETIFF = 0x400454ca;
     public const uint TUNGETIFF = 0x800454d2;
-    public const uint TUNGETDEVNETNS = 0x54e3;
 
     /// <summary>
     /// The argument is the TUN_F_... mask itself, not its address. It belongs to the interface and outlives its queues.
@@ -24,6 +23,7 @@ internal static partial class Libc
 
     /// <summary>The size of the virtio header, an int. It belongs to the interface and outlives its queues.</summary>
     public const uint TUNSETVNETHDRSZ = 0x400454d8;
+    public const uint TUNGETDEVNETNS = 0x54e3;
 
     /// <summary>"You can hand me unchecksummed packets": all others require it.</summary>
     public const uint TUN_F_CSUM = 0x01;

@@ -10,7 +10,9 @@ internal static unsafe partial class Libc
 
     public const uint IFF_UP = 0x1;
 
+    public const uint SIOCGIFNAME = 0x8910;
     public const uint SIOCSIFMTU = 0x8922;
+    public const uint SIOCGIFINDEX = 0x8933;
     public const uint SIOCSIFTXQLEN = 0x8943;
 
     /// <summary>struct ifreq: a name and a union of 24 bytes; those members that are used here.</summary>
@@ -19,6 +21,7 @@ internal static unsafe partial class Libc
     {
         [FieldOffset(0)] public fixed byte ifr_name[IFNAMSIZ];
         [FieldOffset(16)] public ushort ifr_flags;
+        [FieldOffset(16)] public int ifr_ifindex;
         [FieldOffset(16)] public int ifr_mtu;
         [FieldOffset(16)] public int ifr_qlen;
     }

@@ -16,6 +16,7 @@ internal static unsafe partial class Libc
     public const int IP_TOS = 1;
     public const int IP_PKTINFO = 8;
     public const int IP_MTU_DISCOVER = 10;
+    public const int IP_RECVERR = 11;
     public const int IP_RECVTOS = 13;
 
     /// <summary>No DF; the device's MTU alone counts, and what is longer is fragmented. Linux 3.15.</summary>
@@ -24,6 +25,7 @@ internal static unsafe partial class Libc
     public const int IPV6_V6ONLY = 26;
     public const int IPV6_RECVPKTINFO = 49;
     public const int IPV6_PKTINFO = 50;
+    public const int IPV6_RECVERR = 25;
     public const int IPV6_RECVTCLASS = 66;
     public const int IPV6_TCLASS = 67;
 

@@ -24,11 +24,11 @@ internal static unsafe partial class Libc
     [LibraryImport(LibraryName)]
     public static partial int posix_spawn_file_actions_destroy(void* fileActions);
 
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int posix_spawn_file_actions_addopen(void* fileActions, int fd, string path, int flags, uint mode);
-
     [LibraryImport(LibraryName)]
     public static partial int posix_spawn_file_actions_adddup2(void* fileActions, int fd, int newFd);
+
+    [LibraryImport(LibraryName)]
+    public static partial int posix_spawn_file_actions_addclose(void* fileActions, int fd);
 
     [LibraryImport(LibraryName)]
     public static partial int posix_spawnattr_init(void* attributes);

@@ -5,7 +5,9 @@ namespace WireGuard.Vsock.Interop;
 /// <summary>sys/resource.h (include/uapi/asm-generic/resource.h).</summary>
 internal static unsafe partial class Libc
 {
+    public const int RLIMIT_CORE = 4;
     public const int RLIMIT_NOFILE = 7;
+    public const int RLIMIT_MEMLOCK = 8;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct rlimit

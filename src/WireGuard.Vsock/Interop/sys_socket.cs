@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     public const int SOCK_STREAM = 1;
     public const int SOCK_DGRAM = 2;
     public const int SOCK_RAW = 3;
+    public const int SOCK_SEQPACKET = 5;
     public const int SOCK_NONBLOCK = O_NONBLOCK;
     public const int SOCK_CLOEXEC = O_CLOEXEC;
 
@@ -141,6 +142,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(LibraryName)]
     public static partial int recvmmsg(int fd, mmsghdr* messages, uint count, int flags, timespec* timeout);
+
+    [LibraryImport(LibraryName)]
+    public static partial int socketpair(int domain, int type, int protocol, int* ends);
 
     [LibraryImport(LibraryName)]
     public static partial int shutdown(int fd, int how);

@@ -35,6 +35,9 @@ internal static unsafe partial class Libc
     public static partial int close(int fd);
 
     [LibraryImport(LibraryName)]
+    public static partial int dup2(int fd, int newFd);
+
+    [LibraryImport(LibraryName)]
     public static partial int pipe2(int* ends, int flags);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
@@ -52,7 +55,13 @@ internal static unsafe partial class Libc
     public static partial int chdir(string path);
 
     [LibraryImport(LibraryName)]
+    public static partial int setsid();
+
+    [LibraryImport(LibraryName)]
     public static partial uint geteuid();
+
+    [LibraryImport(LibraryName)]
+    public static partial uint getegid();
 
     [LibraryImport(LibraryName)]
     public static partial int getppid();
@@ -81,4 +90,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport(LibraryName)]
     public static partial int isatty(int fd);
+
+    [LibraryImport(LibraryName)]
+    public static partial nint syscall(nint number, nuint argument1, nuint argument2, nuint argument3, nuint argument4);
 }

@@ -41,6 +41,9 @@ internal sealed unsafe class Delivery : IDisposable
         _coalescer = new Coalescer(MaxPackets, allowUdp: tun.Offloads.HasFlag(TunOffloads.Udp));
     }
 
+    /// <summary>How many packets were written since the batch began.</summary>
+    public int Written { get; private set; }
+
     private Span<byte> Buffer => new(_buffer, _length);
 
     /// <param name="buffer">Holds all packets of the batch, in memory that does not move, until <see cref="Flush"/>.</param>
@@ -48,6 +51,7 @@ internal sealed unsafe class Delivery : IDisposable
     {
         _buffer = AddressOf(buffer);
         _length = buffer.Length;
+        Written = 0;
     }
 
     /// <summary>Takes a packet. The checksum of one that was never segmented may be anything: it is made partial here.</summary>
@@ -77,6 +81,7 @@ internal sealed unsafe class Delivery : IDisposable
                 _counters.Count(DropReason.NotWritten);
         }
 
+        Written += _coalescer.Count;
         _coalescer.Clear();
     }
 

@@ -28,9 +28,7 @@ namespace WireGuard.Vsock.Lanes;
 /// </summary>
 internal sealed unsafe class Inbound : IDisposable
 {
-    private const int StreamBufferSize = 256 * 1024;
-
-    private readonly byte* _streamBuffer = (byte*)NativeMemory.AllocZeroed(StreamBufferSize);
+    private readonly byte* _streamBuffer = (byte*)NativeMemory.AllocZeroed(ReadSize.Most);
     private readonly UdpReceiver _udpReceiver = new();
     private readonly Delivery _delivery;
     private readonly Aead _aead;
@@ -65,7 +63,7 @@ internal sealed unsafe class Inbound : IDisposable
 
     public void OnReadable(StreamConnection connection, long nowMs)
     {
-        var buffer = new Span<byte>(_streamBuffer, StreamBufferSize);
+        var buffer = new Span<byte>(_streamBuffer, ReadSize.Most);
         int received = connection.Receive(buffer, out int filled);
         if (received == -Errno.EAGAIN)
             return;
@@ -89,6 +87,7 @@ internal sealed unsafe class Inbound : IDisposable
         }
 
         _delivery.Flush();
+        connection.HasWritten(received, _delivery.Written);
         if (status == FrameStatus.Incomplete)
             connection.KeepPartial(rest);
         else
@@ -120,7 +119,7 @@ internal sealed unsafe class Inbound : IDisposable
                     _counters.Count(DropReason.NotAMessage);
                 break;
             case MessageType.CookieReply:
-                // It has no mac1: not everybody's is to take the places of handshakes, so it has to name one of ours.
+                // It has no mac1. It must name an index of ours, so that a sender who knows none takes no place from handshakes.
                 if (_published.Indices.TryFind(new CookieReplyMessage(message).ReceiverIndex, out _, out _))
                     Post(message, origin);
                 else

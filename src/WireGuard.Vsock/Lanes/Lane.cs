@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Tun;
@@ -143,6 +144,7 @@ internal sealed class Lane : IDisposable
         {
             // A peer queued after the lane last checked, and before it reset the eventfd, causes no other wake-up.
             int count = _poll.Wait(_epoll, _events, _staged.IsEmpty ? _backpressure.SleepMs : 0);
+            Door.Pass();
             Epoch.Enter();
             long nowMs = Sys.BootMs();
             if (MustWait())

@@ -39,6 +39,10 @@ internal enum LinkEvents
 /// CAP_NET_BROADCAST, or after a second move, the interface is out of sight until it returns.
 /// </para>
 /// <para>
+/// The kernel tells the namespace of a TUN descriptor (TUNGETDEVNETNS) only to those with CAP_NET_ADMIN, which a confined daemon
+/// has not. So an interface here is taken for ours by its name and its index, which a move keeps or tells.
+/// </para>
+/// <para>
 /// DEVIATION: wireguard-go makes an empty write to the TUN every second and tells EIO (down) from EINVAL (up). Linux 6.18 returns
 /// EINVAL in both cases, and counts each try as a receive error of the interface. Test: LinkMonitorTests.
 /// </para>
@@ -50,16 +54,23 @@ internal sealed class LinkMonitor : IDisposable
     private readonly NetlinkSocket _route = new(NETLINK_ROUTE);
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024, pinned: true);
 
+    private readonly ulong? _home;      // the inode of the namespace that the daemon was started in
+    private readonly bool _hearsOthers; // whether messages of other namespaces come
+
     private int _namespace = NetlinkSocket.OwnNamespace;
-    private int _index; // 0 while the interface is out of sight
+    private int _index; // in the namespace that the interface is in, as was last told; 0 before that, -1 if it never was here
+    private bool _isInSight;
 
     /// <summary>Begins to follow the interface; its state now is in <see cref="IsUp"/> and <see cref="Mtu"/>.</summary>
     /// <exception cref="LinuxException">A netlink socket cannot be opened.</exception>
     public LinkMonitor(TunDevice tun)
     {
         _tun = tun;
+        _home = Sys.NetworkNamespace(_route.Fd, SIOCGSKNS);
         _route.Subscribe(RTMGRP_LINK);
-        _ = Sys.SetOption(_route.Fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+        _hearsOthers = Sys.SetOption(_route.Fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1) >= 0;
+        // One that a launcher made elsewhere: another of its name may be here.
+        if (tun.Namespace is { } there && there != _home) _index = -1;
         if (!TryFindHere()) LoseSight();
         _ = Read();
     }
@@ -70,7 +81,16 @@ internal sealed class LinkMonitor : IDisposable
     public bool IsUp { get; private set; }
 
     /// <summary>See <see cref="LinkEvents.OutOfSight"/>.</summary>
-    public bool IsOutOfSight => _index == 0;
+    public bool IsOutOfSight => !_isInSight;
+
+    /// <summary>The interface's name now, in whatever namespace it is; null if it is gone.</summary>
+    public string? Name => _tun.CurrentName();
+
+    /// <summary>
+    /// The inode of the network namespace that the daemon was started in, as long as the interface is there; 0 once it is in
+    /// another; null if the kernel does not say.
+    /// </summary>
+    public ulong? Namespace => _isInSight && _namespace == NetlinkSocket.OwnNamespace ? _home : 0;
 
     public int Mtu { get; private set; } = TunDevice.DefaultMtu;
 
@@ -93,9 +113,8 @@ internal sealed class LinkMonitor : IDisposable
                 lost = false;
                 if (!_tun.Exists) return events | Vanish();
                 // The buffer is empty now, so the answer fits: ask for the current state; the interface may have moved, too.
-                if (TryFindHere()) continue;
-                if (_namespace != NetlinkSocket.OwnNamespace) _ = RequestState();
-                else if (_index != 0) events |= LoseSight();
+                // Of another namespace the kernel answers only with CAP_NET_ADMIN there.
+                if (!TryFindHere() && _isInSight) events |= LoseSight();
                 continue;
             }
             var datagram = new NetlinkMessages(_buffer.AsSpan(0, n));
@@ -110,7 +129,7 @@ internal sealed class LinkMonitor : IDisposable
     private LinkEvents Apply(in LinkMessage message, int origin)
     {
         if (origin == NetlinkSocket.OwnNamespace) origin = message.Namespace;
-        if (_index == 0)
+        if (!_isInSight)
         {
             // Out of sight: an interface that appears in our namespace may be ours.
             if (message.IsDelete || origin != NetlinkSocket.OwnNamespace || !TryFindHere()) return LinkEvents.None;
@@ -131,18 +150,17 @@ internal sealed class LinkMonitor : IDisposable
     private LinkEvents Leave(in LinkMessage message)
     {
         if (!_tun.Exists) return Vanish();
+        if (message.NewIndex > 0) _index = message.NewIndex;
         // The id is relative to the namespace it leaves, so it means something to us only if that is ours.
-        if (_namespace != NetlinkSocket.OwnNamespace || message.NewNamespace < 0)
+        if (!_hearsOthers || _namespace != NetlinkSocket.OwnNamespace || message.NewNamespace < 0)
             return TryFindHere() ? LinkEvents.None : LoseSight();
         _namespace = message.NewNamespace;
-        _index = message.NewIndex > 0 ? message.NewIndex : message.Index;
-        LinkEvents events = SetUp(false); // a move takes it down (net/core/dev.c, __dev_change_net_namespace)
-        return RequestState() >= 0 ? events : LoseSight();
+        return SetUp(false); // a move takes it down (net/core/dev.c, __dev_change_net_namespace); what follows is told
     }
 
     private LinkEvents Vanish()
     {
-        _index = 0;
+        _isInSight = false;
         return LinkEvents.Deleted | SetUp(false);
     }
 
@@ -155,28 +173,27 @@ internal sealed class LinkMonitor : IDisposable
 
     private LinkEvents LoseSight()
     {
-        _index = 0;
+        _isInSight = false;
         return LinkEvents.OutOfSight | SetUp(true);
     }
 
     /// <summary>Looks for the interface in our own namespace and asks for its state.</summary>
     private bool TryFindHere()
     {
-        if (_tun.IsInNamespaceOf(_route.Fd) == false || _tun.CurrentName() is not { } name) return false;
-        uint index = Sys.InterfaceIndex(name);
-        if (index == 0) return false;
+        if (_tun.CurrentName() is not { } name) return false;
+        int index = LinkQuery.IndexOf(_route.Fd, name);
+        if (index == 0 || (_index != 0 && index != _index)) return false;
         _namespace = NetlinkSocket.OwnNamespace;
-        _index = (int)index;
+        _index = index;
+        _isInSight = true;
         return RequestState() >= 0;
     }
 
-    /// <summary>Sends RTM_GETLINK; its answer, an RTM_NEWLINK, is in the socket before the call returns.</summary>
+    /// <summary>Sends RTM_GETLINK, for our own namespace; its answer is in the socket before the call returns.</summary>
     private int RequestState()
     {
-        if (_index == 0) return 0;
         var request = new NetlinkRequest(stackalloc byte[NetlinkRequest.MaxSize], RTM_GETLINK, 0);
         request.Append(new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = _index });
-        if (_namespace != NetlinkSocket.OwnNamespace) request.Add(IFLA_TARGET_NETNSID, _namespace);
         return Sys.Send(_route.Fd, request.Complete(sequence: 0), 0);
     }
 }

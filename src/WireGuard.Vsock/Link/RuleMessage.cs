@@ -151,7 +151,7 @@ internal readonly record struct RuleMessage(
             FRA_PRIORITY when isNumber => this with { Priority = number },
             FRA_FWMARK when isNumber => this with { Mark = number },
             FRA_FWMASK when number == uint.MaxValue => this,
-            FRA_SUPPRESS_PREFIXLEN when isNumber => this with { SuppressPrefixLength = (int)number },
+            FRA_SUPPRESS_PREFIXLEN when isNumber && (int)number >= -1 => this with { SuppressPrefixLength = (int)number },
             _ => this with { HasOthers = true },
         };
     }

@@ -6,8 +6,9 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Metrics;
 
 /// <summary>
-/// Where metrics are served: unix:PATH, 127.0.0.1:PORT, [::1]:PORT or vsock:PORT. They say who a tunnel's peers are, to whoever
-/// asks, so any IP address but loopback's is refused: a proxy that knows who asks may serve them elsewhere. A Unix socket is as
+/// Where metrics are served: unix:PATH, 127.0.0.1:PORT, [::1]:PORT or vsock:PORT. They tell every
+/// client who a tunnel's peers are, so any IP address but loopback's is refused: a proxy that authenticates its clients may serve
+/// them elsewhere. A Unix socket is as
 /// open as its folder.
 /// </summary>
 /// <param name="Path">Of the Unix socket; null for another address.</param>

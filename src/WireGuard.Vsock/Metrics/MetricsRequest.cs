@@ -66,7 +66,7 @@ internal static class MetricsRequest
         int query = path.IndexOf((byte)'?');
         if (query >= 0)
             path = path[..query];
-        return true;
+        return !path.IsEmpty;
     }
 
     /// <summary>Each "name: value"; one Host, and nothing that says that a body follows.</summary>

@@ -15,7 +15,22 @@ namespace WireGuard.Vsock.Processes;
 internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Arguments)
 {
     /// <summary>Those of our variables that no child gets.</summary>
-    private static readonly byte[][] s_withheld = [.. ServiceNotify.Variables.Select(name => Encoding.UTF8.GetBytes(name + "="))];
+    private static readonly byte[][] s_withheld =
+        [.. ServiceNotify.Variables.Append(ReadyVariable).Select(name => Encoding.UTF8.GetBytes(name + "="))];
+
+    /// <summary>The highest descriptor that <see cref="PassesNoOthers"/> looks at: those above become close-on-exec.</summary>
+    private const int HighestLooked = 1023;
+
+    private static readonly Lock s_gate = new();
+
+    /// <summary>
+    /// Children by process id, and the status of those that <see cref="TakeAny"/> has reaped before who waits for them. Guarded
+    /// by s_gate.
+    /// </summary>
+    private static readonly Dictionary<int, int?> s_statuses = [];
+
+    /// <summary>The pipe on which this process, if it is one in the background, reports to the command that started it.</summary>
+    public const string ReadyVariable = "WG_VSOCK_READY_FD";
 
     public ChildProcess(string path, IReadOnlyList<string> arguments)
         : this(path, [.. arguments.Select(Encoding.UTF8.GetBytes)])
@@ -31,7 +46,15 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
     /// <summary>A descriptor that becomes its standard input; null for ours.</summary>
     public int? Input { get; init; }
 
-    /// <summary>Which of its descriptors lead to /dev/null.</summary>
+    /// <summary>
+    /// Descriptors that it inherits under their numbers, also those that are close-on-exec here. Closed ones are left out.
+    /// </summary>
+    public IReadOnlyList<int> Passed { get; init; } = [];
+
+    /// <summary>Whether it inherits no others above 2: no lock, pipe or socket of another program.</summary>
+    public bool PassesNoOthers { get; init; }
+
+    /// <summary>Which of its descriptors lead to nothing.</summary>
     public IReadOnlyList<int> Nowhere { get; init; } = [];
 
     /// <summary>Whether it gets a session of its own, without a terminal.</summary>
@@ -44,13 +67,16 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
     public int TryStart()
     {
         byte* actions = stackalloc byte[SpawnObjectSize], attributes = stackalloc byte[SpawnObjectSize];
+        int nothing = Nowhere.Count == 0 ? -1 : StandardDescriptors.OpenNothing();
+        if (Nowhere.Count > 0 && nothing < 0) return nothing;
         _ = posix_spawn_file_actions_init(actions);
         _ = posix_spawnattr_init(attributes);
         try
         {
             SetAttributes(attributes);
-            foreach (int fd in Nowhere) _ = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_RDWR, 0);
+            foreach (int fd in Nowhere) _ = posix_spawn_file_actions_adddup2(actions, nothing, fd);
             if (Input is { } input) _ = posix_spawn_file_actions_adddup2(actions, input, 0);
+            PassDescriptors(actions);
             int pid;
             byte[][] variables = [.. Variables.Select(Encoding.UTF8.GetBytes)];
             int ours = Count(Sys.Variables);
@@ -61,14 +87,20 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
                 Point(envp, variableBlock, variables.Length);
                 AddOthers(envp, variables, Sys.Variables, ours);
                 Sys.KeepChildren();
-                int error = posix_spawn(&pid, Path, actions, attributes, argv, envp);
-                return error == 0 ? pid : -error;
+                lock (s_gate)
+                {
+                    int error = posix_spawn(&pid, Path, actions, attributes, argv, envp);
+                    if (error != 0) return -error;
+                    s_statuses[pid] = null;
+                    return pid;
+                }
             }
         }
         finally
         {
             _ = posix_spawn_file_actions_destroy(actions);
             _ = posix_spawnattr_destroy(attributes);
+            if (nothing >= 0) Sys.Close(nothing);
         }
     }
 
@@ -84,14 +116,62 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
     public static int StatusOf(int pid)
     {
         int status = 0;
-        _ = Sys.WaitPid(pid, &status);
-        return status;
+        return Sys.WaitPid(pid, &status) == pid ? Forget(pid, status) : Forget(pid, 0);
     }
+
+    /// <summary>The same without waiting.</summary>
+    /// <returns>False if it has not ended.</returns>
+    public static bool TryTakeStatus(int pid, out int status)
+    {
+        int taken = Sys.TakeEnd(pid, out status);
+        if (taken == 0) return false;
+        status = Forget(pid, taken == pid ? status : 0);
+        return true;
+    }
+
+    /// <summary>
+    /// Reaps a child, or an orphan given to this process, that has ended or stopped. Another thread that waits for it gets its
+    /// status all the same.
+    /// </summary>
+    /// <returns>False if there is nothing to reap any more.</returns>
+    public static bool TakeAny(int pid, out int status)
+    {
+        lock (s_gate)
+        {
+            if (Sys.TakeStatus(pid, out status) != pid) return false;
+            if (!IsStopped(status) && s_statuses.ContainsKey(pid)) s_statuses[pid] = status;
+            return true;
+        }
+    }
+
+    /// <summary>Whether a status is that of a stopped process (wait.h: WIFSTOPPED).</summary>
+    public static bool IsStopped(int status) => (status & 0xff) == 0x7f;
 
     /// <summary>
     /// The exit code as shells give it: 128 and the signal that ended it (wait.h: WTERMSIG), else its own (WEXITSTATUS).
     /// </summary>
     public static int ExitCodeOf(int status) => (status & 0x7f) is var signal and not 0 ? 128 + signal : (status >> 8) & 0xff;
+
+    /// <summary>The status that was reaped meanwhile, or else the one that is given.</summary>
+    private static int Forget(int pid, int status)
+    {
+        lock (s_gate) return s_statuses.Remove(pid, out int? reaped) && reaped is { } known ? known : status;
+    }
+
+    private void PassDescriptors(void* actions)
+    {
+        if (PassesNoOthers)
+        {
+            _ = Sys.CloseAllOnExec(HighestLooked + 1); // before Linux 5.11 they stay open, as with most daemons
+            for (int fd = 3; fd <= HighestLooked; fd++)
+                if (Sys.IsOpen(fd, out bool isInherited) && isInherited && !Passed.Contains(fd))
+                    _ = posix_spawn_file_actions_addclose(actions, fd);
+        }
+
+        // One that is duplicated onto itself is not closed on exec there (glibc 2.29).
+        foreach (int fd in Passed)
+            if (Sys.IsOpen(fd, out _)) _ = posix_spawn_file_actions_adddup2(actions, fd, fd);
+    }
 
     private void SetAttributes(void* attributes)
     {

@@ -30,7 +30,6 @@ internal sealed class CommandProcess : IDisposable
 
     private readonly string _name;
     private readonly ChildProcess _program;
-    private readonly ulong _descriptorLimit;
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly ManualResetEventSlim _ended = new();
     private readonly CancellationTokenSource _interruption = new();
@@ -49,7 +48,6 @@ internal sealed class CommandProcess : IDisposable
     {
         _name = line[0];
         _program = new ChildProcess(ProgramPath.Find(_name), BytesOf(line)) { HasGroup = true };
-        _ = Sys.TryGetDescriptorLimit(out _descriptorLimit);
         Sys.KeepChildren();
         try
         {
@@ -113,11 +111,11 @@ internal sealed class CommandProcess : IDisposable
             int pid = Sys.Check(Sys.WaitForAny(), "waitid");
             lock (_gate)
             {
-                if (Sys.TakeStatus(pid, out status) != pid || pid != command) continue;
-                _isOver = !IsStopped(status);
+                if (!ChildProcess.TakeAny(pid, out status) || pid != command) continue;
+                _isOver = !ChildProcess.IsStopped(status);
                 if (_isOver) _pid = 0;
             }
-            if (IsStopped(status))
+            if (ChildProcess.IsStopped(status))
             {
                 terminal.FollowStop(pid, (status >> 8) & 0xff);
                 continue;
@@ -180,22 +178,13 @@ internal sealed class CommandProcess : IDisposable
         static bool IsDoubtful(string word) => word.Contains('\uFFFD', StringComparison.Ordinal);
     }
 
-    private static bool IsStopped(int status) => (status & 0xff) == 0x7f; // wait.h: WIFSTOPPED
-
-    /// <summary>With the limit of descriptors that this process was started with: the daemon raises its own.</summary>
     private int Spawn()
     {
-        bool isRaised = Sys.TryGetDescriptorLimit(out ulong raised) && raised != _descriptorLimit;
-        if (isRaised) Sys.SetDescriptorLimit(_descriptorLimit);
         int pid = _program.TryStart();
+        if (pid != -Errno.ENOEXEC) return pid;
         // A script without "#!" is the shell's, as with execvp(3).
-        if (pid == -Errno.ENOEXEC)
-        {
-            byte[][] line = ["sh"u8.ToArray(), Encoding.UTF8.GetBytes(_program.Path), .. _program.Arguments.Skip(1)];
-            pid = (_program with { Path = "/bin/sh", Arguments = line }).TryStart();
-        }
-        if (isRaised) Sys.SetDescriptorLimit(raised);
-        return pid;
+        byte[][] line = ["sh"u8.ToArray(), Encoding.UTF8.GetBytes(_program.Path), .. _program.Arguments.Skip(1)];
+        return (_program with { Path = "/bin/sh", Arguments = line }).TryStart();
     }
 
     /// <summary>On a thread of the runtime.</summary>

@@ -5,7 +5,7 @@ namespace WireGuard.Vsock.Relay;
 
 /// <summary>
 /// Which enclave gave out which receiver index, for near ends that have not learned it themselves: those of a peer that has
-/// roamed. An index is 32 random bits that travel in the clear, so anybody on the path may bring one, and few may guess one. So
+/// roamed. An index is 32 random bits that travel in the clear, so any sender on the path may use one, and few can guess one. So
 /// each index makes few new near ends (<see cref="PerSecond"/>), each enclave has its share of the table, and entries age. The
 /// table grows by what enclaves send alone. Any thread may use it; misses take no lock.
 /// </summary>

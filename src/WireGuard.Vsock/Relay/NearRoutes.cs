@@ -2,8 +2,8 @@ namespace WireGuard.Vsock.Relay;
 
 /// <summary>
 /// For which enclaves the messages of one near end are, by their receiver index. Learned are the indices that an enclave has sent
-/// to this near end; they decide. Adopted are those that an enclave has sent to another (<see cref="KnownIndices"/>): anybody who
-/// has seen such an index may bring it, so they have places of their own. Owned by one lane.
+/// to this near end; they decide. Adopted are those that an enclave has sent to another (<see cref="KnownIndices"/>): every
+/// sender that has seen such an index may use it, so they have places of their own. Owned by one lane.
 /// </summary>
 internal sealed class NearRoutes
 {

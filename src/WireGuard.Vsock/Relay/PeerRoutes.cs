@@ -92,7 +92,7 @@ internal sealed class PeerRoutes : IDisposable
 
     /// <summary>
     /// Whether a far end's message shows that the near end is a peer of it. A cookie reply does not: an enclave under load gives
-    /// one to everybody who knows its public key.
+    /// one to every sender that knows its public key.
     /// </summary>
     public static bool IsAnswer(MessageType type) =>
         type is MessageType.Initiation or MessageType.Response or MessageType.Transport;

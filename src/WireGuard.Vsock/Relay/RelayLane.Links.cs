@@ -46,7 +46,7 @@ internal sealed unsafe partial class RelayLane
         Datagrams.Flush();
     }
 
-    /// <summary>The first message of a UDP source: it gets a link if the message is for anybody, and there is a place.</summary>
+    /// <summary>The first message of a UDP source, which gets a link if it is for an enclave and there is a place.</summary>
     public Link? TryAddSource(RelayListener listener, EndpointAddress from, ReadOnlySpan<byte> message)
     {
         NearRoutes? routes = null;

@@ -7,7 +7,11 @@ namespace WireGuard.Vsock.Relay;
 /// <summary>What a relay was asked to do, without contradictions: as the arguments or the file say.</summary>
 /// <param name="Rules">At least one. No two listen on the same address.</param>
 /// <param name="Metrics">Where metrics can be read; null for nowhere.</param>
-internal sealed record RelaySettings(IReadOnlyList<RelayRule> Rules, RelayLimits Limits, MetricsAddress? Metrics);
+internal sealed record RelaySettings(IReadOnlyList<RelayRule> Rules, RelayLimits Limits, MetricsAddress? Metrics)
+{
+    /// <summary>Whether the process is confined once it listens.</summary>
+    public bool IsSandboxed { get; init; } = true;
+}
 
 /// <summary>What is carried from where to where. Either <paramref name="To"/> or peers, never both.</summary>
 /// <param name="Listen">At least one.</param>

@@ -11,7 +11,7 @@ namespace WireGuard.Vsock.SharedState;
 /// <param name="RxBytes">Read from its socket, frames' headers and all.</param>
 /// <param name="TxBytes">Written to its socket.</param>
 /// <param name="QueuedBytes">Waiting for its socket.</param>
-internal readonly record struct ConnectionStatus(
+internal sealed record ConnectionStatus(
     EndpointAddress Address,
     bool IsDialed,
     ConnectionUse Use,

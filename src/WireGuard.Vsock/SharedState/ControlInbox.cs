@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using WireGuard.Protocol;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Interop;
@@ -63,6 +64,7 @@ internal sealed class ControlInbox : IDisposable
     {
         if (!peer.AddSignal(signal))
             return;
+        Interleaving.Point();
         _peers.Enqueue(peer);
         Wake();
     }
@@ -70,6 +72,7 @@ internal sealed class ControlInbox : IDisposable
     /// <summary>Queues a connection that has its first signal.</summary>
     public void Post(StreamConnection connection)
     {
+        Interleaving.Point();
         _connections.Enqueue(connection);
         Wake();
     }
@@ -83,6 +86,7 @@ internal sealed class ControlInbox : IDisposable
         Interlocked.Increment(ref _connectionHandshakes);
         if (!from.BeginCalling())
             return true;
+        Interleaving.Point();
         _callers.Enqueue(from);
         Wake();
         return true;
@@ -162,6 +166,7 @@ internal sealed class ControlInbox : IDisposable
     public void BeginTaking()
     {
         Sys.EventFdReset(Fd);
+        Interleaving.Point();
         Interlocked.Exchange(ref _isSignalled, 0);
     }
 
@@ -183,6 +188,7 @@ internal sealed class ControlInbox : IDisposable
     {
         if (!_callers.TryDequeue(out connection))
             return false;
+        Interleaving.Point();
         connection.EndCalling();
         return true;
     }
@@ -208,6 +214,7 @@ internal sealed class ControlInbox : IDisposable
 
     private void Wake()
     {
+        Interleaving.Point();
         if (Interlocked.Exchange(ref _isSignalled, 1) == 0)
             Sys.EventFdSignal(Fd);
     }

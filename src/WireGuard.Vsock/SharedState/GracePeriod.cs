@@ -1,3 +1,4 @@
+using WireGuard.Protocol;
 using WireGuard.Vsock.Interop;
 
 namespace WireGuard.Vsock.SharedState;
@@ -24,6 +25,7 @@ internal sealed class GracePeriod
     {
         // The store that hid it comes before the epochs are read: a lane whose epoch is even here cannot find it later.
         Interlocked.MemoryBarrier();
+        Interleaving.Point();
         long[] seen = [.. _epochs.Select(epoch => epoch.Value)];
         // Consecutive retirements that saw the same epochs share the array.
         if (_latest is not null && seen.AsSpan().SequenceEqual(_latest))
@@ -38,6 +40,7 @@ internal sealed class GracePeriod
         while (_waiting.TryPeek(out (IDisposable Retired, long[] Seen) oldest) && HavePassed(oldest.Seen))
         {
             _waiting.Dequeue();
+            Interleaving.Point();
             oldest.Retired.Dispose();
         }
     }

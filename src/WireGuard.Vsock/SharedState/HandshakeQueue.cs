@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using WireGuard.Protocol;
 using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Peers;
 using WireGuard.Vsock.Transport;
@@ -92,6 +93,7 @@ internal sealed class HandshakeQueue(RateLimiter rates)
             int i = (_first + Count++) % capacity;
             Span<byte> slot = _bytes.AsSpan(i * SlotSize, SlotSize);
             message.CopyTo(slot);
+            Interleaving.Point();
             address.CopyTo(slot[AddressOffset..]);
             source.CopyTo(slot[SourceOffset..]);
             _lengths[i] = ((byte)message.Length, (byte)address.Length, (byte)source.Length);
@@ -109,6 +111,7 @@ internal sealed class HandshakeQueue(RateLimiter rates)
             (length, int address, int source) = _lengths[_first];
             slot[..length].CopyTo(buffer);
             from = Sender(senders, slot.Slice(AddressOffset, address), slot.Slice(SourceOffset, source));
+            Interleaving.Point();
             _first = (_first + 1) % capacity;
             Count--;
             return true;

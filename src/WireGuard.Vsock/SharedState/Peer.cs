@@ -150,8 +150,11 @@ internal sealed class Peer : WireGuardPeer
     /// <summary>How many handshakes were completed.</summary>
     public long Handshakes { get; set; }
 
-    /// <summary>Whether somebody has asked for a handshake that could not begin yet.</summary>
+    /// <summary>Whether a handshake was asked for that could not begin yet.</summary>
     public bool IsHandshakeWanted { get; set; }
+
+    /// <summary>What `show` is to tell of its provisioning.</summary>
+    public PeerNote? Note { get; set; }
 
     /// <summary>Whether it was removed: what still refers to it must let go.</summary>
     public bool IsRemoved { get; set; }

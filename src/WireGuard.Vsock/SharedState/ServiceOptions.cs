@@ -2,7 +2,9 @@ using WireGuard.Vsock.Metrics;
 
 namespace WireGuard.Vsock.SharedState;
 
-/// <summary>Who besides root may look into a daemon: options of its line, and of its configuration file.</summary>
+/// <summary>
+/// Who besides root may look into a daemon, and what it may do itself: options of its line, and of its configuration file.
+/// </summary>
 internal sealed record ServiceOptions
 {
     private const uint AllWrite = 0b000_000_010;
@@ -19,6 +21,9 @@ internal sealed record ServiceOptions
     /// <summary>Whether metrics have the allowed IPs as a label; null if that was not said.</summary>
     public bool? MetricsAllowedIps { get; init; }
 
+    /// <summary>Whether it is confined; null if that was not said, which means on.</summary>
+    public bool? Sandbox { get; init; }
+
     /// <summary>The same with what others say where these say nothing.</summary>
     public ServiceOptions Or(ServiceOptions others) => new()
     {
@@ -26,6 +31,7 @@ internal sealed record ServiceOptions
         SocketMode = SocketMode ?? others.SocketMode,
         Metrics = Metrics ?? others.Metrics,
         MetricsAllowedIps = MetricsAllowedIps ?? others.MetricsAllowedIps,
+        Sandbox = Sandbox ?? others.Sandbox,
     };
 
     /// <summary>As options of a daemon's line.</summary>
@@ -39,6 +45,8 @@ internal sealed record ServiceOptions
             yield return $"--metrics={address}";
         if (MetricsAllowedIps is { } shows)
             yield return $"--metrics-allowed-ips={(shows ? "on" : "off")}";
+        if (Sandbox is { } isOn)
+            yield return $"--sandbox={(isOn ? "on" : "off")}";
     }
 
     /// <summary>Reads a mode as chmod(1) takes it, of three or four octal digits.</summary>

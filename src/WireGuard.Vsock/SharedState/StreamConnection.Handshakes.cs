@@ -1,3 +1,4 @@
+using WireGuard.Protocol;
 using WireGuard.Protocol.Noise;
 
 namespace WireGuard.Vsock.SharedState;
@@ -36,6 +37,7 @@ internal sealed partial class StreamConnection
         Span<byte> slot = _handshakes.AsSpan((int)(posted % MaxHandshakes) * HandshakeSlotSize, HandshakeSlotSize);
         slot[0] = (byte)message.Length;
         message.CopyTo(slot[1..]);
+        Interleaving.Point();
         Volatile.Write(ref _handshakesPosted, posted + 1);
         return true;
     }
@@ -51,6 +53,7 @@ internal sealed partial class StreamConnection
             return false;
         ReadOnlySpan<byte> slot = _handshakes.AsSpan((int)(taken % MaxHandshakes) * HandshakeSlotSize, HandshakeSlotSize);
         length = slot[0];
+        Interleaving.Point();
         slot.Slice(1, length).CopyTo(buffer);
         Volatile.Write(ref _handshakesTaken, taken + 1);
         return true;

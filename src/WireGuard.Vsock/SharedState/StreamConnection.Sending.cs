@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using WireGuard.Protocol;
 using WireGuard.Protocol.Framing;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
@@ -93,6 +94,7 @@ internal sealed unsafe partial class StreamConnection
     {
         // A full fence, as in WakeLanes: either that sees this lane, or this sees that it is drained.
         Interlocked.Or(ref _waitingLanes, 1UL << lane);
+        Interleaving.Point();
         return _isCongested;
     }
 
@@ -126,11 +128,13 @@ internal sealed unsafe partial class StreamConnection
             _isSending = true;
         }
 
+        Interleaving.Point();
         nint sent = SendToSocket(frames, count);
         if (!Completes(frames, count, sent))
         {
             if (!CanContinue(ref sent))
                 return;
+            Interleaving.Point();
             lock (_gate)
             {
                 _queue.Prepend(frames, count, sent);
@@ -176,6 +180,7 @@ internal sealed unsafe partial class StreamConnection
             _isFull = false;
         }
 
+        Interleaving.Point();
         Sys.EpollModify(_epoll, Fd, EPOLLIN, Id);
         Interlocked.And(ref _waitingLanes, ~(1UL << lane));
         Drain(nowMs, moved: 0);
@@ -204,7 +209,9 @@ internal sealed unsafe partial class StreamConnection
                 next = _queue.Peek();
             }
 
+            Interleaving.Point();
             nint sent = Sys.Send(Fd, next, MSG_NOSIGNAL);
+            Interleaving.Point();
             if (!CanContinue(ref sent))
                 return;
             lock (_gate)
@@ -220,11 +227,13 @@ internal sealed unsafe partial class StreamConnection
                 _isCongested = true;
             }
 
+            Interleaving.Point();
             // Level-triggered: if the socket takes more already, this says so at once, to the owner.
             Sys.EpollModify(_epoll, Fd, EPOLLIN | EPOLLOUT, Id);
             return;
         }
 
+        Interleaving.Point();
         if (isRelieved)
             WakeLanes();
     }

@@ -16,6 +16,7 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     private int _isFailed;
     private int _signals;
     private PartialFrame _partial;
+    private ReadSize _readSize = new();
     private long _receivedBytes;
     private volatile Peer? _peer;
     private volatile bool _isInUse;
@@ -188,12 +189,16 @@ internal sealed unsafe partial class StreamConnection : Destination, IConnection
     public int Receive(Span<byte> buffer, out int filled)
     {
         _partial.CopyTo(buffer);
-        int received = Sys.Recv(Fd, buffer[_partial.Length..], 0);
+        Span<byte> room = buffer[_partial.Length..];
+        int received = Sys.Recv(Fd, room[..Math.Min(room.Length, _readSize.Bytes)], 0);
         filled = _partial.Length + Math.Max(received, 0);
         if (received > 0)
             Volatile.Write(ref _receivedBytes, _receivedBytes + received);
         return received;
     }
+
+    /// <summary>What was read has been written to the device, as so many packets. Owner lane only.</summary>
+    public void HasWritten(int received, int packets) => _readSize.HasRead(received, packets);
 
     /// <summary>Keeps the beginning of a frame whose end has not come yet. Owner lane only.</summary>
     public void KeepPartial(ReadOnlySpan<byte> partial) => _partial.Keep(partial);

@@ -8,6 +8,9 @@ internal sealed record UdpSockets(UdpSocket? IPv4, UdpSocket? IPv6) : IDisposabl
     /// <summary>The one port of both.</summary>
     public ushort Port { get; } = (IPv4 ?? IPv6)?.LocalPort ?? 0;
 
+    /// <summary>Of each family that there is.</summary>
+    public bool HaveLargeBuffers => IPv4 is not { HasLargeBuffers: false } && IPv6 is not { HasLargeBuffers: false };
+
     public UdpSocket? For(UdpDestination destination) => destination.IsIPv6 ? IPv6 : IPv4;
 
     public void Dispose()

@@ -8,7 +8,7 @@ namespace WireGuard.Vsock.Streams;
 /// <summary>The listening sockets of a stream network: VSOCK's one, or TCP's for each address family. Control only.</summary>
 internal sealed class StreamListener
 {
-    // What wg(8) can show: a 16-bit port; and those below 1024 are for services that everybody knows.
+    // What wg(8) can show: a 16-bit port; and those below 1024 are for well-known services.
     private const int FirstEphemeralPort = 1024;
     private const int LastEphemeralPort = 65_535;
     private const int PortAttempts = 100;

@@ -122,7 +122,7 @@ internal static class NameResolver
         List<EndpointAddress> found = [];
         string service = port.ToString(CultureInfo.InvariantCulture);
         if (NameLookup.Resolve(host, service, AI_NUMERICSERV, found, out string error) != 0)
-            return new NameAnswer([], error);
+            return new NameAnswer([], error + NameFiles.WhyUnread());
         EndpointAddress[] allowed =
             [.. found.Where(address => address.IsIPv6 ? network.AllowsIPv6 : network.AllowsIPv4)];
         return new NameAnswer(allowed, allowed.Length != 0 ? "" : $"it has no address for the network {network.Word}");

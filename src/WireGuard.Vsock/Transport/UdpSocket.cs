@@ -12,7 +12,8 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <summary>The DS field of handshake messages: AF41, as the kernel's WireGuard sends them.</summary>
     public const int HandshakeTrafficClass = 0x88;
 
-    private const int BufferSize = 7 * 1024 * 1024;
+    /// <summary>Of both buffers, in bytes.</summary>
+    public const int BufferSize = 7 * 1024 * 1024;
 
     // Any lane may clear it.
     private volatile bool _isSegmenting;
@@ -21,11 +22,17 @@ internal sealed unsafe class UdpSocket : IDisposable
     {
         Fd = fd;
         IsIPv6 = isIPv6;
+        HasLargeBuffers = Enlarge(SO_RCVBUFFORCE, SO_RCVBUF) & Enlarge(SO_SNDBUFFORCE, SO_SNDBUF);
     }
 
     public int Fd { get; }
 
     public bool IsIPv6 { get; }
+
+    /// <summary>
+    /// Whether they are as large as they should be. Without privilege the system's limit holds, which is no fault.
+    /// </summary>
+    public bool HasLargeBuffers { get; }
 
     /// <summary>
     /// Whether the kernel segments one message into many datagrams (UDP_SEGMENT, since 4.18). An older kernel ignores the control
@@ -39,23 +46,25 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <param name="isShared">Whether sockets of other lanes share the port.</param>
     /// <param name="mark">SO_MARK, 0 for none.</param>
     /// <param name="offloads">Which offloads to use, if the kernel has them.</param>
+    /// <param name="reserve">Where one is taken from, while there are any.</param>
     /// <exception cref="LinuxException">It cannot be opened or bound.</exception>
-    public static UdpSocket Open(bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads) =>
-        Open(EndpointAddress.Any(isIPv6, port), isShared, mark, offloads);
+    public static UdpSocket Open(
+        bool isIPv6, ushort port, bool isShared, uint mark, UdpOffloads offloads, UdpReserve? reserve = null) =>
+        Open(EndpointAddress.Any(isIPv6, port), isShared, mark, offloads, reserve);
 
     /// <summary>As the other, bound to that address.</summary>
-    public static UdpSocket Open(EndpointAddress local, bool isShared, uint mark, UdpOffloads offloads)
+    public static UdpSocket Open(
+        EndpointAddress local, bool isShared, uint mark, UdpOffloads offloads, UdpReserve? reserve = null)
     {
-        int fd = Sys.Check(Sys.Socket(local.IsIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0), "socket");
-        var socket = new UdpSocket(fd, local.IsIPv6);
+        UdpSocket socket = reserve?.TryTake(local.IsIPv6) ?? Make(local.IsIPv6);
         try
         {
             if (isShared)
-                Sys.Check(Sys.SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
+                Sys.Check(Sys.SetOption(socket.Fd, SOL_SOCKET, SO_REUSEPORT, 1), "setsockopt SO_REUSEPORT");
             socket.SetUp(offloads);
             socket.SetMark(mark);
             Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
-            Sys.Check(Sys.Bind(fd, address[..local.WriteSockaddr(address)]), $"bind to UDP port {local.Port}");
+            Sys.Check(Sys.Bind(socket.Fd, address[..local.WriteSockaddr(address)]), $"bind to UDP port {local.Port}");
             return socket;
         }
         catch
@@ -70,18 +79,24 @@ internal sealed unsafe class UdpSocket : IDisposable
     /// <returns>Null if it failed.</returns>
     public static UdpSocket? TryConnect(EndpointAddress to, UdpOffloads offloads, out int error)
     {
-        int fd = Sys.Socket(to.IsIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
-        error = -fd;
-        if (fd < 0)
+        if (TryMake(to.IsIPv6, out error) is not { } socket)
             return null;
-        var socket = new UdpSocket(fd, to.IsIPv6);
         socket.SetUp(offloads);
         Span<byte> address = stackalloc byte[sizeof(sockaddr_in6)];
-        error = -Sys.Connect(fd, address[..to.WriteSockaddr(address)]);
+        error = -Sys.Connect(socket.Fd, address[..to.WriteSockaddr(address)]);
         if (error <= 0)
             return socket;
         socket.Dispose();
         return null;
+    }
+
+    /// <summary>Makes one that is not bound yet.</summary>
+    /// <returns>Null if it failed.</returns>
+    public static UdpSocket? TryMake(bool isIPv6, out int error)
+    {
+        int fd = Sys.Socket(isIPv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+        error = -fd;
+        return fd < 0 ? null : new UdpSocket(fd, isIPv6);
     }
 
     public ushort LocalPort
@@ -115,6 +130,18 @@ internal sealed unsafe class UdpSocket : IDisposable
 
     public void Dispose() => Sys.Close(Fd);
 
+    private static UdpSocket Make(bool isIPv6) =>
+        TryMake(isIPv6, out int error) ?? throw new LinuxException("socket", error);
+
+    private bool Enlarge(int forced, int asked)
+    {
+        if (Sys.SetOption(Fd, SOL_SOCKET, forced, BufferSize) >= 0)
+            return true;
+        // The kernel doubles what it is given, and says so.
+        return Sys.SetOption(Fd, SOL_SOCKET, asked, BufferSize) >= 0
+            && Sys.GetOption(Fd, SOL_SOCKET, asked, out int size) >= 0 && size >= 2 * BufferSize;
+    }
+
     private void SetUp(UdpOffloads offloads)
     {
         if (IsIPv6)
@@ -130,13 +157,6 @@ internal sealed unsafe class UdpSocket : IDisposable
             // fragments what is longer than the device's MTU. IPv6 routers do not fragment: there the default, which follows
             // the path MTU, stays.
             Sys.Check(Sys.SetOption(Fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT), "setsockopt IP_MTU_DISCOVER");
-        }
-
-        // Without privilege the system's limit holds, which is no fault.
-        foreach ((int forced, int asked) in ((int, int)[])[(SO_RCVBUFFORCE, SO_RCVBUF), (SO_SNDBUFFORCE, SO_SNDBUF)])
-        {
-            if (Sys.SetOption(Fd, SOL_SOCKET, forced, BufferSize) < 0)
-                Sys.SetOption(Fd, SOL_SOCKET, asked, BufferSize);
         }
 
         // Offloads for trains of datagrams in both directions. Without them, each datagram is sent and received by itself.

@@ -4,8 +4,8 @@ using static WireGuard.Vsock.Interop.Libc;
 namespace WireGuard.Vsock.Transport;
 
 /// <summary>
-/// A listening Unix socket and its file. A socket that a program left behind is replaced; one that somebody listens on, and what
-/// is no socket, stays. When it is closed its file is removed, if it is still the same.
+/// A listening Unix socket and its file. A socket that a program left behind is replaced; one on which a process listens, and
+/// what is no socket, stay. When it is closed its file is removed, if it is still the same.
 /// </summary>
 internal sealed unsafe class UnixListener : IDisposable
 {
@@ -83,7 +83,7 @@ internal sealed unsafe class UnixListener : IDisposable
     /// <summary>
     /// Removes a socket that refuses connections: a program that has ended left it behind. Nothing there is as good.
     /// </summary>
-    /// <returns>0, or a negated errno: -EADDRINUSE if somebody listens, -EEXIST if it is no socket.</returns>
+    /// <returns>0, or a negated errno: -EADDRINUSE if a process listens, -EEXIST if it is no socket.</returns>
     public static int RemoveLeftover(string path)
     {
         int result = Sys.Stat(path, out statx_t found);
@@ -97,7 +97,7 @@ internal sealed unsafe class UnixListener : IDisposable
         Span<byte> address = stackalloc byte[EndpointAddress.MaxUnixSockaddrSize];
         result = Sys.Connect(probe, address[..UnixAddress.WriteSockaddr(path, address)]);
         Sys.Close(probe);
-        // EAGAIN: its backlog is full, so somebody listens.
+        // EAGAIN: its backlog is full, so a process listens.
         if (result is >= 0 or -Errno.EAGAIN)
             return -Errno.EADDRINUSE;
         if (result != -Errno.ECONNREFUSED)

@@ -32,6 +32,13 @@ internal static unsafe class LinkQuery
         return result;
     }
 
+    /// <summary>The index of an interface in the socket's namespace; 0 if there is none of that name.</summary>
+    public static int IndexOf(int socket, string name)
+    {
+        ifreq request = Named(name);
+        return Sys.Ioctl(socket, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
+    }
+
     public static int SetMtu(int socket, string name, int mtu)
     {
         ifreq request = Named(name);

@@ -112,12 +112,8 @@ internal unsafe class TunDevice : IDisposable
     /// <summary>The name the interface has now, in whatever namespace it is; null if it is gone.</summary>
     public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
 
-    /// <summary>The inode of the network namespace it is in now; null if the kernel does not say.</summary>
+    /// <summary>The inode of the network namespace it is in now (Linux 5.2); null without CAP_NET_ADMIN there.</summary>
     public ulong? Namespace => Sys.NetworkNamespace(_queues[0].Fd, TUNGETDEVNETNS);
-
-    /// <summary>Whether it is in the network namespace of this socket; null if the kernel does not say.</summary>
-    public bool? IsInNamespaceOf(int socket) =>
-        Namespace is { } mine && Sys.NetworkNamespace(socket, SIOCGSKNS) is { } other ? mine == other : null;
 
     public void Dispose()
     {

@@ -50,7 +50,8 @@ internal sealed class BringUp : IDisposable
     {
         using TunnelLock held = TunnelLock.Take(Name);
         RequireDown();
-        TunnelState state = TunnelState.Begin(Name, _file.Path, NewInstance(), TunnelState.DaemonOf(Device));
+        TunnelState state = TunnelState.Begin(
+            Name, _file.Path, NewInstance(), TunnelState.DaemonOf(Device), TunnelState.LearnsOf(_settings));
         state.Dns = TunnelState.DnsOf(Device);
         state.Save();
         try

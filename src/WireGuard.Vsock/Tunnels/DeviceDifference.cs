@@ -51,7 +51,7 @@ internal static class DeviceDifference
                 change.PersistentKeepalive = null;
             ReduceAllowedIps(change, peer, owners);
             bool isEmpty = change is { PresharedKey: null, Endpoint: null, EndpointName: null, PersistentKeepalive: null }
-                && change.AllowedIps.Count == 0;
+                && change.Note is null && change.AllowedIps.Count == 0;
             if (isEmpty)
                 changes.Remove(change);
         }

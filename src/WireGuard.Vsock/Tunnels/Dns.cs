@@ -61,6 +61,15 @@ internal static class Dns
         return settings with { SearchDomains = [.. settings.SearchDomains.Except(left)] };
     }
 
+    /// <summary>As <see cref="Unset"/>, of a tunnel that stays up.</summary>
+    /// <exception cref="SetupException">The state cannot be written.</exception>
+    public static void TakeBack(TunnelState state)
+    {
+        Unset(state);
+        (state.ResolvconfName, state.HasResolvConf) = (null, false);
+        state.Save();
+    }
+
     /// <summary>As resolv.conf(5) has them.</summary>
     internal static string LinesOf(InterfaceSettings settings)
     {

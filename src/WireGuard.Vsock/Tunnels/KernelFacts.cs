@@ -23,6 +23,12 @@ internal sealed class KernelFacts(RouteSocket kernel) : IKernelFacts, IDisposabl
         return mtu > 0 ? mtu : MtuOfLink(route.Interface);
     }
 
+    /// <summary>Whether packets to an address, with that mark, go into the ignored link. Never of what is not IP.</summary>
+    public bool LeadsToIgnoredLink(EndpointAddress to, uint mark) =>
+        to.Kind is AddressFamilyKind.IPv4 or AddressFamilyKind.IPv6
+        && _routes.TryAsk(to, [], Libc.IPPROTO_TCP, fromPort: 0, mark, out Route route) >= 0
+        && route.Interface == IgnoredLink;
+
     public int MtuOfDefaultRoute() => DefaultRoute() is { } route ? route.Mtu > 0 ? route.Mtu : MtuOfLink(route.Interface) : 0;
 
     public bool HasRules(bool isIPv6)

@@ -2,7 +2,6 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
-using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Uapi;
 
 namespace WireGuard.Vsock.Tunnels;
@@ -20,44 +19,62 @@ internal static class Reload
     /// <exception cref="SetupException">It is not up or not ours, or its file has mistakes: then nothing has changed.</exception>
     public static void Run(string name, Func<ConfigFile, TunnelSettings> read, Action<PublicKey> sayGenerated)
     {
-        using TunnelLock held = TunnelLock.Take(name);
-        using RouteSocket kernel = new();
-        TunnelState? state = TunnelState.Load(name);
-        if (state is not { IsUp: true })
-            throw new SetupException($"{name} was not brought up by `up`");
-        if (!TakeDown.IsOurs(state, kernel))
-        {
-            throw new SetupException(UapiClient.HasListener(name)
-                ? $"{name} is another program's by now"
-                : $"{name}'s daemon has ended: `up` brings it up again, `down` undoes what is left");
-        }
-
+        using RunningTunnel tunnel = RunningTunnel.Open(name);
+        TunnelState state = tunnel.State;
         ConfigFile file = ConfigFile.Find(state.Config);
-        using TunnelSettings settings = read(file);
-        RequireSameDaemon(state, settings.Interface);
+        using TunnelSettings given = read(file);
+        RequireSameDaemon(state, given);
 
-        using KernelFacts facts = new(kernel);
-        TunnelLink link = new(kernel, state);
-        using UapiClient daemon = UapiClient.Connect(name);
-        DeviceStatus status = daemon.TryStatus() ?? throw new SetupException($"{name}'s daemon does not tell its state");
-        facts.Mark = status.FirewallMark;
-        facts.IgnoredLink = link.Index;
-        uint ownTable = state.Rules.FirstOrDefault(rule => rule.IsInverted).Table;
-        TunnelPlan plan = TunnelPlan.Make(WithAddresses(settings, status), facts, ownTable);
-        PublicKey? generated = Set(daemon, status, settings, state, plan, file);
+        bool isForgotten = ForgetOffer(tunnel, given);
+        TunnelSettings settings = LearnedSettings.Add(given, state.Taken, tunnel.Status.Peers);
+        TunnelPlan plan = tunnel.PlanOf(settings);
+        PublicKey? generated = Set(tunnel, settings, plan, file);
         if (generated is { } key)
             sayGenerated(key);
-        link.SetAddresses(settings.Interface.Addresses);
-        link.SetMtu(plan.Mtu);
-        link.SetRoutes(plan.Routes, settings.Interface);
+        // The daemon has the new keys and peers: its process follows them, even if a step fails from here on.
+        state.Revision++;
         state.Save();
+        if (isForgotten && state.Dns is "")
+        {
+            Dns.TakeBack(state);
+            Dns.Set(settings.Interface, state);
+        }
+
+        tunnel.Follow(settings, plan); // last: where a step of it fails, the next reload makes up for it
+        state.Save();
+    }
+
+    /// <summary>
+    /// What a verifier has offered goes with it, when the file takes it no more: what another has offered takes its place, if
+    /// one was taken after it that the file still names.
+    /// </summary>
+    /// <returns>Whether what the first has offered is another now, or nothing.</returns>
+    private static bool ForgetOffer(RunningTunnel tunnel, TunnelSettings file)
+    {
+        TunnelState state = tunnel.State;
+        if (state.Taken is not { } taken || file.Interface.Provision is not { } provision)
+            return false;
+        // One that the file names anew has confirmed nothing since.
+        _ = state.Later.RemoveAll(offer => !LearnedSettings.Admits(provision, offer.By, taken.By)
+            || !tunnel.Status.Peers.Any(peer => peer.PublicKey == offer.By));
+        if (LearnedSettings.Admits(provision, taken.By, taken.By))
+            return false;
+        PublicKey own = tunnel.Status.PrivateKey?.PublicKey ?? default;
+        List<PeerStatus> others = [.. tunnel.Status.Peers.Where(peer => peer.PublicKey != taken.By)];
+        state.Taken = state.Later.Find(
+            offer => OfferCheck.Problem(own, offer.By, offer.Offer, file, taken: null, others) is null);
+        if (state.Taken is { } next)
+            _ = state.Later.Remove(next);
+        else
+            state.Later.Clear();
+        return true;
     }
 
     /// <summary>Keys and peers. A key that was generated stays, if one still is to be.</summary>
     /// <returns>The public half of one that is generated now.</returns>
-    private static PublicKey? Set(
-        UapiClient daemon, DeviceStatus status, TunnelSettings settings, TunnelState state, TunnelPlan plan, ConfigFile file)
+    private static PublicKey? Set(RunningTunnel tunnel, TunnelSettings settings, TunnelPlan plan, ConfigFile file)
     {
+        TunnelState state = tunnel.State;
         bool generates = settings.Interface.PrivateKey.Generates;
         using PrivateKey? key = generates && state.HasGeneratedKey ? null : BringUp.PrivateKeyOf(settings.Interface, file);
         using DeviceChange change = settings.ToDeviceChange(key, file.ReadPresharedKey);
@@ -66,10 +83,10 @@ internal static class Reload
         bool hasPort = change.ListenPort is not null;
         if (!hasPort && state.HasListenPort)
             change.ListenPort = 0;
-        DeviceDifference.Reduce(change, status);
+        DeviceDifference.Reduce(change, tunnel.Status);
         try
         {
-            daemon.Set(change);
+            tunnel.Daemon.Set(change);
         }
         catch (UapiException e) when (e.Errno == Errno.EADDRINUSE && change.ListenPort is { } port)
         {
@@ -82,22 +99,20 @@ internal static class Reload
         return generates ? key?.PublicKey : null;
     }
 
-    /// <summary>With what names are resolved to, which the MTU depends on.</summary>
-    private static TunnelSettings WithAddresses(TunnelSettings settings, DeviceStatus status) => settings with
+    private static void RequireSameDaemon(TunnelState state, TunnelSettings given)
     {
-        Peers = [.. settings.Peers.Select(peer => peer.EndpointName is { } name
-            && status.Peers.FirstOrDefault(other => other.PublicKey == peer.PublicKey) is { } known
-            && known.Details?.EndpointName == name
-                ? peer with { Endpoint = known.Endpoint }
-                : peer)],
-    };
-
-    private static void RequireSameDaemon(TunnelState state, InterfaceSettings settings)
-    {
+        InterfaceSettings settings = given.Interface;
         string wanted = TunnelState.DaemonOf(settings);
         string mend = $"{Say.ProgramName} down {state.Name}, then up";
         if (wanted.Split(' ')[0] != state.Daemon.Split(' ')[0])
             throw new SetupException($"Network has changed, which a reload cannot take up: {mend}");
+        string? learns = TunnelState.LearnsOf(given);
+        if (learns != state.Learns && (learns is not (null or "peers") || state.Learns is not "peers"))
+        {
+            string what = learns is "peers" && state.Learns is null ? "a [Peer] with Attest was added" : "Provision has changed";
+            throw new SetupException($"{what}, which a reload cannot take up: {mend}");
+        }
+
         if (wanted != state.Daemon)
             Say.Error($"warning: Streams or Superpackets has changed, which a reload cannot take up: {mend}");
         if (state.Dns is { } dns && dns != TunnelState.DnsOf(settings))

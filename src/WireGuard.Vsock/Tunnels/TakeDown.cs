@@ -61,9 +61,11 @@ internal static class TakeDown
             // With an interface that was deleted a moment ago its daemon ends.
             if (Sys.MonotonicMs() < end)
                 continue;
+            string where = !isElsewhere ? $"called {daemon.Interface} by now"
+                : daemon.Namespace == 0 ? "no longer in the network namespace of its daemon"
+                : "in another network namespace";
             throw new SetupException(daemon.Interface is { } link && (isElsewhere || link != state.Name)
-                ? $"{state.Name}'s interface is {(isElsewhere ? "in another network namespace" : $"called {link}")} by now: "
-                    + "put it back, or delete it, and then try again"
+                ? $"{state.Name}'s interface is {where}: put it back, or delete it, and then try again"
                 : $"{state.Name}'s interface is gone, but its daemon has not ended: end it, and then try again");
         }
     }
@@ -178,14 +180,15 @@ internal static class TakeDown
             UapiListener.RemoveLeftover(name);
     }
 
-    /// <summary>A daemon that was killed leaves the sockets where guests call. One that somebody listens on stays.</summary>
+    /// <summary>A daemon that was killed leaves the sockets where guests call. One on which a process listens stays.</summary>
     private static void RemoveGuestSockets(TunnelSettings? settings)
     {
         if (settings is not { Interface: { ListenPort: { } port } own } || own.Network != NetworkKind.Unix)
             return;
         foreach (PeerSettings peer in settings.Peers)
         {
-            if (peer.Endpoint?.Path is { } path)
+            string? attested = peer.Attest is { Address: { Network: NetworkKind.Unix } address } ? address.Host : null;
+            if ((peer.Endpoint?.Path ?? attested) is { } path)
                 _ = UnixListener.RemoveLeftover(UnixAddress.ListeningPath(path, port));
         }
     }

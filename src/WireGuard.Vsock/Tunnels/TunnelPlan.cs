@@ -121,7 +121,7 @@ internal sealed record TunnelPlan(int Mtu, uint? FirewallMark, IReadOnlyList<Pla
 /// <param name="Destination">An allowed IP.</param>
 /// <param name="Table">Which table it is in.</param>
 /// <param name="HasRules">Whether the table is reached by rules of the tunnel's own: <see cref="TunnelPlan.RulesOf"/>.</param>
-internal readonly record struct PlannedRoute(IpPrefix Destination, uint Table, bool HasRules)
+internal sealed record PlannedRoute(IpPrefix Destination, uint Table, bool HasRules)
 {
     /// <summary>
     /// Whether it need not be made [add_route]: in the main table a route to this interface covers it, mostly that of one of

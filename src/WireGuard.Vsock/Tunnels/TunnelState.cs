@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Text;
+using WireGuard.Protocol.Crypto;
+using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Tunnels;
@@ -39,6 +42,21 @@ internal sealed class TunnelState
     /// <summary>What the file said of DNS, which a reload cannot change; null if an earlier version did not note it.</summary>
     public string? Dns { get; set; }
 
+    /// <summary>How it is provisioned, or "peers" if it learns them only; null for neither. A reload cannot change it.</summary>
+    public string? Learns { get; init; }
+
+    /// <summary>How often it was reloaded: its process reads the file again when this has grown.</summary>
+    public uint Revision { get; set; }
+
+    /// <summary>What the first verifier has offered this prover, and a reload counts with; null for nothing.</summary>
+    public TakenOffer? Taken { get; set; }
+
+    /// <summary>
+    /// What verifiers have offered that were taken after the first, in their order: without their allowed IPs, which the daemon
+    /// has. None without a first.
+    /// </summary>
+    public List<TakenOffer> Later { get; } = [];
+
     /// <summary>These and the routes go with the interface.</summary>
     public List<InterfaceAddress> Addresses { get; } = [];
 
@@ -63,12 +81,18 @@ internal sealed class TunnelState
     public static string DnsOf(InterfaceSettings settings) =>
         string.Join(' ', settings.DnsServers.Concat(settings.SearchDomains));
 
+    /// <summary>What the settings say of peers to learn, as <see cref="Learns"/> has it.</summary>
+    public static string? LearnsOf(TunnelSettings settings) =>
+        settings.Interface.Provision is { } provision ? provision.Kind.ToString().ToLowerInvariant()
+        : settings.LearnsPeers() ? "peers"
+        : null;
+
     /// <summary>A new tunnel.</summary>
-    public static TunnelState Begin(string name, string config, string instance, string daemon)
+    public static TunnelState Begin(string name, string config, string instance, string daemon, string? learns = null)
     {
         if (config.AsSpan().ContainsAny('\n', '\r'))
             throw new SetupException($"the path of {name}'s configuration file has a line break in it: rename it");
-        return new TunnelState(name) { Config = config, Instance = instance, Daemon = daemon };
+        return new TunnelState(name) { Config = config, Instance = instance, Daemon = daemon, Learns = learns };
     }
 
     /// <summary>What is remembered of a tunnel; null if nothing is.</summary>
@@ -96,7 +120,17 @@ internal sealed class TunnelState
             HasListenPort = values["port"].Contains("given"),
             ResolvconfName = values["resolvconf"].FirstOrDefault(),
             HasResolvConf = values["dns"].Contains("resolv.conf"),
+            Learns = values["learns"].FirstOrDefault(),
+            Revision = DecimalText.TryParse(values["revision"].FirstOrDefault(), uint.MaxValue, out uint revision) ? revision : 0,
         };
+        foreach (TakenOffer offer in ParseOffers(name, text))
+        {
+            if (state.Taken is null)
+                state.Taken = offer;
+            else
+                state.Later.Add(offer);
+        }
+
         foreach (string value in values["address"])
             state.Addresses.Add(InterfaceAddress.TryParse(value, out InterfaceAddress address) ? address : throw Damaged(name));
         foreach (string value in values["route"])
@@ -129,10 +163,47 @@ internal sealed class TunnelState
         Line("port", HasListenPort ? "given" : null);
         Line("resolvconf", ResolvconfName);
         Line("dns", HasResolvConf ? "resolv.conf" : null);
+        Line("learns", Learns);
+        Line("revision", Revision > 0 ? Revision : null);
+        foreach (TakenOffer taken in Taken is { } first ? [first, .. Later] : Later)
+        {
+            Line("offered-by", taken.By.ToHex());
+            Line("offered-mtu", taken.Offer.Mtu);
+            foreach (InterfaceAddress address in taken.Offer.Addresses)
+                Line("offered-address", address);
+            foreach (string server in taken.Offer.DnsServers)
+                Line("offered-dns", server);
+            foreach (string domain in taken.Offer.SearchDomains)
+                Line("offered-search", domain);
+        }
+
         Addresses.ForEach(address => Line("address", address));
         Routes.ForEach(route => Line("route", route));
         Rules.ForEach(rule => Line("rule", rule));
         return text.ToString();
+    }
+
+    /// <summary>Each begins with who has offered it.</summary>
+    private static IEnumerable<TakenOffer> ParseOffers(string name, string text)
+    {
+        foreach (string part in ("\n" + text).Split("\noffered-by=").Skip(1))
+        {
+            string[] lines = part.Split('\n');
+            PublicKey by = PublicKey.TryParseHex(lines[0], out PublicKey key) ? key : throw Damaged(name);
+            List<InterfaceAddress> addresses = [];
+            string[] Values(string what) => [.. lines
+                .Where(line => line.StartsWith($"offered-{what}=", StringComparison.Ordinal))
+                .Select(line => line.Split('=', 2)[1])];
+            foreach (string value in Values("address"))
+                addresses.Add(InterfaceAddress.TryParse(value, out InterfaceAddress address) ? address : throw Damaged(name));
+            yield return new TakenOffer(by, new Offer
+            {
+                Addresses = addresses,
+                Mtu = DecimalText.TryParse(Values("mtu").FirstOrDefault(), int.MaxValue, out uint mtu) ? (int)mtu : null,
+                DnsServers = Values("dns"),
+                SearchDomains = Values("search"),
+            });
+        }
     }
 
     private static SetupException Damaged(string name) =>

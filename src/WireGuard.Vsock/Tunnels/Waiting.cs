@@ -8,7 +8,7 @@ namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
 /// --wait: begins handshakes, and waits until there is a session with every peer that has an endpoint, or, where none has one,
-/// with any peer.
+/// with any peer; before that, until all keys are learned, and a prover has a verifier.
 /// </summary>
 internal static class Waiting
 {
@@ -35,7 +35,12 @@ internal static class Waiting
         {
             DeviceStatus status = client.TryStatus() ?? throw new SetupException($"{name} is another daemon's by now");
             client.Forget();
-            return [.. Missing(settings, status).Select(peer => LineOf(name, peer, seconds, status.Details?.ListenError))];
+            return
+            [
+                .. Unlearned(name, settings, status, seconds),
+                .. Missing(LearnedSettings.Add(settings, taken: null, status.Peers), status)
+                    .Select(peer => LineOf(name, peer, seconds, status.Details?.ListenError)),
+            ];
         }
 
         void Sleep(int milliseconds)
@@ -73,7 +78,8 @@ internal static class Waiting
     /// <summary>The peers that are waited for.</summary>
     internal static IReadOnlyList<PeerStatus> Missing(TunnelSettings settings, DeviceStatus status)
     {
-        var called = settings.Peers
+        List<PeerSettings> given = [.. settings.Peers.Where(peer => peer.Attest is null)];
+        var called = given
             .Where(peer => peer.Endpoint is not null || peer.EndpointName is not null)
             .Select(peer => peer.PublicKey)
             .ToHashSet();
@@ -86,10 +92,25 @@ internal static class Waiting
         return
         [
             .. missing,
-            .. settings.Peers
+            .. given
                 .Where(peer => IsWaitedFor(peer.PublicKey) && !known.Exists(other => other.PublicKey == peer.PublicKey))
                 .Select(Absent),
         ];
+    }
+
+    /// <summary>The sections whose keys are not learned, and a prover that no verifier has taken: a line for each.</summary>
+    internal static IEnumerable<string> Unlearned(string name, TunnelSettings settings, DeviceStatus status, int seconds)
+    {
+        if (settings.Interface.Provision is not null && !status.Peers.Any(peer => peer.Details?.Note is { ProvisionedAt: > 0 }))
+            yield return $"{name}: no verifier has completed an exchange within {seconds} s";
+        foreach (PeerSettings section in settings.Peers)
+        {
+            if (section.Attest is not { } asked || LearnedSettings.PeerOf(asked, status.Peers) is not null)
+                continue;
+            string address = asked.Address.ToString();
+            string why = status.Details?.Notes.Awaited.FirstOrDefault(peer => peer.Address == address)?.Reason ?? "no answer yet";
+            yield return $"{name}: {address} is not attested within {seconds} s: {why}";
+        }
     }
 
     /// <summary>A peer of the file that the daemon does not have: it takes none with the interface's own key.</summary>

@@ -5,16 +5,20 @@ using WireGuard.Protocol.Noise;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
+#if DOORS
+using WireGuard.Vsock.Sandbox;
+#endif
 using WireGuard.Vsock.Transport;
 
 namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// Gathers the lines of one <c>set</c> into a <see cref="DeviceChange"/>: the device's keys first, then for each public_key those
-/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's, and endpoint_name is ours; the
-/// last of a repeated key counts. Strings are compared whole, so no key or value passes in another spelling.
+/// of that peer (https://www.wireguard.com/xplatform/). Keys and their limits are wireguard-go's; endpoint_name and the notes
+/// (SetRequest.Notes.cs) are ours. The last of a repeated key counts. Strings are compared whole, so no key or value passes in
+/// another spelling.
 /// </summary>
-internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
+internal sealed partial class SetRequest(NetworkKind network, Func<string, uint> interfaceIndex) : IDisposable
 {
     /// <summary>Enough to remove all peers and add as many others.</summary>
     internal const int MaxPeers = 2 * Limits.MaxPeers;
@@ -50,6 +54,10 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
         string? error = key is "public_key" ? TakePublicKey(value)
             : _peer is null ? TakeDeviceKey(key, value)
             : TakePeerKey(_peer, key, value);
+#if DOORS
+        if (_peer is null && key is "door" && Door.Try(value.ToString()) is < 0 and var refused)
+            return new UapiError(-refused, "the door is shut");
+#endif
         return error is null ? null : new UapiError(Errno.EINVAL, error);
     }
 
@@ -85,6 +93,15 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
             case "replace_peers":
                 Change.ReplacesPeers = true;
                 return RequireTrue(key, value);
+            case "provision" or "provision_port" or "awaited":
+                return TakeNote(key, value);
+#if DOORS
+            case "door":
+                return null;
+            case "door_lane":
+                Door.Leave(value.ToString());
+                return null;
+#endif
             default:
                 return $"{Printable(key)} is not a key of the device";
         }
@@ -120,6 +137,8 @@ internal sealed class SetRequest(NetworkKind network, Func<string, uint> interfa
                 return RequireTrue(key, value);
             case "allowed_ip":
                 return TakeAllowedIp(peer, value);
+            case "attest" or "attested_at" or "attested_module" or "attested_pcr" or "provisioned_at":
+                return TakeNote(peer, key, value);
             case "protocol_version":
                 return value is "1" ? null : "protocol_version is not 1";
             default:

@@ -1,5 +1,6 @@
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.SharedState;
 
 namespace WireGuard.Vsock.Uapi;
 
@@ -24,9 +25,37 @@ internal static class SetRequestWriter
             to.Append("fwmark=").Append(mark).Append("\n");
         if (change.ReplacesPeers)
             to.Append("replace_peers=true\n");
+        if (change.Notes is { } notes)
+            Write(notes, to);
         foreach (PeerChange peer in change.Peers)
             Write(peer, to);
         to.Append("\n");
+    }
+
+    private static void Write(DeviceNotes notes, SecretText to)
+    {
+        to.Append("provision=").Append(notes.Provision ?? "").Append("\n");
+        if (notes.ProvisionPort is { } port)
+            to.Append("provision_port=").Append(port).Append("\n");
+        foreach (AwaitedPeer peer in notes.Awaited.Take(DeviceNotes.MaxAwaited))
+            to.Append("awaited=").Append(peer.Address).Append(" ").Append(NoteText.Cleaned(peer.Reason)).Append("\n");
+    }
+
+    private static void Write(PeerNote note, SecretText to)
+    {
+        if (note.Attest is { } address)
+        {
+            to.Append("attest=").Append(address).Append("\n");
+            to.Append("attested_at=").Append((ulong)note.AttestedAt).Append("\n");
+        }
+
+        if (note.Module is { } module)
+            to.Append("attested_module=").Append(NoteText.Cleaned(module)).Append("\n");
+        foreach ((int index, string hex) in note.Pcrs)
+            to.Append("attested_pcr=").Append((ulong)index).Append(":").Append(hex).Append("\n");
+        // An empty note replaces one that the peer has: it needs a line of its own.
+        if (note.ProvisionedAt != 0 || note.Attest is null)
+            to.Append("provisioned_at=").Append((ulong)note.ProvisionedAt).Append("\n");
     }
 
     private static void Write(PeerChange peer, SecretText to)
@@ -44,6 +73,8 @@ internal static class SetRequestWriter
             to.Append("endpoint_name=").Append(name).Append("\n");
         if (peer.PersistentKeepalive is { } seconds)
             to.Append("persistent_keepalive_interval=").Append(seconds).Append("\n");
+        if (peer.Note is { } note)
+            Write(note, to);
         if (peer.ReplacesAllowedIps)
             to.Append("replace_allowed_ips=true\n");
         foreach (AllowedIpChange allowed in peer.AllowedIps)

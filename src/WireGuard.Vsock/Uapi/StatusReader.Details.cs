@@ -42,6 +42,17 @@ internal sealed partial class StatusReader
                 return details with { LocalCid = (uint)Number(key, value, uint.MaxValue) };
             case "listen_error":
                 return details with { ListenError = value.ToString() };
+            case "unlocked_bytes":
+                return details with { UnlockedBytes = (long)Number(key, value, long.MaxValue) };
+            case "sandbox":
+                return details with { Sandbox = value.ToString() };
+            case "provision":
+                return details with { Notes = details.Notes with { Provision = value.ToString() } };
+            case "provision_port":
+                uint port = (uint)Number(key, value, uint.MaxValue);
+                return details with { Notes = details.Notes with { ProvisionPort = port } };
+            case "awaited":
+                return details with { Notes = details.Notes with { Awaited = [.. details.Notes.Awaited, ReadAwaited(value)] } };
             default:
                 // A later version may tell more, and not only numbers.
                 if (!value.IsEmpty && !value.ContainsAnyExceptInRange('0', '9'))
@@ -69,10 +80,31 @@ internal sealed partial class StatusReader
             case "connection":
                 ((List<ConnectionStatus>)details.Connections).Add(ReadConnection(value.ToString()));
                 return details;
+            case "attest" or "attested_at" or "attested_module" or "attested_pcr" or "provisioned_at":
+                return details with { Note = TakeNote(details.Note ?? new PeerNote(), key, value) };
             default:
                 return details;
         }
     }
+
+    private AwaitedPeer ReadAwaited(ReadOnlySpan<char> value)
+    {
+        int space = value.IndexOf(' ');
+        return space > 0 && _device.Details!.Notes.Awaited.Count < DeviceNotes.MaxAwaited
+            ? new AwaitedPeer(value[..space].ToString(), value[(space + 1)..].ToString())
+            : throw Malformed("awaited is not an address and a reason, or there are too many");
+    }
+
+    private PeerNote TakeNote(PeerNote note, ReadOnlySpan<char> key, ReadOnlySpan<char> value) => key switch
+    {
+        "attest" => note with { Attest = value.ToString() },
+        "attested_at" => note with { AttestedAt = (long)Number(key, value, long.MaxValue) },
+        "attested_module" => note with { Module = value.ToString() },
+        "provisioned_at" => note with { ProvisionedAt = (long)Number(key, value, long.MaxValue) },
+        _ => NoteText.TryReadPcr(value, out ShownPcr? pcr) && note.Pcrs.Count < PeerNote.MaxPcrs
+            ? note with { Pcrs = [.. note.Pcrs, pcr] }
+            : throw Malformed("attested_pcr is not INDEX:HEX, or there are too many"),
+    };
 
     private ConnectionStatus ReadConnection(string value)
     {

@@ -14,8 +14,9 @@ namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// Reads the lines of a daemon's answer into a <see cref="DeviceStatus"/>: the inverse of <see cref="UapiWriter"/>, and what any
-/// other daemon says by https://www.wireguard.com/xplatform/. Unknown keys are passed over, as by <c>wg(8)</c>. What only our
-/// daemon tells is read in StatusReader.Details.cs.
+/// other daemon says by https://www.wireguard.com/xplatform/. Unknown keys are passed over, as by <c>wg(8)</c>. A daemon may be
+/// under an attacker's control, and what it says is shown on a terminal: no control character is read. What only our daemon tells
+/// is read in StatusReader.Details.cs.
 /// </summary>
 /// <param name="name">The interface's.</param>
 /// <param name="isStatus">Whether it is the answer to <c>status</c>.</param>
@@ -36,6 +37,8 @@ internal sealed partial class StatusReader(string name, bool isStatus)
     {
         _lineNumber++;
         Span<char> text = _line.AsSpan(0, Encoding.Latin1.GetChars(line, _line));
+        foreach (ref char character in text)
+            character = char.IsControl(character) ? '?' : character;
         try
         {
             int equals = text.IndexOf('=');

@@ -46,7 +46,9 @@ internal sealed class UapiListener : IDisposable
     {
         string path = PathOf(name, folder);
         uint? group = GroupOf(service?.SocketGroup);
-        MakeFolders(folder);
+        // EROFS and EACCES: it may exist all the same, and the next step will tell.
+        int made = MakeFolders(folder);
+        if (made < 0 && made != -Errno.EEXIST) throw CannotOpen(folder, -made);
         try
         {
             uint mode = service?.SocketMode ?? (group is null ? OwnersMode : GroupsMode);
@@ -101,15 +103,14 @@ internal sealed class UapiListener : IDisposable
     }
 
     /// <summary>The folder, and those above it, open to all as wireguard-go makes them; the socket itself is root's.</summary>
-    private static void MakeFolders(string folder)
+    /// <returns>0, or a negated errno: -EEXIST if it is there.</returns>
+    public static int MakeFolders(string folder = Folder)
     {
         for (int end = folder.IndexOf('/', 1); ; end = folder.IndexOf('/', end + 1))
         {
             string part = end < 0 ? folder : folder[..end];
             int result = Sys.MakeDirectory(part, 0b111_101_101);
-            // EROFS and EACCES: it may exist all the same, and the next step will tell.
-            if (result < 0 && end < 0 && result != -Errno.EEXIST) throw CannotOpen(folder, -result);
-            if (end < 0) return;
+            if (end < 0) return result;
         }
     }
 

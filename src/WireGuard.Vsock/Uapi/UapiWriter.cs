@@ -136,6 +136,11 @@ internal sealed class UapiWriter : IDisposable
             WriteNumber("local_cid="u8, cid);
         if (device.ListenError is { } error)
             WriteText("listen_error="u8, error);
+        if (device.UnlockedBytes != 0)
+            WriteNumber("unlocked_bytes="u8, (ulong)device.UnlockedBytes);
+        if (device.Sandbox is { } sandbox)
+            WriteText("sandbox="u8, sandbox);
+        WriteNotes(device.Notes);
         WriteAll(device.Counters);
     }
 
@@ -147,10 +152,38 @@ internal sealed class UapiWriter : IDisposable
         WriteFlag("session="u8, peer.HasSession);
         if (peer.HandshakeError is { } error)
             WriteText("handshake_error="u8, error);
+        if (peer.Note is { } note)
+            WriteNote(note);
         WriteNumber("dropped_packets="u8, (ulong)peer.DroppedPackets);
         WriteNumber("queued_bytes="u8, (ulong)peer.QueuedBytes);
         foreach (ConnectionStatus connection in peer.Connections)
             WriteText("connection="u8, TextOf(connection));
+    }
+
+    private void WriteNotes(DeviceNotes notes)
+    {
+        if (notes.Provision is { } kind)
+            WriteText("provision="u8, kind);
+        if (notes.ProvisionPort is { } port)
+            WriteNumber("provision_port="u8, port);
+        foreach (AwaitedPeer peer in notes.Awaited)
+            WriteText("awaited="u8, $"{peer.Address} {peer.Reason}");
+    }
+
+    private void WriteNote(PeerNote note)
+    {
+        if (note.Attest is { } address)
+        {
+            WriteText("attest="u8, address);
+            WriteNumber("attested_at="u8, (ulong)note.AttestedAt);
+        }
+
+        if (note.Module is { } module)
+            WriteText("attested_module="u8, module);
+        foreach ((int index, string hex) in note.Pcrs)
+            WriteText("attested_pcr="u8, string.Create(CultureInfo.InvariantCulture, $"{index}:{hex}"));
+        if (note.ProvisionedAt != 0)
+            WriteNumber("provisioned_at="u8, (ulong)note.ProvisionedAt);
     }
 
     /// <summary>The address, which may contain a space, and seven words.</summary>

@@ -147,7 +147,7 @@ public sealed class CommandLineTests
     {
         (int code, string output, string errors) = Invoke(["--version"], _ => throw new InvalidOperationException());
         Assert.Equal((0, ""), (code, errors));
-        Assert.StartsWith("wireguard-vsock v0.4.0\n", output);
+        Assert.StartsWith("wireguard-vsock v0.6.0\n", output);
         Assert.Equal(CommandLine.Version, $"v{typeof(CommandLine).Assembly.GetName().Version!.ToString(3)}");
     }
 

@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using WireGuard.Vsock.Interop;
 
 namespace WireGuard.Vsock.Tests.Commands;
 
 /// <summary>The program itself, started as a person starts it. Always over TCP: a test opens no AF_VSOCK socket.</summary>
-public sealed class ProgramTests
+public sealed partial class ProgramTests
 {
     private static readonly string s_program = Path.Combine(AppContext.BaseDirectory, "wireguard-vsock");
+    private const long PidFdOpen = 434; // asm-generic/unistd.h
     private static int s_names;
 
     private readonly string _name = $"wt{Environment.ProcessId % 100_000}-{Interlocked.Increment(ref s_names)}";
@@ -19,8 +23,7 @@ public sealed class ProgramTests
         Assert.Equal((0, ""), Run($"{s_program} -n tcp {_name}"));
         Assert.Contains("mtu 1420", Namespace.Sh($"ip link show {_name}"));
         Assert.True(File.Exists(ControlSocket));
-        Namespace.Sh($"kill {DaemonPid()}");
-        AssertEnds();
+        AssertEnds(pid => Namespace.Sh($"kill {pid}"));
         Assert.False(File.Exists(ControlSocket));
     });
 
@@ -28,8 +31,7 @@ public sealed class ProgramTests
     public void Deleting_the_interface_ends_it() => Namespace.Run(() =>
     {
         Assert.Equal((0, ""), Run($"{s_program} -n tcp {_name}"));
-        Namespace.Sh($"ip link del {_name}");
-        AssertEnds();
+        AssertEnds(_ => Namespace.Sh($"ip link del {_name}"));
         Assert.False(File.Exists(ControlSocket));
     });
 
@@ -37,8 +39,7 @@ public sealed class ProgramTests
     public void Removing_the_control_socket_ends_it() => Namespace.Run(() =>
     {
         Assert.Equal((0, ""), Run($"{s_program} -n tcp {_name}"));
-        File.Delete(ControlSocket);
-        AssertEnds();
+        AssertEnds(_ => File.Delete(ControlSocket));
         Assert.DoesNotContain(_name, Namespace.Sh("ip link"));
     });
 
@@ -54,8 +55,7 @@ public sealed class ProgramTests
     {
         Assert.Equal((0, ""), Run($"{s_program} -n tcp {_name}"));
         Namespace.Run(() => AssertRefused("", $"{ControlSocket} is in use by a running daemon: stop it, or take another name"));
-        Namespace.Sh($"ip link del {_name}");
-        AssertEnds();
+        AssertEnds(_ => Namespace.Sh($"ip link del {_name}"));
     });
 
     [TunFact]
@@ -105,16 +105,37 @@ public sealed class ProgramTests
         return (process.ExitCode, errors);
     }
 
-    /// <summary>Runs it in the foreground until its control socket answers, however long that takes; what it said.</summary>
+    /// <summary>Runs it in the foreground until it is ready and its control socket answers; what it said.</summary>
     private string RunUntilReady(string command)
     {
-        using Process process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardError = true })!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        while (!Answers() && !process.HasExited) Thread.Sleep(10);
-        Assert.False(process.HasExited);
-        Namespace.Sh($"kill -INT {process.Id}");
-        process.WaitForExit();
-        return errors.GetAwaiter().GetResult();
+        string path = Path.Combine(Path.GetTempPath(), $"{_name}.notify");
+        using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        notify.Bind(new UnixDomainSocketEndPoint(path));
+        try
+        {
+            var start = new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardError = true };
+            start.Environment["NOTIFY_SOCKET"] = path;
+            using Process process = Process.Start(start)!;
+            Task<string> errors = process.StandardError.ReadToEndAsync();
+            Task ready = ReadyAsync(notify);
+            Assert.Same(ready, Task.WhenAny(ready, errors).GetAwaiter().GetResult());
+            Assert.True(Answers());
+            Namespace.Sh($"kill -INT {process.Id}");
+            process.WaitForExit();
+            return errors.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static async Task ReadyAsync(Socket notify)
+    {
+        byte[] message = new byte[1_024];
+        int length;
+        do length = await notify.ReceiveAsync(message);
+        while (Encoding.UTF8.GetString(message, 0, length) != "READY=1");
     }
 
     private bool Answers()
@@ -131,8 +152,8 @@ public sealed class ProgramTests
         }
     }
 
-    /// <summary>The daemon is whoever has our interface's name as its last argument.</summary>
-    private int? DaemonPid()
+    /// <summary>The process whose last argument is our interface's name.</summary>
+    private int DaemonPid()
     {
         foreach (string folder in Directory.GetDirectories("/proc").Where(f => char.IsAsciiDigit(f[6])))
         {
@@ -146,13 +167,18 @@ public sealed class ProgramTests
                 // It ended meanwhile.
             }
         }
-        return null;
+        throw new InvalidOperationException("the daemon does not run");
     }
 
-    private void AssertEnds()
+    /// <summary>The daemon ends when something is done, which is given its process id.</summary>
+    private void AssertEnds(Action<int> end)
     {
-        Stopwatch watch = Stopwatch.StartNew();
-        while (DaemonPid() != null && watch.ElapsedMilliseconds < 60_000) Thread.Sleep(10);
-        Assert.Null(DaemonPid());
+        int pid = DaemonPid();
+        using FileDescriptor daemon = new((int)syscall(PidFdOpen, pid, 0));
+        end(pid);
+        Assert.Equal(Libc.POLLIN, Sys.Poll(daemon.Fd, Libc.POLLIN, timeoutMs: 60_000)); // it has ended: pidfd_open(2)
     }
+
+    [LibraryImport("libc")]
+    private static partial long syscall(long number, int pid, uint flags);
 }

@@ -5,11 +5,12 @@ namespace WireGuard.Vsock.Tests.Commands;
 
 public sealed class ServiceArgumentsTests
 {
-    private const string All = "--socket-group=adm --socket-mode=640 --metrics=unix:/run/m --metrics-allowed-ips=on";
+    private const string All =
+        "--socket-group=adm --socket-mode=640 --metrics=unix:/run/m --metrics-allowed-ips=on --sandbox=off";
 
     [Theory]
     [InlineData(All)]
-    [InlineData("--socket-group adm --socket-mode 0640 --metrics unix:/run/m --metrics-allowed-ips on")]
+    [InlineData("--socket-group adm --socket-mode 0640 --metrics unix:/run/m --metrics-allowed-ips on --sandbox off")]
     public void Both_lines_take_them(string line)
     {
         CommandLine.Request? request = null;
@@ -22,8 +23,9 @@ public sealed class ServiceArgumentsTests
         Assert.Empty(said);
         ServiceOptions options = TunnelArguments.Parse([.. line.Split(' '), "wg0"]).Service;
         Assert.Equal(options, request!.Service);
-        Assert.Equal(("adm", 0b110_100_000u, "unix:/run/m", true),
-            (options.SocketGroup!, options.SocketMode!.Value, options.Metrics!.ToString(), options.MetricsAllowedIps!.Value));
+        Assert.Equal(("adm", 0b110_100_000u, "unix:/run/m"),
+            (options.SocketGroup!, options.SocketMode!.Value, options.Metrics!.ToString()));
+        Assert.Equal((true, false), (options.MetricsAllowedIps!.Value, options.Sandbox!.Value));
         Assert.Equal(All.Split(' '), options.ToArguments());
     }
 
@@ -34,6 +36,7 @@ public sealed class ServiceArgumentsTests
     [InlineData("--socket-mode=4755", "'4755': no mode")]
     [InlineData("--metrics=0.0.0.0:9586", "loopback")]
     [InlineData("--metrics-allowed-ips=yes", "'yes': neither on nor off")]
+    [InlineData("--sandbox=no", "'no': neither on nor off")]
     public void Both_lines_refuse_the_same(string option, string why)
     {
         List<string> said = [];

@@ -196,6 +196,82 @@ public sealed class ShowTests : IDisposable
             Text(to => new ShowText(to, default, Now).Write("wg0", device, new ShowLong(device, default).Write)));
     }
 
+    [Fact]
+    public void A_verifier_sees_what_was_attested_and_what_is_awaited()
+    {
+        AwaitedPeer awaited = new("vsock:17:51821", "connect: Connection refused");
+        PeerNote learned = new()
+        {
+            Attest = "vsock:16:51821",
+            AttestedAt = (long)Now - 120,
+            Module = "i-0abc-enc0def",
+            Pcrs = [new ShownPcr(0, PrivateHex), new ShownPcr(8, PresharedHex)],
+        };
+        PeerNote unattested = new() { Attest = "tcp:192.0.2.1:51821" };
+        DeviceStatus device = With(new DeviceNotes { Awaited = [awaited] }, learned, unattested);
+        string expected = $"""
+            interface: wg0
+              awaited: vsock:17:51821: connect: Connection refused
+
+            peer: {Base64(Peer1)}
+              allowed ips: (none)
+              attested: 2 minutes ago, module i-0abc-enc0def, vsock:16:51821
+
+            peer: {Base64(Peer1)}
+              allowed ips: (none)
+              attested: unattested: nothing proves what runs at tcp:192.0.2.1:51821
+
+            """;
+        Assert.Equal(expected, Text(to => new ShowText(to, default, Now).Write("wg0", device)));
+        string full = Text(to => new ShowText(to, default, Now).Write("wg0", device, new ShowLong(device, default).Write));
+        Assert.Contains($"\n  pcr0: {PrivateHex}\n  pcr8: {PresharedHex}\n  session: none\n", full, StringComparison.Ordinal);
+
+        JsonElement json = JsonDocument.Parse(Json(device, showsSecrets: false)).RootElement.GetProperty("wg0");
+        Assert.Equal(
+            """[{"address":"vsock:17:51821","reason":"connect: Connection refused"}]""",
+            JsonSerializer.Serialize(json.GetProperty("awaited")));
+        IEnumerable<JsonElement> all = json.GetProperty("peers").EnumerateObject().Select(peer => peer.Value);
+        JsonElement[] peers = [.. all.Select(peer => peer.GetProperty("attestation"))];
+        Assert.Equal(
+            """
+            {"address":"vsock:16:51821","attested":true,"time":1699999980,"module":"i-0abc-enc0def","pcrs":{"0":"1","8":"2"}}
+            """.Replace("\"1\"", $"\"{PrivateHex}\"").Replace("\"2\"", $"\"{PresharedHex}\""),
+            JsonSerializer.Serialize(peers[0]));
+        Assert.Equal("""{"address":"tcp:192.0.2.1:51821","attested":false,"pcrs":{}}""", JsonSerializer.Serialize(peers[1]));
+    }
+
+    [Theory]
+    [InlineData("nitro", "nitro, port 51821")]
+    [InlineData("unattested", "unattested, port 51821: nothing proves what runs here")]
+    public void A_prover_sees_how_it_is_provisioned(string kind, string shown)
+    {
+        DeviceStatus device = With(
+            new DeviceNotes { Provision = kind, ProvisionPort = 51821 }, new PeerNote { ProvisionedAt = (long)Now - 180 });
+        Assert.Equal(
+            $"""
+            interface: wg0
+              provision: {shown}
+
+            peer: {Base64(Peer1)}
+              allowed ips: (none)
+              provisioned: 3 minutes ago
+
+            """,
+            Text(to => new ShowText(to, default, Now).Write("wg0", device)));
+        JsonElement json = JsonDocument.Parse(Json(device, showsSecrets: false)).RootElement.GetProperty("wg0");
+        Assert.Equal(kind, json.GetProperty("provision").GetString());
+        Assert.Equal(51821, json.GetProperty("provisionPort").GetInt32());
+        JsonElement peer = json.GetProperty("peers").GetProperty(Base64(Peer1));
+        Assert.Equal((long)Now - 180, peer.GetProperty("provisionedAt").GetInt64());
+        Assert.False(peer.TryGetProperty("attestation", out _));
+    }
+
+    private static DeviceStatus With(DeviceNotes notes, params PeerNote[] peers) => new()
+    {
+        Details = new DeviceDetails { Network = NetworkKind.Vsock, Version = "0.5.0", Notes = notes },
+        Peers = [.. peers.Select(note => Peer(null, null) with { Details = new PeerDetails { Note = note } })],
+    };
+
     private static PeerStatus Peer(EndpointAddress? endpoint, string? text) =>
         new() { PublicKey = new PublicKey(Convert.FromHexString(Peer1)), Endpoint = endpoint, EndpointText = text };
 
@@ -215,11 +291,13 @@ public sealed class ShowTests : IDisposable
         return Encoding.UTF8.GetString(text.Bytes);
     }
 
-    private string Json(bool showsSecrets) => Text(to =>
+    private string Json(bool showsSecrets) => Json(_device, showsSecrets);
+
+    private static string Json(DeviceStatus device, bool showsSecrets) => Text(to =>
     {
         using Utf8JsonWriter json = new(to, ShowJson.Options);
         json.WriteStartObject();
-        ShowJson.Write(json, "wg0", _device, showsSecrets);
+        ShowJson.Write(json, "wg0", device, showsSecrets);
         json.WriteEndObject();
     });
 }

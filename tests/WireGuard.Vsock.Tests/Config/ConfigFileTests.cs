@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Config;
@@ -173,6 +175,35 @@ public sealed class ConfigFileTests : IDisposable
     }
 
     [Fact]
+    public void A_file_that_others_can_put_another_in_the_place_of_is_a_warning()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "open")).FullName;
+        string path = Write("open/wg0.conf", $"{Head}{Peer}");
+        const UnixFileMode All = (UnixFileMode)0b111_111_111;
+        File.SetUnixFileMode(folder, All);
+        string link = Path.Combine(_folder, "wg1.conf");
+        File.CreateSymbolicLink(link, path);
+        foreach (string file in (string[])[path, link])
+        {
+            using ConfigResult result = ConfigFile.Find(file).Read();
+            Assert.Equal(
+                $"f:1:1: warning: everyone can change {folder}, and so run any program as who brings the tunnel up",
+                Assert.Single(result.Diagnostics).ToText("f"));
+        }
+
+        // Neither the link's name nor its target's say who may change the folder that both lead through.
+        string around = Path.Combine(_folder, "around");
+        File.CreateSymbolicLink(around, "open");
+        using ConfigResult through = ConfigFile.Find(Path.Combine(around, "wg0.conf")).Read();
+        string warning = Assert.Single(through.Diagnostics).ToText("f");
+        Assert.Contains($"everyone can change {folder}", warning, StringComparison.Ordinal);
+
+        File.SetUnixFileMode(folder, All | UnixFileMode.StickyBit);
+        using ConfigResult sticky = ConfigFile.Find(path).Read();
+        Assert.Empty(sticky.Diagnostics);
+    }
+
+    [Fact]
     public void A_file_without_a_key_may_be_read_by_everyone()
     {
         string key = Write("key", Private);
@@ -184,6 +215,48 @@ public sealed class ConfigFileTests : IDisposable
         using ConfigResult open = ConfigFile.Find(path).Read();
         string said = Assert.Single(open.Diagnostics).ToText("f");
         Assert.StartsWith("f:2:18: PrivateKeyFile: warning: everyone", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "f:6:14: AttestRoot: root.pem cannot be read: No such file or directory")]
+    [InlineData("PreUp = fetch >root.pem\n", "f:7:14: AttestRoot: warning: root.pem cannot be read: No such file or directory")]
+    public void A_root_that_is_not_there_is_a_mistake_or_for_PreUp_to_make(string hook, string expected)
+    {
+        string peer = $"[Peer]\nAttest = vsock:16:1\nPCR0 = {new string('a', 96)}\nAttestRoot = root.pem\n";
+        string text = $"[Interface]\nPrivateKey = generate\n{hook}{peer}AllowedIPs = 10.0.0.2\nOfferAllowedIPs = ::/0\n";
+        using ConfigResult result = ConfigFile.Find(Write("wg0.conf", text)).Read();
+        Assert.Equal(expected, Assert.Single(result.Diagnostics).ToText("f"));
+        Assert.Equal(hook.Length == 0, result.HasMistakes);
+    }
+
+    [Fact]
+    public void A_root_is_read_from_beside_the_file_and_bounded()
+    {
+        Write("root.pem", new string('x', 65537));
+        ConfigFile file = ConfigFile.Find(Write("wg0.conf", Head));
+        string why = Assert.Throws<SetupException>(() => file.ReadRoot("root.pem")).Message;
+        Assert.Contains("has more than 65536 bytes", why, StringComparison.Ordinal);
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        CertificateRequest request = new("CN=root", key, HashAlgorithmName.SHA384);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
+        using X509Certificate2 root = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        Write("root.pem", root.ExportCertificatePem());
+        Assert.Equal(root.RawData, file.ReadRoot("root.pem").ToArray());
+        File.WriteAllBytes(Path.Combine(_folder, "root.der"), root.RawData);
+        Assert.Equal(root.RawData, file.ReadRoot("root.der").ToArray());
+    }
+
+    [Fact]
+    public void A_root_that_is_no_certificate_is_a_mistake()
+    {
+        Write("root.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        string peer = $"[Peer]\nAttest = vsock:16:1\nPCR0 = {new string('a', 96)}\nAttestRoot = root.pem\n";
+        string text = $"[Interface]\nPrivateKey = generate\n{peer}AllowedIPs = 10.0.0.2\nOfferAllowedIPs = ::/0\n";
+        using ConfigResult result = ConfigFile.Find(Write("wg0.conf", text)).Read();
+        Assert.Equal(
+            "f:6:14: AttestRoot: root.pem: it is not one certificate, in PEM or DER",
+            Assert.Single(result.Diagnostics).ToText("f"));
     }
 
     private string Write(string name, string text)

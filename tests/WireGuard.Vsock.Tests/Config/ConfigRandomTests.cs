@@ -18,6 +18,7 @@ public sealed class ConfigRandomTests
         "[Interface]\n", "[Peer]\n", "[", "]", "\n", "\r\n", " = ", "=", ",", "#", " ", "\t", "\0", "\uFFFD", "\uD800", "é", "'",
         "0", "-1", "65536", Private, Peer1, Zero, Preshared, "generate", "off", "udp", "vsock", "10.0.0.1/24",
         "fd00::1/64", "::/0", "vm(6):1", " to-host", "[fe80::1%eth0]:1", "a.example:5", "%i",
+        "Attest = vsock:16:1\n", "PCR0 = ", new string('a', 96), "Provision = nitro\n", "ProvisionFrom = ", "first",
         .. ConfigKeys.OfInterface, .. ConfigKeys.OfPeer, .. ConfigKeys.OfInterface.Select(key => $"{key} = "),
     ];
 

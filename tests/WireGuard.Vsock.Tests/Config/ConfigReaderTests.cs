@@ -34,6 +34,7 @@ public sealed class ConfigReaderTests
             SocketMode = 660
             Metrics = [::1]:9586
             MetricsAllowedIPs = on
+            Sandbox = off
             """);
         InterfaceSettings read = settings.Interface;
         Assert.Equal(NetworkKind.Tcp4, read.Network);
@@ -54,7 +55,7 @@ public sealed class ConfigReaderTests
         Assert.Equal(["echo after"], read.PostDown);
         Assert.False(read.SaveConfig);
         Assert.Equal(
-            "--socket-group=wireguard --socket-mode=660 --metrics=[::1]:9586 --metrics-allowed-ips=on",
+            "--socket-group=wireguard --socket-mode=660 --metrics=[::1]:9586 --metrics-allowed-ips=on --sandbox=off",
             string.Join(' ', read.Service.ToArguments()));
     }
 

@@ -6,13 +6,12 @@ using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
+using static WireGuard.Vsock.Tests.Control.PeerChanges;
 
 namespace WireGuard.Vsock.Tests.Control;
 
 public sealed class ConfiguratorTests : IDisposable
 {
-    private static readonly PublicKey Key = NewKey();
-
     private readonly NoNetwork _network = new();
     private readonly ControlParts _control;
     private readonly Device _device;
@@ -34,7 +33,7 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void What_is_said_of_a_peer_counts()
     {
-        Assert.Equal(0, Apply(new PeerChange(Key)
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key)
         {
             PersistentKeepalive = 25,
             Endpoint = EndpointAddress.Vsock(6, 51820),
@@ -49,7 +48,7 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void What_is_said_of_a_peer_that_is_removed_or_not_there_does_not_count_for_one_added_after_it()
     {
-        Assert.Equal(0, Apply(
+        Assert.Equal(0, _configurator.Apply(
             new PeerChange(Key) { UpdatesOnly = true, PersistentKeepalive = 1 },
             new PeerChange(Key) { Removes = true, PersistentKeepalive = 2 },
             new PeerChange(Key)));
@@ -59,7 +58,7 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void Peer_that_is_added_and_removed_again_is_gone()
     {
-        Assert.Equal(0, Apply(
+        Assert.Equal(0, _configurator.Apply(
             new PeerChange(Key) { PersistentKeepalive = 1 },
             new PeerChange(Key) { Removes = true }));
         Assert.Empty(_configurator.Status().Peers);
@@ -71,7 +70,7 @@ public sealed class ConfiguratorTests : IDisposable
         _device.IsUp = true;
         _network.Refuses = Errno.EADDRINUSE;
         using var change = new DeviceChange { ListenPort = 1, FirewallMark = 2, ReplacesPeers = true };
-        Assert.Equal(0, Apply(new PeerChange(Key)));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key)));
         Assert.Equal(Errno.EADDRINUSE, _configurator.Apply(change));
         DeviceStatus status = _configurator.Status();
         Assert.Equal(0u, status.FirewallMark);
@@ -96,7 +95,7 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void Lanes_see_all_of_a_request_before_the_network_hears_of_what_they_used_until_then()
     {
-        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8", EndpointAddress.IPv4(1, 1)), PeerOf(2, "10.2.0.0/16")));
+        Assert.Equal(0, _configurator.Apply(PeerOf(1, "10.0.0.0/8", EndpointAddress.IPv4(1, 1)), PeerOf(2, "10.2.0.0/16")));
         (Peer one, Peer two) = (_device.Peers[KeyOf(1)], _device.Peers[KeyOf(2)]);
         var told = new List<Peer>();
         _network.OnTold = peer =>
@@ -120,9 +119,9 @@ public sealed class ConfiguratorTests : IDisposable
     {
         bool isIndexed = true;
         _network.OnTold = _ => isIndexed &= _device.Published.Snapshot.Routes.IsIndexed;
-        Assert.Equal(0, Apply(PeerOf(1, "10.0.0.0/8"), PeerOf(2, "10.2.0.0/16")));
+        Assert.Equal(0, _configurator.Apply(PeerOf(1, "10.0.0.0/8"), PeerOf(2, "10.2.0.0/16")));
         Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
-        Assert.Equal(0, Apply(new PeerChange(KeyOf(1)) { Removes = true }));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(KeyOf(1)) { Removes = true }));
         Assert.True(isIndexed);
         Assert.True(_device.Published.Snapshot.Routes.IsIndexed);
     }
@@ -130,7 +129,8 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void Peer_that_is_replaced_by_itself_keeps_its_session_and_nothing_of_its_settings()
     {
-        Assert.Equal(0, Apply(new PeerChange(Key) { PersistentKeepalive = 9, Endpoint = EndpointAddress.IPv4(1, 1) }));
+        var first = new PeerChange(Key) { PersistentKeepalive = 9, Endpoint = EndpointAddress.IPv4(1, 1) };
+        Assert.Equal(0, _configurator.Apply(first));
         Peer peer = _device.Peers[Key];
         using var change = new DeviceChange { ReplacesPeers = true, Peers = { PeerOf(Key, "11.0.0.0/8") } };
         Assert.Equal(0, _configurator.Apply(change));
@@ -146,7 +146,7 @@ public sealed class ConfiguratorTests : IDisposable
     public void Network_hears_of_an_endpoint_that_is_taken_away()
     {
         EndpointAddress endpoint = EndpointAddress.IPv4(1, 1);
-        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key) { Endpoint = endpoint }));
         var told = new List<EndpointAddress?>();
         _network.OnTold = peer => told.Add(peer.Endpoint);
         using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) } };
@@ -158,7 +158,7 @@ public sealed class ConfiguratorTests : IDisposable
     public void Network_hears_once_of_a_peer_that_a_request_names_twice()
     {
         EndpointAddress endpoint = EndpointAddress.IPv4(1, 1), passing = EndpointAddress.IPv4(2, 2);
-        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = endpoint }));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key) { Endpoint = endpoint }));
         var told = new List<EndpointAddress?>();
         _network.OnTold = peer => told.Add(peer.Endpoint);
         using var change = new DeviceChange { ReplacesPeers = true };
@@ -172,7 +172,7 @@ public sealed class ConfiguratorTests : IDisposable
     {
         using var change = new DeviceChange { ReplacesPeers = true };
         change.Peers.AddRange([new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }, new PeerChange(KeyOf(2))]);
-        Assert.Equal(0, Apply(new PeerChange(Key), new PeerChange(KeyOf(2)) { PresharedKey = NewPresharedKey(2) }));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key), new PeerChange(KeyOf(2)) { PresharedKey = NewPresharedKey(2) }));
         (Peer one, Peer two) = (_device.Peers[Key], _device.Peers[KeyOf(2)]);
         Assert.Equal(0, _configurator.Apply(change));
         Assert.NotSame(one, _device.Peers[Key]);
@@ -185,7 +185,7 @@ public sealed class ConfiguratorTests : IDisposable
     {
         using var change = new DeviceChange { ReplacesPeers = true };
         change.Peers.Add(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) });
-        Assert.Equal(0, Apply(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key) { PresharedKey = NewPresharedKey(1) }));
         Peer peer = _device.Peers[Key];
         Assert.Equal(0, _configurator.Apply(change));
         Assert.Same(peer, _device.Peers[Key]);
@@ -194,7 +194,7 @@ public sealed class ConfiguratorTests : IDisposable
     [Fact]
     public void Update_only_finds_none_of_the_peers_that_the_same_request_replaces()
     {
-        Assert.Equal(0, Apply(new PeerChange(Key)));
+        Assert.Equal(0, _configurator.Apply(new PeerChange(Key)));
         using var change = new DeviceChange { ReplacesPeers = true, Peers = { new PeerChange(Key) { UpdatesOnly = true } } };
         Assert.Equal(0, _configurator.Apply(change));
         Assert.Empty(_configurator.Status().Peers);
@@ -213,139 +213,6 @@ public sealed class ConfiguratorTests : IDisposable
         Assert.Equal(1, _control.KeysForgotten);
     }
 
-    [Fact]
-    public void Listening_is_said_of_a_port_that_is_open_and_of_no_other()
-    {
-        _device.IsUp = true;
-        _network.Refuses = Errno.EADDRINUSE;
-        Assert.Equal(Errno.EADDRINUSE, _configurator.TryListen(1));
-        Assert.DoesNotContain(_control.Log.Lines, line => line.Contains("istening", StringComparison.Ordinal));
-        _network.Refuses = 0;
-        Assert.Equal(0, _configurator.TryListen(1));
-        Assert.Contains("Listening on port 1", _control.Log.Lines);
-    }
-
-    [Fact]
-    public void A_port_that_is_taken_when_the_link_comes_up_is_tried_again_until_it_is_free()
-    {
-        _device.ListenPort = 1;
-        _device.IsUp = true;
-        _network.Refuses = Errno.EADDRINUSE;
-        _configurator.Listen();
-        for (int i = 0; i < 3; i++)
-        {
-            _control.NowMs += 1_000;
-            _control.Loop.RunOnce(0);
-        }
-
-        Assert.Equal(0, _network.Port);
-        Assert.Equal("listening port 1 is taken", _configurator.FullStatus().Details!.ListenError);
-        // Said once, however often it is tried.
-        Assert.Single(_control.Log.Lines);
-        _network.Refuses = 0;
-        _control.NowMs += 1_000;
-        _control.Loop.RunOnce(0);
-        Assert.Equal(1, _network.Port);
-        Assert.Null(_configurator.FullStatus().Details!.ListenError);
-        Assert.Equal("Listening on port 1", _control.Log.Lines[^1]);
-    }
-
-    [Fact]
-    public void A_port_is_not_tried_again_while_the_link_is_down()
-    {
-        _device.ListenPort = 1;
-        _device.IsUp = true;
-        _network.Refuses = Errno.EADDRINUSE;
-        _configurator.Listen();
-        _device.IsUp = false;
-        _network.Refuses = 0;
-        _control.NowMs += 10_000;
-        _control.Loop.RunOnce(0);
-        Assert.False(_network.IsOpen);
-    }
-
-    [Fact]
-    public void What_keeps_a_handshake_from_being_completed_is_said_of_each_peer()
-    {
-        Assert.Equal(0, Apply(new PeerChange(Key)));
-        Assert.Equal("the interface is down", Error());
-        _device.IsUp = true;
-        Assert.Equal("no private key is set", Error());
-        _device.SetPrivateKey(PrivateKey.Generate());
-        _network.Refuses = Errno.EADDRINUSE;
-        _device.ListenPort = 1;
-        _configurator.Listen();
-        Assert.Equal("listening port 1 is taken", Error());
-        _network.Refuses = 0;
-        Assert.Equal(0, _configurator.TryListen(2));
-        Assert.Equal("it has no endpoint, and the peer has not called", Error());
-        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.IPv4(1, 0) }));
-        Assert.Equal("the endpoint's port is 0, which cannot be called", Error());
-        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.IPv4(1, 1) }));
-        Assert.Null(Error());
-        Peer peer = Assert.Single(_device.Peers.Values);
-        peer.Hindrance = new Hindrance();
-        peer.Hindrance.NoteInitiation(_control.NowMs - 12_000);
-        peer.Hindrance.NoteInitiation(_control.NowMs - 6_000);
-        Assert.Equal("no answer to 2 handshake initiations since 12 s", Error());
-        peer.Hinder("connect: Connection refused");
-        Assert.Equal("connect: Connection refused", Error());
-        Handshakes.NoteComplete(peer);
-        Assert.Null(Error());
-
-        string? Error() => Assert.Single(_configurator.FullStatus().Peers).Details!.HandshakeError;
-    }
-
-    [Fact]
-    public void What_keeps_a_peer_from_calling_is_said_beside_what_keeps_us_from_reaching_it()
-    {
-        Assert.Equal(0, Apply(new PeerChange(Key) { Endpoint = EndpointAddress.Unix("/v", 5) }));
-        Peer peer = Assert.Single(_device.Peers.Values);
-        _network.Problem = "cannot listen at /v_5: its folder is not there";
-        Assert.Null(_configurator.FullStatus().Details!.ListenError);
-        _device.IsUp = true;
-        using var change = new DeviceChange { PrivateKey = PrivateKey.Generate() };
-        Assert.Equal(0, _configurator.Apply(change));
-        _configurator.Listen();
-        DeviceStatus status = _configurator.FullStatus();
-        Assert.Equal(_network.Problem, status.Details!.ListenError);
-        Assert.Equal(_network.Problem, Assert.Single(status.Peers).Details!.HandshakeError);
-        peer.Hinder("there is no /v");
-        Assert.Equal(
-            $"there is no /v; {_network.Problem}", Assert.Single(_configurator.FullStatus().Peers).Details!.HandshakeError);
-    }
-
-    [Fact]
-    public void Status_says_what_the_daemon_is()
-    {
-        DeviceDetails details = _configurator.FullStatus().Details!;
-        Assert.Equal((NetworkKind.Tcp, false, "c0ffee"), (details.Network, details.IsUp, details.Instance));
-        Assert.Matches(@"^\d+\.\d+\.\d+$", details.Version);
-        Assert.Null(details.LocalCid);
-        Assert.DoesNotContain(details.Counters, counter => counter.Value == 0);
-        Assert.Null(_configurator.Status().Details);
-    }
-
-    [Fact]
-    public void Counters_are_the_sum_over_all_threads()
-    {
-        _control.Counters[0].Count(DropReason.NotSent, 2);
-        _control.Counters[1].Count(DropReason.NotSent, 3);
-        _control.Counters[1].Count(DropReason.NotWritten);
-        Assert.Equal(5, Value("not_sent"));
-        Assert.Equal(1, Value("not_written"));
-        Assert.Equal(0, Value("not_a_message"));
-
-        long Value(string name) => Assert.Single(_configurator.Counters(), counter => counter.Name == name).Value;
-    }
-
-    private int Apply(params ReadOnlySpan<PeerChange> peers)
-    {
-        using var change = new DeviceChange();
-        change.Peers.AddRange(peers);
-        return _configurator.Apply(change);
-    }
-
     /// <summary>Adds a peer, with which we have a session that we began.</summary>
     private void BeginSession()
     {
@@ -354,32 +221,10 @@ public sealed class ConfiguratorTests : IDisposable
         Tunnel.Connect(_device, _device.Add(far.PrivateKey!.PublicKey), far, _aead, 1);
     }
 
-    private static PeerChange PeerOf(uint number, string allowedIp, EndpointAddress? endpoint = null) =>
-        PeerOf(KeyOf(number), allowedIp, endpoint);
-
-    private static PeerChange PeerOf(PublicKey key, string allowedIp, EndpointAddress? endpoint = null)
-    {
-        Assert.True(IpPrefix.TryParse(allowedIp, out IpPrefix prefix));
-        return new PeerChange(key) { Endpoint = endpoint, AllowedIps = { new AllowedIpChange(prefix, Removes: false) } };
-    }
-
-    private static PublicKey KeyOf(uint number)
-    {
-        byte[] key = new byte[PublicKey.Size];
-        BitConverter.TryWriteBytes(key, number);
-        return new PublicKey(key);
-    }
-
     private static PresharedKey NewPresharedKey(byte first)
     {
         byte[] key = new byte[PresharedKey.Size];
         key[0] = first;
         return new PresharedKey(key);
-    }
-
-    private static PublicKey NewKey()
-    {
-        using PrivateKey key = PrivateKey.Generate();
-        return key.PublicKey;
     }
 }

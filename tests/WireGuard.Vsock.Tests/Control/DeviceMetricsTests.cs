@@ -69,6 +69,18 @@ public sealed class DeviceMetricsTests : IDisposable
         Assert.Contains($"public_key=\"{KeyOf(1)}\"}} 1\n", family, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_is_learned_is_told_of_learned_peers_alone()
+    {
+        _peers[1].Note = new PeerNote { Attest = "vsock:16:51821", AttestedAt = 1_795_000_000 };
+        _peers[2].Note = new PeerNote { ProvisionedAt = 1_795_000_000 };
+        _parts.Device.Notes = new DeviceNotes { Awaited = [new AwaitedPeer("vsock:17:51821", "no answer yet")] };
+        string family = FamilyOf("wireguard_vsock_peer_attested_timestamp_seconds");
+        Assert.Contains($"public_key=\"{KeyOf(1)}\"}} 1795000000\n", family, StringComparison.Ordinal);
+        Assert.Equal(2, family.Split("{").Length);
+        Assert.Contains("\nwireguard_vsock_awaited_peers{interface=\"wg0\"} 1\n", Text(), StringComparison.Ordinal);
+    }
+
     /// <summary>A long answer takes a while, in which peers come and go.</summary>
     [Fact]
     public void A_peer_that_is_removed_meanwhile_is_left_out()
@@ -132,6 +144,7 @@ public sealed class DeviceMetricsTests : IDisposable
     {
         string text = Text();
         text = text[text.IndexOf($"# TYPE {name} ", StringComparison.Ordinal)..];
-        return text[..text.IndexOf("# HELP", StringComparison.Ordinal)];
+        int end = text.IndexOf("# HELP", StringComparison.Ordinal);
+        return end < 0 ? text : text[..end];
     }
 }

@@ -296,7 +296,7 @@ public sealed class UdpNetworkTests
             Lanes = [.. Enumerable.Range(0, lanes)
                 .Select(i => new Lane(i, queue, readsTun: false, isStream: false, new Published(), _inbox))];
             Grace = new GracePeriod([.. Lanes.Select(lane => lane.Epoch)]);
-            Network = new UdpNetwork(kind, Lanes, Grace, UdpOffloads.None, _routes);
+            Network = new UdpNetwork(kind, Lanes, Grace, UdpOffloads.None, _routes, reserve: null, new LinesLogger());
             One = NewSocket(IPAddress.Loopback, 0);
             Two = NewSocket(IPAddress.Loopback, 0);
             TwoIPv6 = NewSocket(IPAddress.IPv6Loopback, 0);

@@ -104,12 +104,12 @@ public sealed class RoundTripTests
             long before;
             do
             {
-                before = _peer.ReceivedBytes;
+                before = _connection.ReceivedBytes;
                 _inbound.OnReadable(_connection, LaneParts.Now);
                 foreach ((byte[] header, byte[] packet) in _tun.Taken())
                     Cut(header, packet, packets);
             }
-            while (_peer.ReceivedBytes != before);
+            while (_connection.ReceivedBytes != before);
             Assert.False(_connection.IsFailed);
         }
 

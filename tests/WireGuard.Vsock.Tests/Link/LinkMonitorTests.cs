@@ -1,4 +1,7 @@
+using System.Globalization;
+using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.Tun;
 
 namespace WireGuard.Vsock.Tests.Link;
@@ -111,8 +114,8 @@ public sealed class LinkMonitorTests
         Namespace.Sh($"ip link set wg0 netns {other}; ip -n {other} link set wg0 up");
         link.Read();
         Namespace.Sh($"ip netns del {other}");
-        // Namespaces are taken down by a worker of the kernel's.
-        for (int i = 0; tun.Exists && i < 6_000; i++) Thread.Sleep(10);
+        // A worker of the kernel takes the namespace down. A queue whose interface is gone has an error, asked for or not.
+        Assert.Equal(Libc.POLLERR, Sys.Poll(tun.QueueFd(0), events: 0, timeoutMs: 60_000));
         Assert.False(tun.Exists);
     });
 
@@ -132,6 +135,67 @@ public sealed class LinkMonitorTests
         Namespace.Sh("ip link set wg0 up");
         Assert.Equal(LinkEvents.Up, link.Read());
     }));
+
+    [TunFact]
+    public void An_interface_of_its_name_is_not_taken_for_one_that_has_left() =>
+        Namespace.RunWithOther(first => Namespace.RunWithOther(second =>
+    {
+        using TunDevice tun = TunOpening.Create("wg0", 1);
+        using LinkMonitor link = new(tun);
+        Namespace.Sh($"ip link set wg0 netns {first}; ip -n {first} link set wg0 netns {second}");
+        Namespace.Sh("ip tuntap add wg0 mode tun; ip link set wg0 up mtu 1300; ip link set wg0 down");
+        link.Read();
+        Assert.True(link.IsOutOfSight);
+        Assert.True(link.IsUp);
+        Assert.Equal(1420, link.Mtu);
+    }));
+
+    [TunFact]
+    public void An_interface_of_its_name_is_not_taken_for_one_that_was_made_elsewhere() => Namespace.RunWithOther(other =>
+    {
+        using TunDevice tun = TunOpening.Create("wg0", 1);
+        Namespace.Sh($"ip link set wg0 netns {other}; ip tuntap add wg0 mode tun; ip link set wg0 up mtu 1300");
+        using LinkMonitor link = new(tun);
+        Assert.True(link.IsOutOfSight);
+        Assert.Equal(0UL, link.Namespace);
+        Namespace.Sh("ip link set wg0 down");
+        link.Read();
+        Assert.True(link.IsOutOfSight);
+        Assert.True(link.IsUp);
+        Assert.Equal(1420, link.Mtu);
+    });
+
+    [TunFact]
+    public void One_that_moves_is_out_of_sight_where_other_namespaces_are_not_heard() => Namespace.RunWithOther(other =>
+    {
+        const int CapNetBroadcast = 11;
+        Assert.Equal(0, Capabilities.Keep(Sys.Capabilities() & ~(1UL << CapNetBroadcast)));
+        using TunDevice tun = TunOpening.Create("wg0", 1);
+        using LinkMonitor link = new(tun);
+        Namespace.Sh($"ip link set wg0 up; ip link set wg0 netns {other}");
+        Assert.Equal(LinkEvents.OutOfSight, link.Read() & LinkEvents.OutOfSight);
+        Assert.True(link.IsUp);
+        Namespace.Sh($"ip -n {other} link set wg0 netns $$");
+        Assert.Equal(LinkEvents.Down, link.Read());
+        Assert.False(link.IsOutOfSight);
+        Namespace.Sh("ip link set wg0 up");
+        Assert.Equal(LinkEvents.Up, link.Read());
+    });
+
+    [TunFact]
+    public void Its_namespace_is_told_while_it_is_at_home() => Namespace.RunWithOther(other =>
+    {
+        using TunDevice tun = TunOpening.Create("wg0", 1);
+        using LinkMonitor link = new(tun);
+        ulong home = ulong.Parse(Namespace.Sh("stat -Lc %i /proc/self/ns/net"), CultureInfo.InvariantCulture);
+        Assert.Equal(home, link.Namespace);
+        Namespace.Sh($"ip link set wg0 netns {other}");
+        link.Read();
+        Assert.Equal(0UL, link.Namespace);
+        Namespace.Sh($"ip -n {other} link set wg0 netns $$");
+        link.Read();
+        Assert.Equal(home, link.Namespace);
+    });
 
     [TunFact]
     public void Lost_messages_lead_to_the_state_as_it_is() => Namespace.Run(() =>

@@ -54,6 +54,20 @@ public sealed class RouteMessageTests
             Convert.ToHexString(Body(RuleMessage.MainWithoutDefault(true))));
     }
 
+    /// <summary>-1 is said for nothing at all; the kernel keeps, and tells of, whatever else it was given.</summary>
+    [Fact]
+    public void A_rule_with_a_length_that_no_prefix_has_is_none_of_ours()
+    {
+        RuleMessage odd = RuleMessage.MainWithoutDefault(true);
+        byte[] body = Body(odd);
+        MemoryMarshal.Write(body.AsSpan(body.Length - sizeof(int)), -2);
+        Assert.True(RuleMessage.TryRead(body, out RuleMessage read));
+        Assert.True(read.HasOthers);
+        MemoryMarshal.Write(body.AsSpan(body.Length - sizeof(int)), -1);
+        Assert.True(RuleMessage.TryRead(body, out read));
+        Assert.Equal(odd with { Priority = 0, SuppressPrefixLength = -1 }, read);
+    }
+
     [Fact]
     public void Texts_of_addresses_are_read_back() => Prefixes.Select(Bits).Sample((prefix, bits) =>
     {

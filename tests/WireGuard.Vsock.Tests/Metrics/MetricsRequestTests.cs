@@ -40,6 +40,7 @@ public sealed partial class MetricsRequestTests
     [InlineData("\r\n\r\n")]
     [InlineData("GET /metrics\r\nHost: a\r\n\r\n")]
     [InlineData("GET /metrics HTTP/1.1\r\n\r\n")]
+    [InlineData("GET ?a HTTP/1.1\r\nHost: a\r\n\r\n")]
     [InlineData("GET /metrics HTTP/1.0\r\nHost: a\r\n\r\n")]
     [InlineData("GET /metrics HTTP/2.0\r\nHost: a\r\n\r\n")]
     [InlineData("GET  /metrics HTTP/1.1\r\nHost: a\r\n\r\n")]

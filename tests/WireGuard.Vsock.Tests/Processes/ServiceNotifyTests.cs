@@ -78,6 +78,32 @@ public sealed class ServiceNotifyTests : IDisposable
     [Fact]
     public void The_watchdog_of_another_process_is_not_ours() => Assert.Null(ServiceNotify.WatchdogMsOf("1", "30000000"));
 
+    [Theory]
+    [InlineData("WATCHDOG=1", true)]
+    [InlineData("STATUS=2 of 3 peers have a session, newest handshake 7 s ago", true)]
+    [InlineData("STATUS=", true)]
+    [InlineData("STATUS=caf\u00e9", true)]
+    [InlineData("", false)]
+    [InlineData("WATCHDOG=trigger", false)]
+    [InlineData("WATCHDOG=1\nMAINPID=1", false)]
+    [InlineData("STATUS=fine\nREADY=1", false)]
+    [InlineData("STATUS=fine\0", false)]
+    [InlineData("READY=1", false)]
+    [InlineData("STOPPING=1", false)]
+    [InlineData("MAINPID=1", false)]
+    [InlineData("FDSTORE=1", false)]
+    [InlineData("WATCHDOG_USEC=1", false)]
+    public void A_supervisor_passes_on_that_its_daemon_is_alive_and_how_it_is(string message, bool isPassedOn) =>
+        Assert.Equal(isPassedOn, ServiceNotify.MayPass(Encoding.UTF8.GetBytes(message)));
+
+    [Fact]
+    public void A_status_that_is_passed_on_is_of_bounded_length()
+    {
+        byte[] longest = [.. "STATUS="u8, .. Enumerable.Repeat((byte)'x', ServiceNotify.LongestPassedOn - 7)];
+        Assert.True(ServiceNotify.MayPass(longest));
+        Assert.False(ServiceNotify.MayPass([.. longest, (byte)'x']));
+    }
+
     [Fact]
     public void Without_a_manager_nothing_is_sent()
     {

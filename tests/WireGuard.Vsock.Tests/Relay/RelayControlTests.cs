@@ -116,7 +116,7 @@ public sealed class RelayControlTests : IDisposable
             Until(() => File.Exists(socket));
             File.Delete(socket);
             Until(() => File.Exists(socket));
-            Assert.Single(_log.Lines, line => line.Contains("its folder is not there", StringComparison.Ordinal));
+            Assert.Single(Lines(), line => line.Contains("its folder is not there", StringComparison.Ordinal));
         }
         finally
         {

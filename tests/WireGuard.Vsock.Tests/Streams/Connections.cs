@@ -59,7 +59,7 @@ internal sealed class Connections : IPeerView
     public FakeView NewView(bool isDialed = false, bool joins = false, int lane = 0) =>
         new() { Id = ++_lastId, IsDialed = isDialed, IsJoined = joins, Lane = lane, SinceMs = NowMs };
 
-    /// <summary>A connection on which nobody has authenticated.</summary>
+    /// <summary>A connection on which no peer has authenticated.</summary>
     public PeerConnection New(int lane = 0, bool joins = false, bool isDialed = false) => new(NewView(isDialed, joins, lane));
 
     /// <summary>One on which the peer has authenticated for the first time.</summary>
@@ -87,6 +87,17 @@ internal sealed class Connections : IPeerView
     {
         PeerConnection dialed = Connect();
         return Use(dialed);
+    }
+
+    /// <summary>One more is dialled, and joins. The next is then dialled, if there may be more.</summary>
+    public PeerConnection Join(bool begin = true)
+    {
+        SaysHello = true;
+        if (begin)
+            On(state => state.WantExtra(NowMs));
+        PeerConnection joining = Commands.Last(command => command.Action == ConnectionAction.Connect).Connection!;
+        On(state => state.Connected(joining, NowMs));
+        return Use(joining);
     }
 
     /// <summary>Has one dialled and connected.</summary>

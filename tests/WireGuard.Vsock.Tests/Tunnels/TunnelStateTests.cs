@@ -1,5 +1,7 @@
+using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Link;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.Tunnels;
 
 namespace WireGuard.Vsock.Tests.Tunnels;
@@ -49,6 +51,59 @@ public sealed class TunnelStateTests
         Assert.False(read.IsUp);
         Assert.Equal(state.Routes, read.Routes);
         Assert.Equal(state.Rules, read.Rules);
+    }
+
+    [Fact]
+    public void What_a_tunnel_has_learned_is_read_as_it_was_written()
+    {
+        TunnelState state = TunnelState.Begin("wg0", "/wg0.conf", "00", "", "nitro");
+        TunnelState none = TunnelState.Parse("wg0", state.ToText());
+        Assert.Equal((0u, null), (none.Revision, none.Taken));
+        state.Revision = 3;
+        Assert.True(InterfaceAddress.TryParse("10.0.0.2/24", out InterfaceAddress address));
+        state.Taken = new TakenOffer(new PublicKey([7, .. new byte[31]]), new Offer
+        {
+            Addresses = [address],
+            Mtu = 1300,
+            DnsServers = ["10.0.0.1", "fd00::1"],
+            SearchDomains = ["example.com"],
+        });
+        Assert.Equal($"""
+            config=/wg0.conf
+            instance=00
+            daemon=
+            state=starting
+            learns=nitro
+            revision=3
+            offered-by=07{new string('0', 62)}
+            offered-mtu=1300
+            offered-address=10.0.0.2/24
+            offered-dns=10.0.0.1
+            offered-dns=fd00::1
+            offered-search=example.com
+
+            """, state.ToText());
+        TunnelState read = TunnelState.Parse("wg0", state.ToText());
+        Assert.Equal(state.ToText(), read.ToText());
+        Assert.Equal((state.Taken.By, 1300), (read.Taken!.By, read.Taken.Offer.Mtu));
+        Assert.Empty(read.Later);
+    }
+
+    [Fact]
+    public void What_later_verifiers_have_offered_is_read_as_it_was_written()
+    {
+        TunnelState state = TunnelState.Begin("wg0", "/wg0.conf", "00", "", "nitro");
+        Assert.True(InterfaceAddress.TryParse("10.0.0.2/24", out InterfaceAddress address));
+        state.Taken = new TakenOffer(new PublicKey([7, .. new byte[31]]), new Offer { Mtu = 1300 });
+        state.Later.Add(new TakenOffer(new PublicKey([8, .. new byte[31]]), new Offer { Addresses = [address] }));
+        state.Later.Add(new TakenOffer(new PublicKey([9, .. new byte[31]]), new Offer { DnsServers = ["10.0.0.1"] }));
+        TunnelState read = TunnelState.Parse("wg0", state.ToText());
+        Assert.Equal(state.ToText(), read.ToText());
+        Assert.Equal(1300, read.Taken!.Offer.Mtu);
+        Assert.Equal(state.Later.Select(offer => offer.By), read.Later.Select(offer => offer.By));
+        Assert.Equal([address], read.Later[0].Offer.Addresses);
+        Assert.Equal((null, 0), (read.Later[0].Offer.Mtu, read.Later[0].Offer.DnsServers.Count));
+        Assert.Equal(["10.0.0.1"], read.Later[1].Offer.DnsServers);
     }
 
     [Fact]

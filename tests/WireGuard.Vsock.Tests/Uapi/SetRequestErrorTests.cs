@@ -48,6 +48,17 @@ public sealed class SetRequestErrorTests
         "replace_peers=TRUE",
         "replace_peers=1",
         "replace_peers=true ",
+        "provision=on",
+        "provision=Nitro",
+        "provision=nitro ",
+        "provision_port=",
+        "provision_port=4294967296",
+        "awaited=",
+        "awaited=vsock:16:1",
+        "awaited= reason",
+        "awaited=vsock:16:1 ",
+        "awaited=vsock:16:1 a\tb",
+        "awaited=vsock:16:1 \u00e9",
         // What is not a key of the device.
         "public_key=",
         "public_key=" + Peer1[1..],
@@ -139,6 +150,23 @@ public sealed class SetRequestErrorTests
         "protocol_version=2",
         "protocol_version=01",
         "protocol_version=1 ",
+        "attest=",
+        "attest=a\u001bb",
+        "attested_at=",
+        "attested_at=-1",
+        "attested_at=9223372036854775808",
+        "attested_at=now",
+        "attested_module=",
+        "attested_module=\u00e9",
+        "attested_pcr=",
+        "attested_pcr=" + Peer1,
+        "attested_pcr=:" + Peer1,
+        "attested_pcr=32:" + Peer1,
+        "attested_pcr=00:" + Peer1,
+        "attested_pcr=0:" + Peer1[1..],
+        "attested_pcr=0:" + Peer1[1..] + "B",
+        "attested_pcr=0:" + Peer1 + Peer1 + Peer1,
+        "provisioned_at=1.5",
         // What is not a key of a peer.
         "private_key=" + PrivateHex,
         "listen_port=1",
@@ -172,6 +200,20 @@ public sealed class SetRequestErrorTests
     {
         AssertRefused(line, "set=1\nlisten_port=1\n", EPROTO, lineNumber: 3);
         AssertRefused(line, $"set=1\npublic_key={Peer1}\n", EPROTO, lineNumber: 3);
+    }
+
+    [Fact]
+    public void Notes_are_bounded()
+    {
+        string awaited = string.Concat(Enumerable.Repeat("awaited=vsock:16:1 no answer\n", 1024));
+        Assert.Equal(1024, ParseSet(awaited).Notes!.Awaited.Count);
+        Assert.Equal(EINVAL, Assert.Single(Parse($"set=1\n{awaited}awaited=vsock:16:2 no answer\n\n")).Errno);
+        string pcrs = $"public_key={Peer1}\n" + string.Concat(Enumerable.Range(0, 32).Select(i => $"attested_pcr={i}:{Peer1}\n"));
+        Assert.Equal(32, ParseSet(pcrs).Peers[0].Note!.Pcrs.Count);
+        Assert.Equal(EINVAL, Assert.Single(Parse($"set=1\n{pcrs}attested_pcr=0:{Peer1}\n\n")).Errno);
+        string module = $"public_key={Peer1}\nattested_module={new string('m', 512)}";
+        Assert.Equal(512, ParseSet(module + "\n").Peers[0].Note!.Module!.Length);
+        Assert.Equal(EINVAL, Assert.Single(Parse($"set=1\n{module}m\n\n")).Errno);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using CsCheck;
 using WireGuard.Protocol.Crypto;
 using WireGuard.Protocol.Routing;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Transport;
 using WireGuard.Vsock.Uapi;
 using static WireGuard.Vsock.Tests.Uapi.UapiText;
@@ -20,12 +21,14 @@ public sealed class SetRequestWriterTests
         from port in Gen.UInt[0, uint.MaxValue - 1]
         from keepalive in Gen.UShort
         from prefixes in Gen.Select(Gen.ULong, Gen.ULong, Gen.Int[0, 128], Gen.Bool).Array[0, 4]
-        select Make(key, preshared, flags, EndpointAddress.Vsock(cid, port), keepalive, prefixes);
+        from note in NoteGenerators.Peer.Null()
+        select Make(key, preshared, flags, EndpointAddress.Vsock(cid, port), keepalive, prefixes, note);
 
     [Fact]
     public void Every_change_is_read_back_as_it_was() =>
-        Gen.Select(GenPeer.Array[0, 4], Gen.Byte.Array[32], Gen.UShort, Gen.UInt, Gen.Int[0, 15]).Sample(
-            (peers, key, port, mark, flags) =>
+        Gen.Select(GenPeer.Array[0, 4], Gen.Byte.Array[32], Gen.UShort, Gen.UInt, Gen.Int[0, 15], NoteGenerators.Device.Null())
+        .Sample(
+            (peers, key, port, mark, flags, notes) =>
             {
                 using DeviceChange change = new()
                 {
@@ -34,6 +37,7 @@ public sealed class SetRequestWriterTests
                     ListenPort = (flags & 4) == 0 ? null : port,
                     FirewallMark = (flags & 8) == 0 ? null : mark,
                     ReplacesPeers = flags % 3 == 0,
+                    Notes = notes,
                 };
                 change.Peers.AddRange(peers);
                 using SecretText text = new();
@@ -45,6 +49,21 @@ public sealed class SetRequestWriterTests
                 read.Change!.Dispose();
             },
             iter: 1_000);
+
+    /// <summary>What a peer answers or a document says must not be a line of its own.</summary>
+    [Fact]
+    public void A_notes_text_is_one_line_whatever_is_in_it()
+    {
+        AwaitedPeer[] awaited = [new("tcp:[::1]:1", "no\nprivate_key=0\u00e9"), new("vsock:3:1", "")];
+        using DeviceChange change = new() { Notes = new DeviceNotes { Awaited = awaited } };
+        var note = new PeerNote { Module = new string('m', 600) + "\n", Attest = "vsock:3:1" };
+        change.Peers.Add(new PeerChange(default) { Note = note });
+        using SecretText text = new();
+        SetRequestWriter.Write(change, text);
+        using DeviceChange read = ParseSet(Encoding.UTF8.GetString(text.Bytes)["set=1\n".Length..^1]);
+        Assert.Equal(["no?private_key=0?", "?"], read.Notes!.Awaited.Select(peer => peer.Reason));
+        Assert.Equal(new string('m', 512), read.Peers[0].Note!.Module);
+    }
 
     [Fact]
     public void Nothing_is_left_of_a_text_that_was_wiped()
@@ -60,7 +79,8 @@ public sealed class SetRequestWriterTests
     }
 
     private static PeerChange Make(
-        byte[] key, byte[] preshared, int flags, EndpointAddress endpoint, ushort keepalive, (ulong, ulong, int, bool)[] prefixes)
+        byte[] key, byte[] preshared, int flags, EndpointAddress endpoint, ushort keepalive,
+        (ulong, ulong, int, bool)[] prefixes, PeerNote? note)
     {
         PeerChange peer = new(new PublicKey(key))
         {
@@ -70,6 +90,7 @@ public sealed class SetRequestWriterTests
             PresharedKey = (flags & 8) == 0 ? null : new PresharedKey(preshared),
             Endpoint = (flags & 16) == 0 ? null : endpoint,
             PersistentKeepalive = keepalive % 3 == 0 ? null : keepalive,
+            Note = note,
         };
         foreach ((ulong high, ulong low, int length, bool removes) in prefixes)
         {

@@ -36,6 +36,7 @@ public sealed class StatusReaderTests
         from prefixes in Gen.Select(Gen.ULong, Gen.ULong, Gen.Int[0, 128]).Array[0, 3]
         from connections in GenConnection.Array[0, 3]
         from text in Gen.Int[0, Texts.Length - 1]
+        from note in NoteGenerators.Peer.Null()
         select new PeerStatus
         {
             PublicKey = new PublicKey(key),
@@ -54,6 +55,7 @@ public sealed class StatusReaderTests
                 HandshakeError = Texts[text],
                 DroppedPackets = numbers[3],
                 QueuedBytes = numbers[4],
+                Note = note,
                 Connections = connections,
             },
         };
@@ -65,6 +67,7 @@ public sealed class StatusReaderTests
         from port in Gen.UShort
         from mark in Gen.UInt
         from text in Gen.Int[0, Texts.Length - 1]
+        from notes in NoteGenerators.Device
         select new DeviceStatus
         {
             PrivateKey = (flags & 1) == 0 ? null : new PrivateKey(key),
@@ -81,6 +84,8 @@ public sealed class StatusReaderTests
                 Version = "0.3.0",
                 LocalCid = (flags & 8) == 0 ? null : mark,
                 ListenError = Texts[text],
+                UnlockedBytes = text,
+                Notes = notes,
                 Counters = [new Counter("not_sent", mark), new Counter("too_long", 1)],
             },
         };
@@ -115,6 +120,21 @@ public sealed class StatusReaderTests
                 }
             },
             iter: 2_000);
+
+    /// <summary>It is shown on a terminal, and the daemon may be somebody else's by now.</summary>
+    [Fact]
+    public void No_control_character_is_read()
+    {
+        DeviceStatus read = Read(
+            "network=vsock\nversion=\u009b2J\nawaited=vsock:16:1 \u001b]0;x\u0007\n"
+            + $"public_key={UapiText.Peer1}\nendpoint=a\u001b[2J\nhandshake_error=\r \nerrno=0\n",
+            isStatus: true);
+        Assert.Equal("?2J", read.Details!.Version);
+        Assert.Equal("?]0;x?", read.Details.Notes.Awaited[0].Reason);
+        PeerStatus peer = Assert.Single(read.Peers);
+        Assert.Equal("a?[2J", peer.EndpointText);
+        Assert.Equal("? ", peer.Details!.HandshakeError);
+    }
 
     private static DeviceStatus Read(string text, bool isStatus)
     {

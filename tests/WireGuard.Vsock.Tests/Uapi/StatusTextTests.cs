@@ -29,6 +29,13 @@ public sealed class StatusTextTests
                 Namespace = 4026531840,
                 LocalCid = 16,
                 ListenError = "listening port 1 is taken",
+                UnlockedBytes = 32768,
+                Notes = new DeviceNotes
+                {
+                    Provision = "nitro",
+                    ProvisionPort = 12913,
+                    Awaited = [new AwaitedPeer("vsock:16:51821", "no answer yet")],
+                },
                 Counters = [new Counter("not_authentic", 7)],
             },
             Peers =
@@ -42,6 +49,13 @@ public sealed class StatusTextTests
                     {
                         Superpackets = true,
                         HasSession = true,
+                        Note = new PeerNote
+                        {
+                            Attest = "vsock:3:4000000001",
+                            AttestedAt = 1_795_000_000,
+                            Module = "i-0abc-enc0def",
+                            Pcrs = [new ShownPcr(0, Peer1)],
+                        },
                         DroppedPackets = 1,
                         QueuedBytes = 2,
                         Connections =
@@ -63,6 +77,7 @@ public sealed class StatusTextTests
                     {
                         EndpointName = "vpn.example.com:51820",
                         HandshakeError = "connect: Connection refused",
+                        Note = new PeerNote { ProvisionedAt = 1_795_000_001 },
                     },
                 },
             ],
@@ -82,6 +97,10 @@ public sealed class StatusTextTests
             netns=4026531840
             local_cid=16
             listen_error=listening port 1 is taken
+            unlocked_bytes=32768
+            provision=nitro
+            provision_port=12913
+            awaited=vsock:16:51821 no answer yet
             not_authentic=7
             public_key={Peer1}
             preshared_key={Zero}
@@ -95,6 +114,10 @@ public sealed class StatusTextTests
             allowed_ip=10.0.0.0/8
             superpackets=true
             session=true
+            attest=vsock:3:4000000001
+            attested_at=1795000000
+            attested_module=i-0abc-enc0def
+            attested_pcr=0:{Peer1}
             dropped_packets=1
             queued_bytes=2
             connection=vm(3):4000000000 to-host dialled current age=12 reconnects=1 rx=81632 tx=4711 queued=2
@@ -112,6 +135,7 @@ public sealed class StatusTextTests
             superpackets=false
             session=false
             handshake_error=connect: Connection refused
+            provisioned_at=1795000001
             dropped_packets=0
             queued_bytes=0
             errno=0

@@ -4,6 +4,7 @@ using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Commands;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
+using WireGuard.Vsock.Tunnels;
 using WireGuard.Vsock.Uapi;
 using static WireGuard.Vsock.Tests.Uapi.UapiText;
 
@@ -95,6 +96,18 @@ public sealed class UapiClientTests : IDisposable
         DeviceStatus status = WgCommand.StatusOf(client);
         Assert.Equal((51820, null), (status.ListenPort, status.Details));
         Assert.Equal(["status=1\n\n", "status=1\n\n", "get=1\n\n"], daemon.Requests);
+    }
+
+    /// <summary>After a `down` and an `up` a thread of the tunnel before must leave the new one alone.</summary>
+    [Fact]
+    public void Another_tunnel_of_the_same_name_is_not_the_one_that_was_meant()
+    {
+        using Daemon daemon = new(_folder, "network=tcp\ninstance=0b\nlisten_port=7\nerrno=0\n\n");
+        using (RunningTunnel.Connect("wg0", "0b", out DeviceStatus status, _folder))
+            Assert.Equal(7u, status.ListenPort);
+        SetupException refusal = Assert.Throws<SetupException>(() => RunningTunnel.Connect("wg0", "0a", out _, _folder));
+        Assert.Equal("wg0 is another tunnel by now", refusal.Message);
+        Assert.Throws<SetupException>(() => RunningTunnel.Connect("wg0", "", out _, _folder));
     }
 
     [Fact]

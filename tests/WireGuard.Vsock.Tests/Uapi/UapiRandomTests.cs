@@ -23,6 +23,9 @@ public sealed class UapiRandomTests
         "persistent_keepalive_interval=25\n", "persistent_keepalive_interval=",
         "replace_allowed_ips=true\n", "allowed_ip=10.0.0.0/8\n", "allowed_ip=-::/0\n", "allowed_ip=",
         "update_only=true\n", "remove=true\n", "protocol_version=1\n",
+        "provision=nitro\n", "provision=\n", "provision_port=51821\n", "provision_port=", "awaited=vsock:16:1 no answer yet\n",
+        "awaited=", "attest=vsock:16:1\n", "attest=", "attested_at=5\n", "attested_at=", "attested_module=i-0abc\n",
+        $"attested_pcr=0:{Peer1}\n", "attested_pcr=", "provisioned_at=7\n", "provisioned_at=",
     ];
 
     [Fact]

@@ -50,11 +50,15 @@ internal static class UapiText
             return text.ToString();
         text.Append($"| key {Hex(change.PrivateKey is null ? [] : change.PrivateKey.Bytes)} removed {change.RemovesPrivateKey}");
         text.Append($" port {change.ListenPort} mark {change.FirewallMark} replace {change.ReplacesPeers}");
+        if (change.Notes is { } notes)
+            text.Append($" provision {notes.Provision} {notes.ProvisionPort} {string.Join(';', notes.Awaited)}");
         foreach (PeerChange peer in change.Peers)
         {
             text.Append($"| peer {peer.PublicKey.ToHex()} remove {peer.Removes} update {peer.UpdatesOnly}");
             text.Append($" psk {Hex(peer.PresharedKey is null ? [] : peer.PresharedKey.Bytes)} at {peer.Endpoint}");
             text.Append($" by {peer.EndpointName}");
+            if (peer.Note is { } note)
+                text.Append($" {note.Attest} {note.AttestedAt} {note.Module} {note.ProvisionedAt} {string.Join(';', note.Pcrs)}");
             text.Append($" keepalive {peer.PersistentKeepalive} replace {peer.ReplacesAllowedIps}");
             foreach (AllowedIpChange allowed in peer.AllowedIps)
                 text.Append($" {(allowed.Removes ? '-' : '+')}{allowed.Prefix}");

@@ -1,7 +1,7 @@
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
 
-namespace WireGuard.Vsock.Commands;
+namespace WireGuard.Vsock.Processes;
 
 /// <summary>
 /// Descriptors 0, 1 and 2, which may be closed when a program is started. The next files opened would get these numbers, and what
@@ -22,8 +22,20 @@ internal static class StandardDescriptors
             Sys.Close(fd);
     }
 
-    /// <summary>Where there is no /dev/null, the root folder serves as well: it is neither read nor written.</summary>
-    private static int OpenNothing()
+    /// <summary>Has those from the first on lead to /dev/null from now on.</summary>
+    public static void LeadNowhere(int first, int last)
+    {
+        int nothing = OpenNothing();
+        for (int fd = first; fd <= last; fd++)
+            _ = Sys.Duplicate(nothing, fd);
+        Sys.Close(nothing);
+    }
+
+    /// <summary>
+    /// Opens /dev/null, or, where there is none, as in a root folder of few files, that folder: it is neither read nor written.
+    /// </summary>
+    /// <returns>A descriptor that is close-on-exec, or a negated errno.</returns>
+    public static int OpenNothing()
     {
         int fd = Sys.Open("/dev/null", O_RDWR);
         return fd >= 0 ? fd : Sys.Open("/", O_RDONLY);
