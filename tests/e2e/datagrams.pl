@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # Numbered UDP datagrams whose bytes follow from their number.
 #
-#   datagrams.pl send ADDRESS PORT TRAINS DATAGRAMS SIZE     trains of that many, each train with one system call
-#                                                            (UDP_SEGMENT) if it is of more than one, 2 ms apart
-#   datagrams.pl options ADDRESS PORT TRAINS DATAGRAMS SIZE  the same behind a destination options header, over IPv6
+#   datagrams.pl send ADDRESS PORT TRAINS DATAGRAMS SIZE [MS]  trains of that many, each train with one system call
+#                                                            (UDP_SEGMENT) if it is of more than one, MS (2) apart
+#   datagrams.pl options ADDRESS PORT TRAINS DATAGRAMS SIZE [MS]  the same behind a destination options header, over IPv6
 #   datagrams.pl flow ADDRESS PORT COUNT PAUSE SIZE FIRST    one by one, so many microseconds apart, the first with that number
-#   datagrams.pl receive PORT COUNT SECONDS                  until that many came, or nothing for so long; prints how
-#                                                            many different ones came, how many were damaged, and how many
-#                                                            came behind one with a higher number
+#   datagrams.pl receive PORT COUNT SECONDS                  until that many came, or no more for so long (for the first
+#                                                            one at least 20 s); prints how many different ones came, how
+#                                                            many were damaged, and how many came behind one with a higher
+#                                                            number
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6);
@@ -27,7 +28,7 @@ if ($ARGV[0] eq 'receive') {
     while (keys %seen < $count) {
         my $read = '';
         vec($read, fileno($s), 1) = 1;
-        last unless select $read, undef, undef, $seconds;
+        last unless select $read, undef, undef, %seen || $seconds > 20 ? $seconds : 20;
         recv($s, my $got, 65536, 0);
         my ($number, $size) = length $got >= 6 ? unpack("N n", $got) : (0, 6);
         if ($size == length $got and $got eq datagram($number, $size)) {
@@ -41,7 +42,7 @@ if ($ARGV[0] eq 'receive') {
     exit;
 }
 
-my ($kind, $address, $port, $trains, $datagrams, $size) = @ARGV;
+my ($kind, $address, $port, $trains, $datagrams, $size, $pause) = @ARGV;
 my $is6 = $address =~ /:/;
 socket(my $s, $is6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0) or die "socket: $!\n";
 my $to = $is6 ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $address)) : pack_sockaddr_in($port, inet_aton($address));
@@ -60,5 +61,5 @@ if ($kind eq 'flow') {
 for (1 .. $trains) {
     my $train = join '', map { datagram($number++, $size) } 1 .. $datagrams;
     send($s, $train, 0, $to) or $!{ECONNREFUSED} or die "send: $!\n";
-    select undef, undef, undef, 0.002;
+    select undef, undef, undef, ($pause // 2) / 1000;
 }

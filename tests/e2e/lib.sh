@@ -55,6 +55,10 @@ equal() { # WHAT EXPECTED ACTUAL
   [ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
 }
 
+# Whether what comes down a pipe has a line that grep finds. Unlike `grep -q` it reads to the end: a writer whose reader has left is
+# ended by SIGPIPE if it has more to write, and `pipefail` then fails a pipe that has found its line. `make lint` looks for such readers.
+has() { [ "$(grep -c "$@")" -gt 0 ]; } # GREP'S ARGUMENTS
+
 # For what this machine cannot do: counted and printed as a test that did not run.
 skip() { # WHY
   echo "skipped: $*"
@@ -177,7 +181,7 @@ keep_vsock_in_guests() { # NETWORK
 }
 
 # Not with wg(8), which removes a socket that does not answer: it might be the one that is being made.
-is_ready() { [ -S "$work/$1/wg0.sock" ] && uapi "$1" 'get=1\n\n' | grep -qx errno=0; }
+is_ready() { [ -S "$work/$1/wg0.sock" ] && uapi "$1" 'get=1\n\n' | has -x errno=0; }
 
 # What `start` runs the daemon by, such as prlimit.
 within=()
@@ -209,14 +213,19 @@ introduce() { # MACHINE PEER [NETWORK]
   at "$1" wg set wg0 peer "${public[$2]}" allowed-ips "${inner[$2]}/32,${inner6[$2]}/128" ${where[@]+"${where[@]}"}
 }
 
-# host and enclave, each with the other's endpoint.
-tunnel() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
-  new_machines host enclave
-  [ "$1" = vsock ] || wire host enclave
+# Daemons at host and enclave, with their keys, ports and addresses.
+start_both() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
   start host "$1"
   start enclave "${2:-$1}"
   configure host
   configure enclave
+}
+
+# host and enclave, each with the other's endpoint.
+tunnel() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
+  new_machines host enclave
+  [ "$1" = vsock ] || wire host enclave
+  start_both "$1" "${2:-$1}"
   introduce host enclave "$1"
   introduce enclave host "$1"
 }
@@ -245,10 +254,7 @@ tunnel_to_a_network() { # NETWORK
   wire host enclave
   wire enclave third
   behind4=${outer4[third/enclave]} behind6=${outer6[third/enclave]}
-  start host "$1"
-  start enclave "$1"
-  configure host
-  configure enclave
+  start_both "$1"
   introduce host enclave "$1"
   introduce enclave host
   at host wg set wg0 peer "${public[enclave]}" allowed-ips "${inner[enclave]},${inner6[enclave]},$behind4,$behind6"
@@ -381,14 +387,31 @@ two_files() { # NETWORK [MORE LINES OF THE HOST'S [Interface]]
   write_file enclave host "$1" 203.0.113.0/24,fd77::/64
 }
 
-daemon_at() { # MACHINE: processes of ours
-  local process
+processes_at() { # MACHINE [WORD]: processes of ours; with that word first on their command lines
+  local process words
   for process in $(ip netns pids "$1-$$"); do
-    if [ "$(readlink "/proc/$process/exe")" = "$(readlink -f "$daemon")" ]; then echo "$process"; fi
+    [ "$(readlink "/proc/$process/exe")" = "$(readlink -f "$daemon")" ] || continue
+    mapfile -td '' words <"/proc/$process/cmdline" 2>/dev/null || continue
+    if [ -z "${2:-}" ] || [ "${words[1]:-}" = "$2" ]; then echo "$process"; fi
   done
 }
 
-no_daemon_at() { [ -z "$(daemon_at "$1")" ]; }
+daemon_at() { processes_at "$1" -n; }     # MACHINE: the daemon that `up` has started
+supervisor_at() { processes_at "$1" up; } # MACHINE: the `up` that stays with it, if one does
+
+provisioner_at() { # MACHINE: what exchanges keys for a supervisor
+  local process
+  for process in $(processes_at "$1"); do if is_provisioner "$process"; then echo "$process"; fi; done
+}
+
+is_provisioner() { grep -qa '^wireguard-vsock: provisioner of ' "/proc/$1/cmdline"; } # PROCESS
+
+no_daemon_at() { [ -z "$(processes_at "$1")" ]; }
+
+# All of ours there ends at once, as in a crash of the machine.
+crash() { # MACHINE
+  processes_at "$1" | xargs kill -9
+}
 
 # Everything that `up` changes: links, addresses, routes and rules of both families, the folders of /run, resolv.conf.
 system_of() { # MACHINE
@@ -412,6 +435,31 @@ nothing_is_left() { # MACHINE SYSTEM-BEFORE
 refused() { # MACHINE TEXT ARGUMENT...: in one line
   refused_in_one_line ours "$1" "${@:3}"
   [[ $refusal == *"$2"* ]] || fail "expected '$2', got '$refusal'"
+}
+
+# ---- guests of Firecracker and Cloud Hypervisor --------------------------------------------------------------------
+
+# A machine on a wire of its own stands for the guest, and vmm.pl for its monitor.
+declare -A vmm=()
+
+socket_of() { echo "$work/vm-$1/v.sock"; } # GUEST
+unix_endpoint() { echo "unix:$(socket_of "$1"):${port[$1]}"; }
+
+vmm_for() { # GUEST: its wire to the host, and its monitor
+  wire host "$1"
+  vmm "$1"
+}
+
+vmm() { # GUEST
+  mkdir -p "$(dirname "$(socket_of "$1")")"
+  enter host perl "$e2e/vmm.pl" "$(socket_of "$1")" "tcp:${outer4[$1/host]}=${outer4[host/$1]}" "${port[host]}" 2>>"$work/vmm-$1.log" &
+  vmm[$1]=$!
+  wait_for 10 [ -S "$(socket_of "$1")" ] || fail "no monitor: $(cat "$work/vmm-$1.log")"
+}
+
+end_vmm() { # GUEST
+  kill "${vmm[$1]}"
+  wait_for 10 is_gone "${vmm[$1]}" || fail "the monitor of $1 does not end"
 }
 
 # ---- traffic -------------------------------------------------------------------------------------------------------
@@ -458,15 +506,16 @@ copy_checksummed() { # FROM TO MEGABYTES [ADDRESS]
 }
 
 # Trains of datagrams, each train sent with one system call and compared byte by byte. One in a hundred may be lost. More are lost
-# if an end is not scheduled for some 10 ms, when its queue of 200 packets is full: hence three tries, counted in $tries.
+# if an end is not scheduled for some 10 ms, when its queue of 200 packets is full: hence eight tries, counted in $tries, each with
+# longer pauses between the trains.
 trains_arrive() { # FROM TO TRAINS DATAGRAMS SIZE [ADDRESS [KIND: send or options]]
   local count=$(($3 * $4)) receiver came damaged
   # shellcheck disable=SC2034 # read by tests that count bytes
-  for tries in 1 2 3; do
+  for tries in {1..8}; do
     at "$2" "$e2e/datagrams.pl" receive 7001 $count 2 >"$work/datagrams" &
     receiver=$!
     wait_for 30 listens "$2" 7001 -u || fail "no listener for the datagrams"
-    at "$1" "$e2e/datagrams.pl" "${7:-send}" "${6:-${inner[$2]}}" 7001 "$3" "$4" "$5"
+    at "$1" "$e2e/datagrams.pl" "${7:-send}" "${6:-${inner[$2]}}" 7001 "$3" "$4" "$5" $((1 << tries))
     wait "$receiver"
     read -r came damaged _ <"$work/datagrams"
     equal "damaged datagrams from $1 to $2" 0 "$damaged"
@@ -495,7 +544,8 @@ new_flows_keep_their_order() { # FROM TO NETWORK FLOWS
 }
 
 # Captures an interface into $work/capture, until end_capture. In immediate mode each packet is in the file at once; else tcpdump may
-# end with a second's worth of them still in the kernel's ring.
+# end with a second's worth of them still in the kernel's ring. A place of the ring is as large as the longest packet that is kept:
+# `-s` for no more than is needed gives many more places, of which a busy tcpdump needs them.
 capture() { # MACHINE INTERFACE TCPDUMP'S ARGUMENTS...
   # An earlier file would be taken for this one, until this one has begun.
   rm -f "$work/capture" "$work/tcpdump"

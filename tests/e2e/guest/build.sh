@@ -2,13 +2,17 @@
 # How a guest is made and booted, for the suites that need one: Debian's cloud kernel under QEMU's software emulation, with an
 # initramfs made here. It needs neither KVM nor a processor of a certain make. Sourced by */boot, which names itself in $suite.
 #
-# The kernel's package is downloaded once and unpacked in out/guest. No AF_VSOCK socket is opened on this machine.
+# The kernel's package is downloaded once and unpacked in out/guest, or out/guest-backports. No AF_VSOCK socket is opened on this
+# machine.
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 
 guest=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$guest/../../.." && pwd)
 daemon=${WIREGUARD_VSOCK:-$root/out/wireguard-vsock}
 cache=${GUEST_CACHE:-$root/out/guest}
+# Where the emulator's files are, in folders as in the root: this machine's own, unless newer_release has others.
+emulator_root=/
+newer=
 # Seconds until a guest that was started is to say that it is up: it takes 4 on an idle machine, and a start that hangs is tried anew.
 up_limit=${GUEST_UP_LIMIT:-300}
 work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-guest.XXXXXX")
@@ -43,46 +47,83 @@ fi
 
 # ---- the kernel ------------------------------------------------------------------------------------------------------
 
+# From here on the guest has a kernel of 6.8 or later, which has a driver for Nitro's secure module, and an emulator that goes with it:
+# that of Debian 12 leaves flags after cmpxchg16b at which such a kernel panics. There both come from backports, unpacked in a folder of
+# their own; later releases of Debian have them.
+newer_release() {
+  # shellcheck source=/dev/null
+  [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || return 0
+  # shellcheck source=scripts/backports.sh
+  . "$root/scripts/backports.sh"
+  newer=$backports_release
+  cache+=-backports
+  emulator_root=$cache/emulator
+}
+
+# apt-get or apt-cache, of the release that the guest is made from.
+packages() { # PROGRAM WORD...
+  if [ -n "$newer" ]; then backports "$cache" "$@"; else "$@"; fi
+}
+
+update_lists() {
+  if [ -n "$newer" ]; then open_backports "$cache"; else apt-get update -qq; fi >/dev/null 2>&1 || :
+}
+
 cloud_kernel() {
-  apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1
+  packages apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | sed -n 1p
+}
+
+# PACKAGE... unpacked in FOLDER, which is there when all of it is.
+unpack() { # FOLDER PACKAGE...
+  local to=$1 package
+  shift
+  # Nothing but what is made here: the folder beside it may hold other files.
+  rm -rf "$cache/download" "$to" "$to.new"
+  mkdir -p "$cache/download"
+  (cd "$cache/download" && packages apt-get download -qq "${@/%/${newer:+/$newer}}" >/dev/null 2>&1) || return 1
+  for package in "$cache"/download/*.deb; do dpkg -x "$package" "$to.new" || return 1; done
+  rm -r "$cache/download"
+  mv "$to.new" "$to"
 }
 
 fetch_kernel() {
   local package
-  [ ! -e "$cache/vmlinux" ] || return 0
-  package=$(cloud_kernel)
+  [ ! -e "$cache/vmlinux" ] || [ ! -e "$emulator_root" ] || return 0
+  mkdir -p "$cache"
+  # Backports' lists are fetched first, which this machine has not.
+  [ -z "$newer" ] || update_lists
+  package=$(cloud_kernel) || :
   if [ -z "$package" ]; then
-    apt-get update -qq >/dev/null 2>&1 || :
-    package=$(cloud_kernel)
+    update_lists
+    package=$(cloud_kernel) || :
   fi
   [ -n "$package" ] || give_up "no package linux-image-cloud-amd64 to take a kernel from"
-  # Nothing but what is made here: the folder may hold other files.
-  rm -rf "$cache/download" "$cache/files" "$cache/vmlinux"
-  mkdir -p "$cache/download"
-  download "$package" || {
+  rm -f "$cache/vmlinux"
+  unpack "$cache/files" "$package" || {
     # The list of packages may be older than the packages.
-    apt-get update -qq >/dev/null 2>&1 || :
+    update_lists
     package=$(cloud_kernel)
-    download "$package"
+    unpack "$cache/files" "$package"
   } || give_up "could not download $package"
-  dpkg -x "$cache"/download/*.deb "$cache/files"
-  rm -r "$cache/download"
   # Later packages have their modules under usr/lib, and leave the link from lib to another package.
   [ -e "$cache/files/lib/modules" ] || {
     mkdir -p "$cache/files/lib"
     ln -s ../usr/lib/modules "$cache/files/lib/modules"
   }
   depmod -b "$cache/files" "$(ls "$cache/files/lib/modules")"
+  [ -z "$newer" ] || {
+    unpack "$emulator_root" qemu-system-x86 qemu-system-common qemu-system-data seabios || give_up "could not download QEMU of $newer"
+    close_backports "$cache"
+  }
   uncompress_kernel "$cache"/files/boot/vmlinuz-* "$cache/vmlinux"
 }
 
-download() { (cd "$cache/download" && apt-get download -qq "$1" >/dev/null 2>&1); } # PACKAGE
-
 # QEMU enters an uncompressed kernel directly (by its PVH note), which saves the emulated decompression.
 uncompress_kernel() { # VMLINUZ VMLINUX
-  local magic program offset
+  local magic program offset offsets
   while read -r magic program; do
-    for offset in $(grep -abo -P "$magic" "$1" | head -n 3 | cut -d : -f 1); do
+    mapfile -t offsets < <(grep -abo -P "$magic" "$1" | cut -d : -f 1 | sed -n 1,3p)
+    for offset in ${offsets[@]+"${offsets[@]}"}; do
       tail -c +$((offset + 1)) "$1" | $program -dqc >"$work/vmlinux" 2>/dev/null || :
       if [ "$(head -c 4 "$work/vmlinux" | tail -c 3)" = ELF ]; then
         mv "$work/vmlinux" "$2"
@@ -148,8 +189,21 @@ put_modules() { # ROOT MODULE...
   done
 }
 
-# The library is opened by name at run time, so ldd does not list it.
-libcrypto() { ldconfig -p | awk '$1 == "libcrypto.so.3" && !n++ {print $NF}'; }
+# One that is opened by name at run time, so that ldd does not list it.
+library() { ldconfig -p | awk -v name="$1" '$1 == name && !n++ {print $NF}'; } # NAME
+
+# An emulator for a guest's own guests, with the files that it opens for them.
+put_emulator() { # ROOT
+  local to=$1 file
+  cp "$cache/vmlinux" "$to/"
+  (cd "$emulator_root" && cp -nL --parents usr/bin/qemu-system-x86_64 usr/share/seabios/bios-256k.bin \
+    usr/share/qemu/{pvh,kvmvapic,linuxboot_dma}.bin "$to/")
+  put_libraries_of "$to" "$emulator_root/usr/bin/qemu-system-x86_64"
+  # A module in some builds.
+  for file in "$emulator_root"/usr/lib/*/qemu/accel-tcg-x86_64.so; do
+    [ ! -e "$file" ] || (cd "$emulator_root" && cp -nL --parents "${file#"${emulator_root%/}/"}" "$to/")
+  done
+}
 
 # The daemon, the programs that every guest needs, and INIT as its first process.
 make_root() { # ROOT INIT MODULE...
@@ -163,7 +217,7 @@ make_root() { # ROOT INIT MODULE...
   ln -s ../usr/bin/dash "$to/bin/sh"
   ln -s /proc/mounts "$to/etc/mtab"
   put_programs "$to" ip wg ping iperf3 socat
-  put "$to" "$(libcrypto)"
+  put "$to" "$(library libcrypto.so.3)"
   install -m 755 "$daemon" "$to/usr/bin/wireguard-vsock"
   put_libraries_of "$to" "$daemon"
   # A script that stands for the daemon may call another program.
@@ -181,8 +235,11 @@ pack() { # ROOT ARCHIVE
 
 # The word on the kernel's command line is what tells a test that this is our guest: lib.sh's in_guest.
 emulate() { # ARCHIVE MEGABYTES SECONDS
-  timeout -k 5 "$3" qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -M pc -cpu max,la57=off -smp 2 -m "$2" \
-    -nodefaults -no-user-config -display none -no-reboot -kernel "$cache/vmlinux" -initrd "$1" \
+  local own=${emulator_root%/}/usr modules=()
+  if [ "$emulator_root" != / ]; then modules=(env QEMU_MODULE_DIR="$(echo "$own"/lib/*/qemu)"); fi
+  timeout -k 5 "$3" "${modules[@]}" "$own/bin/qemu-system-x86_64" -L "$own/share/qemu" -L "$own/share/seabios" \
+    -accel tcg,thread=multi,tb-size=512 -M pc -cpu max,la57=off -smp 2 -m "$2" -nodefaults -no-user-config -display none -no-reboot \
+    -kernel "$cache/vmlinux" -initrd "$1" \
     -append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on no_timer_check tsc=reliable wireguard_vsock_guest" \
     -serial "file:$work/console" </dev/null >"$work/emulator" 2>&1 &
   emulator=$!
@@ -206,7 +263,7 @@ run_guest() { # ARCHIVE MEGABYTES SECONDS
   watch_start "$emulator" &
   watch=$!
   tail -n +1 -f --pid=$emulator "$work/console" |
-    sed -un 's/\r//g; /^\(PASS\|FAIL\|SKIP\|note:\|failed:\|  |\) /p; /^guest: /s/^guest: /  (guest) /p' | tee "$work/results" &
+    sed -un 's/\r//g; /^\(PASS\|FAIL\|SKIP\|note:\|failed:\|  |\) /p; /^guest: /s/^guest: /  (guest) /p; s/^demo: //p' | tee "$work/results" &
   follower=$!
   wait "$emulator" || status=$?
   emulator=

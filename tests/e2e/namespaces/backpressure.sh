@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Packets that cannot be sent wait in short queues, slow their sender down, and delay no other peer.
 
+# Alone: it measures delay with one processor.
 Slow_path_is_filled_and_keeps_its_delay() {
   local rss machine from to
   # One lane, so that pings wait behind the load and not beside it.
@@ -32,6 +33,7 @@ Slow_path_is_filled_and_keeps_its_delay() {
   done
 }
 
+# Alone: it measures delay with one processor.
 Slow_path_flooded_with_datagrams_keeps_its_delay() {
   # shellcheck disable=SC2034 # read by start
   local within=(taskset -c 0)
@@ -74,6 +76,7 @@ loaded() { # FROM TO SECONDS [IPERF3'S OPTIONS...]
 
 # On a busy machine an end may stall for longer than it is waited for; then a queue's worth is dropped. Without backpressure it is
 # thousands.
+# Alone: an end that has no processor for long drops what it cannot keep.
 Full_speed_is_held_back_and_not_dropped() {
   local machine there back
   tunnel tcp4
@@ -108,7 +111,26 @@ Idle_peer_is_answered_at_once_beside_a_stopped_one() {
   flows_within 15 host third
 }
 
+# The kernel answers each of them while they are still being written to the device, into the queue that others share.
+# Alone: an end that has no processor for long drops what it cannot keep.
+Small_packets_of_one_peer_push_out_none_of_anothers() {
+  local flood lost
+  star tcp4
+  pings third host
+  enter enclave ping -q -n -l 60000 -i 0 -s 8 "${inner[host]}" >"$work/flood" 2>&1 &
+  flood=$!
+  pause 1
+  at third ping -q -c 100 -i 0.05 -W 3 "${inner[host]}" >"$work/ping" || fail "no answer beside small packets: $(cat "$work/ping")"
+  kill -INT $flood
+  wait $flood || :
+  at_least "small packets that went" 100000 "$(sed -n 's/ packets transmitted.*//p' "$work/flood")"
+  lost=$(sed -n 's/.* \([0-9.]*\)% packet loss.*/\1/p' "$work/ping")
+  note "lost $lost %; $(grep transmitted "$work/flood"); dropped by the device $(at host cat /sys/class/net/wg0/statistics/tx_dropped)"
+  at_most "per cent of the other peer's pings that were lost" 3 "${lost%.*}"
+}
+
 # The slow one takes 1.3 MB a second and is sent 7; the idle one is pinged after pauses so long that it counts as idle each time.
+# Alone: it measures single round trips.
 Idle_peer_loses_nothing_and_waits_little_beside_a_slow_one() {
   local flood late=0 all='' us
   # Measures the tunnel, not other load on the processor.
@@ -135,7 +157,7 @@ Idle_peer_loses_nothing_and_waits_little_beside_a_slow_one() {
   note "$(counter host dropped_packets | xargs) packets dropped; the device dropped $(at host cat /sys/class/net/wg0/statistics/tx_dropped)"
 }
 
-drops_for_one() { counter "$1" dropped_packets | grep -qx '[1-9][0-9]*'; }
+drops_for_one() { counter "$1" dropped_packets | has -x '[1-9][0-9]*'; }
 
 Traffic_goes_on_when_the_only_peer_was_stopped_for_3_s() {
   local before

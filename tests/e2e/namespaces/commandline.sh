@@ -75,7 +75,7 @@ Completion_knows_commands_and_options() {
     done
     grep -qx -- --help <<<"$(completed "$command" --he)" || fail "$command --help is not completed"
   done
-  for word in --foreground --network --streams --superpackets --udp-offloads --socket-group --metrics-allowed-ips --version; do
+  for word in --foreground --network --streams --superpackets --udp-offloads --socket-group --metrics-allowed-ips --sandbox --version; do
     equal "the daemon's option" $word "$(completed "${word%?}")"
   done
 }

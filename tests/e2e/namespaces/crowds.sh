@@ -2,18 +2,21 @@
 # Crowds of silent unauthenticated connections, while a peer loses its link and reconnects. The host has no endpoints of its peers:
 # they have to be accepted.
 
+# Alone: it measures how fast a peer is back beside a crowd.
 A_process_on_the_peers_own_machine_that_holds_24_connections_does_not_keep_it_out() {
   callers tcp4 enclave
   crowd enclave hold 24 60 "${outer4[host/enclave]}"
   comes_back_within_a_second enclave
 }
 
+# Alone: it measures how fast a peer is back beside a crowd.
 A_thousand_connections_a_second_from_the_peers_own_address_do_not_keep_it_out() {
   callers tcp4 enclave
   crowd enclave rate 1000 60 "${outer4[host/enclave]}"
   comes_back_within_a_second enclave
 }
 
+# Alone: it measures how fast a peer is back beside a crowd.
 Twenty_addresses_of_one_network_keep_no_peer_out() {
   callers tcp6 enclave third
   local i
@@ -24,6 +27,7 @@ Twenty_addresses_of_one_network_keep_no_peer_out() {
   comes_back_within_a_second third
 }
 
+# Alone: it measures how fast a peer is back beside a crowd.
 A_thousand_connections_a_second_from_many_networks_keep_no_peer_out() {
   callers tcp6 enclave third
   local i
@@ -34,6 +38,7 @@ A_thousand_connections_a_second_from_many_networks_keep_no_peer_out() {
 }
 
 # The third machine reaches the host through the enclave, with the enclave's address, and 100 ms later in each direction.
+# Alone: it measures how fast a peer is back beside a crowd.
 A_caller_with_200_ms_of_round_trip_behind_the_address_of_a_crowd_gets_in() {
   new_machines host enclave third
   wire host enclave

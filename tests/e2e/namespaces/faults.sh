@@ -142,6 +142,7 @@ Half_open_connection_is_noticed_and_dialled_anew_within_40_s() {
   pings enclave host
 }
 
+# Alone: it compares throughputs.
 Stopped_peer_does_not_slow_another() {
   local alone beside
   star tcp

@@ -4,10 +4,7 @@
 with_wireguard_go() { # machines and daemons only
   new_machines host enclave
   wire host enclave
-  start host udp
-  start enclave wireguard-go
-  configure host
-  configure enclave
+  start_both udp wireguard-go
 }
 
 Wireguard_go_answers_our_initiation() {
@@ -39,10 +36,7 @@ New_one_way_flows_to_wireguard_go_keep_their_order() {
 Wireguard_go_and_we_speak_over_IPv6() {
   new_machines host enclave
   wire host enclave
-  start host udp6
-  start enclave wireguard-go
-  configure host
-  configure enclave
+  start_both udp6 wireguard-go
   introduce host enclave udp6
   introduce enclave host udp6
   pings host enclave

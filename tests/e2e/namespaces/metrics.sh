@@ -1,24 +1,16 @@
 # shellcheck shell=bash
 # Metrics for Prometheus, read by others' programs.
 
-# Debian's promtool; out of the package where that is not installed, since installing it would start a server.
 need_promtool() {
-  local kept=$root/out/prometheus
-  PATH=$PATH:$kept/usr/bin
-  ! command -v promtool >/dev/null || return 0
-  mkdir -p "$kept"
-  (cd "$kept" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) >/dev/null 2>&1 ||
-    skip "no promtool can be had here"
+  PATH=$PATH:$root/out/prometheus/usr/bin
+  command -v promtool >/dev/null || skip "no promtool can be had here"
 }
 
 scrape() { # MACHINE [ADDRESS]
   at "$1" curl -sfS --max-time 20 "http://${2:-127.0.0.1:9586}/metrics"
 }
 
-# Not `scrape | grep -q`: grep leaves early, and curl then fails.
-tells() { # MACHINE TEXT
-  scrape "$1" >"$work/scraped" && grep -qF -- "$2" "$work/scraped"
-}
+tells() { scrape "$1" | has -F -- "$2"; } # MACHINE TEXT
 
 metric() { # MACHINE NAME [LABELS]: its only sample's value
   scrape "$1" | sed -n "s/^$2{.*${3:-}.*} //p"

@@ -26,10 +26,7 @@ named_tunnel() { # NETWORK
   new_machines host enclave
   wire host enclave
   knows_hosts host
-  start host "$1"
-  start enclave "$1"
-  configure host
-  configure enclave
+  start_both "$1"
   introduce enclave host
   by_name host enclave enclave.test
 }
@@ -43,6 +40,21 @@ A_name_that_cannot_be_resolved_yet_is_waited_for() {
   flows_within 90 host enclave
   equal endpoint_name "enclave.test:${port[enclave]}" "$(status host endpoint_name)"
   equal handshake_error '' "$(status host handshake_error)"
+}
+
+# It leads to a folder that has come later than the daemon, which Landlock keeps it from.
+A_resolv_conf_that_may_not_be_read_is_named() {
+  file_machines host enclave
+  ln -sf "$work/later/resolv.conf" "$work/etc-host/resolv.conf"
+  start host tcp4
+  at host "$daemon" show wg0 --long | has 'sandbox: on: .*Landlock [0-9]' || skip "this kernel has no Landlock"
+  configure host
+  by_name host enclave enclave.test
+  wait_for 20 says host handshake_error 'the name enclave.test cannot be resolved: *' || fail "status: $(uapi host 'status=1\n\n')"
+  ! says host handshake_error '*may not be read*' || fail "there is no such file yet"
+  mkdir "$work/later"
+  : >"$work/later/resolv.conf"
+  wait_for 90 says host handshake_error '*resolv.conf may not be read by this process: *' || fail "status: $(uapi host 'status=1\n\n')"
 }
 
 A_name_whose_address_changes_is_followed_over_tcp() { follows_the_name tcp4; }

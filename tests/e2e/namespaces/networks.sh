@@ -68,10 +68,7 @@ Plain_tcp_and_udp_reach_IPv6_endpoints_too() {
   new_machines host enclave
   wire host enclave
   for network in tcp udp; do
-    start host $network
-    start enclave $network
-    configure host
-    configure enclave
+    start_both $network
     at host wg set wg0 peer "${public[enclave]}" allowed-ips 203.0.113.2/32 endpoint "$(endpoint_of enclave host "${network}6")"
     at enclave wg set wg0 peer "${public[host]}" allowed-ips 203.0.113.1/32
     pings host enclave
@@ -92,10 +89,7 @@ Peer_without_an_endpoint_learns_it_from_the_caller_over_udp() { learns_endpoint 
 learns_endpoint() { # NETWORK
   new_machines host enclave
   wire host enclave
-  start host "$1"
-  start enclave "$1"
-  configure host
-  configure enclave
+  start_both "$1"
   introduce host enclave
   introduce enclave host "$1"
   equal "endpoint before the call" "(none)" "$(field host endpoints)"
@@ -173,10 +167,7 @@ Idle_tunnel_uses_next_to_no_processor() {
   new_machines host enclave
   wire host enclave
   for network in tcp udp; do
-    start host $network
-    start enclave $network
-    configure host
-    configure enclave
+    start_both $network
     introduce host enclave $network
     introduce enclave host $network
     pings host enclave
@@ -213,7 +204,7 @@ Udp_trains_go_though_a_path_MTU_is_cached() {
   tunnel_through_a_narrow_link 1300
   pings host enclave
   at host ping -q -c 2 -i 0.2 -W 1 -M do -s 1400 "${outer4[enclave/third]}" >/dev/null 2>&1 || :
-  at host ip route get "${outer4[enclave/third]}" | grep -q 'mtu 1300' || fail "no path MTU is cached"
+  at host ip route get "${outer4[enclave/third]}" | has 'mtu 1300' || fail "no path MTU is cached"
   capture host to-third -Q out udp
   copy_checksummed host enclave 5
   end_capture
@@ -258,7 +249,7 @@ Udp_offloads_off_sends_every_datagram_by_itself() {
   local with=(--udp-offloads=off)
   tunnel udp4
   pings host enclave
-  capture host to-enclave udp
+  capture host to-enclave -s 128 udp
   copy_checksummed host enclave 5
   end_capture
   equal "trains of datagrams" 0 "$(tcpdump -n -r "$work/capture" 'greater 1600' 2>/dev/null | wc -l)"

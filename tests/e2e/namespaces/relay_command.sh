@@ -9,16 +9,7 @@
 # What a datagram cannot carry: neither superpackets nor short checksums are negotiated, and the session lasts.
 Two_relays_with_udp_between_carry_20_MB_each_way() {
   local machine
-  chain host near far enclave
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
-  relay near --listen "tcp:${port[near]}" --to "udp:${outer4[far/near]}:${port[far]}"
-  relay far --listen "udp:${port[far]}" --to "tcp:${outer4[enclave/far]}:${port[enclave]}"
-  reached_by host enclave near
-  reached_by enclave host
-  flows_within 30 host enclave
+  tunnel_through_two_relays udp
   for machine in host enclave; do : >"$work/$machine.log"; done
   copy_checksummed host enclave 20
   copy_checksummed enclave host 20
@@ -83,10 +74,7 @@ Enclaves_reach_wireguard_go_in_the_world() {
 
 Wireguard_go_in_the_world_reaches_an_enclave() {
   chain host near enclave
-  start host wireguard-go
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both wireguard-go tcp4
   relay near --listen "udp:${port[near]}" --to "tcp:${outer4[enclave/near]}:${port[enclave]}"
   reached_by host enclave near
   reached_by enclave host
@@ -101,10 +89,7 @@ Wireguard_go_in_the_world_reaches_an_enclave() {
 
 Relay_over_ipv6_and_by_name() {
   chain host near enclave
-  start host udp6
-  start enclave tcp6
-  configure host
-  configure enclave
+  start_both udp6 tcp6
   echo "${outer6[enclave/near]} enclave.example.org" >"$work/hosts"
   at near mount --bind "$work/hosts" /etc/hosts
   relay near --listen "udp:[${outer6[near/host]}]:${port[near]}" --to "tcp:enclave.example.org:${port[enclave]}"
@@ -118,16 +103,7 @@ Relay_over_ipv6_and_by_name() {
 # The path passes everything: superpackets are used, through two relays too.
 Streams_on_both_sides_carry_superpackets() {
   local machine
-  chain host near far enclave
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
-  relay near --listen "tcp:${port[near]}" --to "tcp:${outer4[far/near]}:${port[far]}"
-  relay far --listen "tcp:${port[far]}" --to "tcp:${outer4[enclave/far]}:${port[enclave]}"
-  reached_by host enclave near
-  reached_by enclave host
-  flows_within 30 host enclave
+  tunnel_through_two_relays tcp
   for machine in host enclave; do
     wait_for 30 takes_superpackets $machine || fail "no superpackets from $machine"
   done
@@ -142,10 +118,7 @@ Streams_on_both_sides_carry_superpackets() {
 # to it and what comes from it are two rules of one file.
 Guests_behind_a_unix_socket_are_reached_and_reach_the_world() {
   chain host near enclave
-  start host wireguard-go
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both wireguard-go tcp4
   enter near perl "$e2e/vmm.pl" "$work/v.sock" "tcp:${outer4[enclave/near]}=${outer4[near/enclave]}" 51830 &
   wait_for 30 [ -S "$work/v.sock" ] || fail "no multiplexer"
   cat >"$work/relay.conf" <<END
@@ -202,10 +175,7 @@ One_port_leads_to_several_enclaves_by_their_keys() {
 # The caller's connection to the relay may outlast the enclave's program; the next one reads no short checksums.
 Enclave_that_is_restarted_without_extensions_is_reached_through_the_same_relay() {
   chain host near enclave
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both tcp4
   relay near --listen "tcp:${port[near]}" --peer "${public[enclave]}=tcp:${outer4[enclave/near]}:${port[enclave]}"
   reached_by host enclave near
   reached_by enclave host
@@ -240,7 +210,7 @@ Stranger_gets_silence_from_a_relay_with_peers() {
   capture third to-near -Q in udp
   if at third ping -q -c 2 -i 1 -W 3 203.0.113.99 >/dev/null 2>&1; then fail "an answer from nobody"; fi
   end_capture
-  equal "answers" "" "$(tcpdump -n -r "$work/capture" 2>/dev/null | head -n 3)"
+  equal "answers" "" "$(tcpdump -n -r "$work/capture" 2>/dev/null | sed -n 1,3p)"
   wait $steady || fail "pings: $(cat "$work/pings")"
   grep -q ' 0% packet loss' "$work/pings" || fail "lost: $(cat "$work/pings")"
   equal "connections" "$before" "$(streams_to enclave) $(streams_to other)"
@@ -255,7 +225,7 @@ Initiations_from_spoofed_sources_make_few_streams_and_a_peer_gets_in() {
   capture near to-host -Q in udp
   flows_within 30 host enclave
   capture_settles
-  tshark -r "$work/capture" -Y 'udp.length == 156' -T fields -e udp.payload 2>/dev/null | head -n 1 >"$work/initiation"
+  tshark -r "$work/capture" -Y 'udp.length == 156' -T fields -e udp.payload 2>/dev/null | sed -n 1p >"$work/initiation"
   end_capture
   grep -q '^01000000' "$work/initiation" || fail "no initiation was captured"
   ip -n "third-$$" route add local 10.66.0.0/16 dev lo
@@ -286,10 +256,7 @@ Initiations_from_spoofed_sources_make_few_streams_and_a_peer_gets_in() {
 
 Killed_under_load_and_started_again_traffic_goes_on_within_2_s() {
   chain host near enclave
-  start host wireguard-go
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both wireguard-go tcp4
   relay near --listen "udp:${port[near]}" --to "tcp:${outer4[enclave/near]}:${port[enclave]}"
   reached_by host enclave near
   reached_by enclave host
@@ -299,10 +266,7 @@ Killed_under_load_and_started_again_traffic_goes_on_within_2_s() {
 # The end on a stream dials again, and at once: its connection had lasted.
 Killed_relay_is_dialled_again_within_2_s() {
   chain host near enclave
-  start host udp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both udp4 tcp4
   relay near --listen "tcp:${port[near]}" --to "udp:${outer4[host/near]}:${port[host]}"
   reached_by host enclave
   reached_by enclave host near
@@ -324,10 +288,7 @@ Killed_relay_with_peers_is_back_with_the_next_handshake() {
 SIGHUP_takes_up_rules_and_leaves_those_that_stay() {
   local before
   chain host near enclave
-  start host wireguard-go
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both wireguard-go tcp4
   rules "udp:${port[near]}"
   relay near "$work/relay.conf"
   wait_for 30 listens near "${port[near]}" -u || fail "the relay does not listen: $(tail -n 3 "$work/near.log")"
@@ -381,10 +342,7 @@ Connections_are_limited_by_source_and_in_all() {
 
 Idle_links_end_and_come_back() {
   chain host near enclave
-  start host udp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both udp4 tcp4
   relay near --listen "udp:${port[near]}" --to "tcp:${outer4[enclave/near]}:${port[enclave]}" --idle 12
   reached_by host enclave near
   reached_by enclave host
@@ -398,10 +356,7 @@ Idle_links_end_and_come_back() {
 
 Datagrams_that_are_no_messages_get_silence() {
   chain host near enclave
-  start host udp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both udp4 tcp4
   relay near --listen "udp:${port[near]}" --to "tcp:${outer4[enclave/near]}:${port[enclave]}"
   reached_by host enclave near
   reached_by enclave host
@@ -575,6 +530,17 @@ chain() { # MACHINE...: each on a wire with the next
     [ -z "$last" ] || wire "$last" "$machine"
     last=$machine
   done
+}
+
+# host and enclave over TCP to a relay each, which have NETWORK between them.
+tunnel_through_two_relays() { # NETWORK
+  chain host near far enclave
+  start_both tcp4
+  relay near --listen "tcp:${port[near]}" --to "$1:${outer4[far/near]}:${port[far]}"
+  relay far --listen "$1:${port[far]}" --to "tcp:${outer4[enclave/far]}:${port[enclave]}"
+  reached_by host enclave near
+  reached_by enclave host
+  flows_within 30 host enclave
 }
 
 # Like introduce, where the peer is found at a relay, or not at all.

@@ -34,10 +34,7 @@ behind_a_relay() { # RELAY'S MODE [COUNT]
   new_machines host enclave
   wire host enclave
   with=(--streams 1)
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both tcp4
   introduce enclave host
   introduce host enclave
   enter enclave "$e2e/tampering_relay.pl" "$1" 9999 "${outer4[enclave/host]}" "${port[enclave]}" "${@:2}" >"$work/relay" &

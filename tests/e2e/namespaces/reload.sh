@@ -16,14 +16,14 @@ Reload_takes_up_what_has_changed_and_nothing_else_notices() {
   sed -i "s/^MTU.*/MTU = 1380/; s/^Address.*/&, 10.55.0.1\/24/" "$(file_of host)"
   ours host reload wg0
   equal "MTU" 1380 "$(at host cat /sys/class/net/wg0/mtu)"
-  ip -n "host-$$" -o address show dev wg0 | grep -q 10.55.0.1/24 || fail "no new address"
-  ip -n "host-$$" route show dev wg0 | grep -q '^10.9.0.0/24 scope link' || fail "no new route"
+  ip -n "host-$$" -o address show dev wg0 | has 10.55.0.1/24 || fail "no new address"
+  ip -n "host-$$" route show dev wg0 | has '^10.9.0.0/24 scope link' || fail "no new route"
   equal "peers" 2 "$(show host peers | wc -l)"
 
   # And back, with the first address gone: the routes that the kernel takes with it come again.
   sed -i "s/, 10.55.0.1\/24//; s/10.9.0.0\/24/10.9.1.0\/24/; s/^ListenPort.*/ListenPort = 8172/" "$(file_of host)"
   ours host reload wg0
-  if ip -n "host-$$" -o address show dev wg0 | grep -q 10.55; then fail "the address is still there"; fi
+  if ip -n "host-$$" -o address show dev wg0 | has 10.55; then fail "the address is still there"; fi
   equal "routes" "10.9.1.0/24 203.0.113.0/24" "$(ip -n "host-$$" route show dev wg0 | awk '{print $1}' | sort | paste -sd' ')"
   sed -i '/^\[Peer\]/,$!b; /'"${public[third]//\//\\/}"'/d; /10.9.1.0/d' "$(file_of host)"
   sed -i '$d' "$(file_of host)"
@@ -95,20 +95,34 @@ A_generated_key_stays_and_other_changes_are_refused() {
   equal "allowed IPs" 10.3.0.0/16 "$(field host allowed-ips)"
 }
 
-Sighup_reloads_a_tunnel_in_the_background_and_in_the_foreground() {
-  local mtu process
+Sighup_reloads_a_tunnel_in_the_foreground() {
+  local mtu
   two_files tcp
-  for way in '' -f; do
-    # shellcheck disable=SC2086 # nothing, or a word
-    enter host "$daemon" up $way wg0 &
-    wait_for 30 grep -qs '^state=up' "$work/run-host/wg0" || fail "not up"
-    process=$(daemon_at host)
-    for mtu in 1300 1310; do
-      sed -i "/^MTU/d; s/^Network.*/&\nMTU = $mtu/" "$(file_of host)"
-      kill -HUP "$process"
-      wait_for 30 at host grep -qx $mtu /sys/class/net/wg0/mtu || fail "SIGHUP did not reload ($way)"
-    done
-    ours host down wg0
-    wait_for 30 no_daemon_at host || fail "it outlives down"
+  enter host "$daemon" up -f wg0 &
+  wait_for 30 grep -qs '^state=up' "$work/run-host/wg0" || fail "not up"
+  for mtu in 1300 1310; do
+    sed -i "/^MTU/d; s/^Network.*/&\nMTU = $mtu/" "$(file_of host)"
+    kill -HUP $!
+    wait_for 30 at host grep -qx $mtu /sys/class/net/wg0/mtu || fail "SIGHUP did not reload"
   done
+  ours host down wg0
+  wait_for 30 no_daemon_at host || fail "it outlives down"
+}
+
+# It has neither the file nor the rights to take it up.
+Sighup_to_a_daemon_in_the_background_says_what_reloads_and_ends_nothing() {
+  local mtu said='SIGHUP changes nothing: wireguard-vsock reload wg0 takes up what has changed'
+  two_files tcp
+  ours enclave up wg0
+  at host env LOG_LEVEL=error "$daemon" up --wait wg0 2>"$work/host.log"
+  mtu=$(at host cat /sys/class/net/wg0/mtu)
+  sed -i "s/^Network.*/&\nMTU = 1300/" "$(file_of host)"
+  kill -HUP "$(daemon_at host)"
+  wait_for 30 grep -qF "(wg0) " "$work/host.log" || fail "it says nothing"
+  grep -qF "$said" "$work/host.log" || fail "it says: $(cat "$work/host.log")"
+  equal "MTU" "$mtu" "$(at host cat /sys/class/net/wg0/mtu)"
+  pings host enclave
+  ours host reload wg0
+  equal "MTU" 1300 "$(at host cat /sys/class/net/wg0/mtu)"
+  ours host down wg0
 }

@@ -22,7 +22,9 @@ END
   many_peers 1 3000
 }
 
+# Alone: a host that has no processor for long loses packets.
 Setconf_of_three_thousand_peers_loses_no_packet_over_tcp() { setconf_loses_nothing tcp4; }
+# Alone: a host that has no processor for long loses packets.
 Setconf_of_three_thousand_peers_loses_no_packet_over_udp() { setconf_loses_nothing udp4; }
 
 setconf_loses_nothing() { # NETWORK

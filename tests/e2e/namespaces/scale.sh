@@ -2,15 +2,18 @@
 # Many peers at once: bench/swarm plays them all, from a third machine, while a real tunnel goes on.
 
 peers=2000
+swarm=$root/bench/swarm/bin/Release/net10.0/WireGuard.Swarm
 
+# Alone: it measures how long thousands of peers take.
 Two_thousand_peers_over_tcp_are_configured_connected_and_cheap() { with_a_swarm tcp; }
+# Alone: it measures how long thousands of peers take.
 Two_thousand_peers_over_udp_are_configured_connected_and_cheap() { with_a_swarm udp; }
 
 with_a_swarm() { # NETWORK
   local before after
   # Two thousand of everything would be logged.
   export LOG_LEVEL=error
-  build_swarm
+  [ -x "$swarm" ] || fail "bench/swarm was not built"
   tunnel "${1}4"
   pings host enclave
   connect_swarm_machine
@@ -27,12 +30,6 @@ with_a_swarm() { # NETWORK
   if [ "$1" = tcp ]; then at_least "connections" $peers "$(fd_count host)"; fi
   pings enclave host
   note "$(measured per_second) handshakes a second, $(measured per_cpu_second) a processor second, $((after - before)) kB"
-}
-
-build_swarm() {
-  swarm=$root/bench/swarm/bin/Release/net10.0/WireGuard.Swarm
-  MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false dotnet build "$root/bench/swarm" -c Release --nologo -v quiet >"$work/build" 2>&1 ||
-    fail "bench/swarm does not build: $(cat "$work/build")"
 }
 
 connect_swarm_machine() {

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # After a session has ended, none of its keys is left in the memory of the process. tests/KeySearch plays the peer, so that it knows
 # all of them: what both Diffie-Hellmans of each handshake gave, every chaining key and what was derived of it, the cookie, the
-# transport keys; then /proc/PID/mem of the host's daemon is searched for them.
+# transport keys; then /proc/PID/mem of the host's daemon is searched for them. As long as they are used, they are where the kernel
+# keeps them to itself.
 
 Secrets_of_a_removed_peer_are_nowhere_in_memory_over_udp() { forgets_when udp peer_is_removed; }
 Secrets_of_a_removed_peer_are_nowhere_in_memory_over_tcp() { forgets_when tcp peer_is_removed; }
@@ -33,6 +34,8 @@ forgets_when() { # NETWORK END
   for name in private-key preshared-key static-static call-transport-1 call-transport-2 answer-transport-1 answer-transport-2; do
     grep -q "^$name\[0..8\]" "$work/found" || fail "$name is not found while it is in use"
   done
+  wait_for 60 lie_in_pages_of_their_own || fail "elsewhere than in locked pages: $(elsewhere)"
+  note "$(grep -cE '^(call|answer)-transport.*(rw-p anonymous|\[heap\]) at [0-9a-f]+$' "$work/found") places of transport keys in libcrypto's contexts"
   "$2"
   # Lanes let go at their next turn; one search may take seconds.
   wait_for 60 nothing_is_left || fail "left in memory: $(grep -E "$ended" "$work/found")"
@@ -74,10 +77,22 @@ play() { # call or answer, NETWORK WHERE
 
 # Until it has noted all.
 await() { # call or answer
-  wait_for 25 grep -qx done "$work/$1" || fail "$1: $(cat "$work/$1.error")"
+  wait_for 60 grep -qx done "$work/$1" || fail "$1: $(cat "$work/$1.error")"
 }
 
 search() { "$keysearch" search "${pid[host]}" "$work/notes" >"$work/found"; }
+
+# Keys that last are in pages that are locked, wiped on fork and not dumped, and nowhere else: not even a part of one. Transport keys
+# are in the contexts of libcrypto, too.
+lie_in_pages_of_their_own() {
+  search
+  for name in private-key preshared-key static-static call-transport-1 call-transport-2 answer-transport-1 answer-transport-2; do
+    grep -qE "^$name\\[0\\.\\.8\\] .* lo wf dd$" "$work/found" || return
+  done
+  [ -z "$(elsewhere)" ]
+}
+
+elsewhere() { grep -E '^(private-key|preshared-key|static-static|cookie)' "$work/found" | grep -v ' lo wf dd$' || :; }
 
 nothing_is_left() {
   search

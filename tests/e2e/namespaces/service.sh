@@ -129,7 +129,7 @@ The_control_socket_lets_a_group_in() {
   configure host
   equal "owner, group and mode" "0 54321 660" "$(stat -c '%u %g %a' "$work/host/wg0.sock")"
   local as=(setpriv --reuid 65534 --clear-groups)
-  at host "${as[@]}" --regid 54321 wg show wg0 public-key | grep -qx "${public[host]}" || fail "a member is not let in"
+  at host "${as[@]}" --regid 54321 wg show wg0 public-key | has -x "${public[host]}" || fail "a member is not let in"
   if at host "${as[@]}" --regid 65534 wg show wg0 >/dev/null 2>&1; then fail "somebody else is let in"; fi
   stop host
   # shellcheck disable=SC2034 # for start

@@ -108,7 +108,7 @@ says_in_one_line() { # PATTERN COMMAND...: at the host
 }
 
 Version_and_help_are_printed_without_any_privilege() {
-  [[ $("$daemon" --version | head -n 1) =~ ^wireguard-vsock\ v[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "$("$daemon" --version)"
+  [[ $("$daemon" --version | sed -n 1p) =~ ^wireguard-vsock\ v[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "$("$daemon" --version)"
   for word in --network --foreground vsock tcp6 udp6 LOG_LEVEL WG_TUN_FD WG_UAPI_FD WG_PROCESS_FOREGROUND INTERFACE; do
     grep -qiF -- $word <<<"$("$daemon" --help)" || fail "--help says nothing of $word"
   done
@@ -192,6 +192,13 @@ Inherited_tun_and_control_descriptors_are_used() {
   at host wg set wg0 private-key "$work/host.key" listen-port 8172
   ip -n "host-$$" link set wg0 up
   equal public-key "${public[host]}" "$(show host public-key)"
+  kill -TERM "${pid[host]}"
+  ends_within 10 host
+  # In the background as well.
+  at host "$e2e/inherit.pl" wg0 "$work/host/wg0.sock" "$daemon" -n tcp wg0
+  at host wg set wg0 private-key "$work/host.key"
+  equal public-key "${public[host]}" "$(show host public-key)"
+  pid[host]=$(daemon_of host)
   kill -TERM "${pid[host]}"
   ends_within 10 host
 }

@@ -49,7 +49,7 @@ Loss_of_one_stream_stops_nothing_and_it_comes_back() {
     kill_connection "$victim"
     at host ping -q -c 3 -i 0.2 -W 2 "${inner[enclave]}" >/dev/null || fail "no traffic after the loss of one"
     wait_for 40 connections 4 || fail "$(count) connections after the loss of one"
-    if ports | grep -qxF "$victim"; then fail "$victim was not killed"; fi
+    if ports | has -xF "$victim"; then fail "$victim was not killed"; fi
   done
   end_load
   pings enclave host
@@ -175,10 +175,7 @@ Streams_that_lead_nowhere_carry_nothing() {
   wire host enclave
   wire host third
   with=(--streams 4)
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both tcp4
   introduce host enclave tcp4
   introduce enclave host
   # From the second on, connections end at a listener that says nothing.
@@ -216,7 +213,7 @@ Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   equal "connections that carry flows" 2 "$(busy_connections 5000)"
   victim=$(ports | shuf -n 1)
   swallow "$victim"
-  wait_for 30 eval '! ports | grep -qxF "'"$victim"'"' || fail "$victim is still there"
+  wait_for 30 eval '! ports | has -xF "'"$victim"'"' || fail "$victim is still there"
   wait $worst
   at_most "tenths of a second without an answer, the worst of 24 flows" 80 "$(tr -d . <"$work/worst")"
   wait_for 40 connections 2 || fail "$(count) connections afterwards"

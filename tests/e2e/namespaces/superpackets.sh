@@ -113,10 +113,7 @@ Superpackets_work_at_an_MTU_of_60000() {
 Path_that_drops_long_messages_gets_no_superpackets_and_loses_no_session() {
   new_machines host enclave
   wire host enclave
-  start host tcp4
-  start enclave tcp4
-  configure host
-  configure enclave
+  start_both tcp4
   introduce enclave host
   introduce host enclave
   narrow_path 9200
@@ -180,14 +177,14 @@ forwards_ordinary_packets() { # NETWORK
   tunnel_to_a_network "$1"
   ping_behind
   sees_large_packets enclave host third "$behind4"
-  capture third to-enclave -Q in
+  capture third to-enclave -s 2048 -Q in
   copy_checksummed host third 5 "$behind4"
   copy_checksummed host third 5 "$behind6"
   trains_arrive host third 50 40 1200 "$behind4"
   trains_arrive host third 50 40 1200 "$behind6"
   end_capture
   # 14 bytes of Ethernet, and the tunnel's MTU.
-  equal "frames of more than 1,434 bytes" "" "$(tcpdump -n -r "$work/capture" 'greater 1435' 2>/dev/null | head -n 3)"
+  equal "frames of more than 1,434 bytes" "" "$(tcpdump -n -r "$work/capture" 'greater 1435' 2>/dev/null | sed -n 1,3p)"
   at_least "frames" 10000 "$(summed correct)"
   equal "wrong checksums" 0 "$(summed incorrect)"
   copy_checksummed third host 5
@@ -206,11 +203,11 @@ learns_path_mtu() { # MTU OF THE TUNNEL
   # The last network has an MTU that its own end does not know: no MSS is small enough.
   ip -n "enclave-$$" link set to-third mtu 1280
   ping_behind
-  capture third to-enclave -Q in
+  capture third to-enclave -s 2048 -Q in
   copy_checksummed host third 5 "$behind4"
   copy_checksummed host third 5 "$behind6"
   end_capture
-  equal "frames of more than 1,294 bytes" "" "$(tcpdump -n -r "$work/capture" 'greater 1295' 2>/dev/null | head -n 3)"
+  equal "frames of more than 1,294 bytes" "" "$(tcpdump -n -r "$work/capture" 'greater 1295' 2>/dev/null | sed -n 1,3p)"
   for to in "$behind4" "$behind6"; do
     grep -q 'mtu 1280' <<<"$(ip -n "host-$$" route get "$to")" || fail "path to $to: $(ip -n "host-$$" route get "$to")"
   done
@@ -233,10 +230,7 @@ Wireguard_go_is_sent_nothing_but_classic_messages() {
   wire host enclave
   # Trains of datagrams are segmented before they are captured.
   at host ethtool -K to-enclave tx off gso off tx-udp-segmentation off >/dev/null
-  start host udp4
-  start enclave wireguard-go
-  configure host
-  configure enclave
+  start_both udp4 wireguard-go
   introduce host enclave udp4
   introduce enclave host udp4
   capture host to-enclave -s 128 udp

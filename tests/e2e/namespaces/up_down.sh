@@ -375,14 +375,14 @@ A_name_is_resolved_before_dns_and_the_default_route_change() {
   for retries in 0 1; do
     if WG_ENDPOINT_RESOLUTION_RETRIES=$retries ours host up wg0 2>"$work/said"; then fail "it came up without the address"; fi
     equal "lines ($(cat "$work/said"))" $((retries + 1)) "$(wc -l <"$work/said")"
-    tail -n 1 "$work/said" | grep -q 'the name enclave.test cannot be resolved: .*mend the name' || fail "said: $(cat "$work/said")"
+    tail -n 1 "$work/said" | has 'the name enclave.test cannot be resolved: .*mend the name' || fail "said: $(cat "$work/said")"
     nothing_is_left host "$before"
   done
   echo "${outer4[enclave/host]} enclave.test" >"$work/etc-host/hosts"
   ours enclave up wg0
   ours host up --wait wg0
   pings host enclave
-  equal endpoint_name "enclave.test:51820" "$(at host "$daemon" show --long wg0 | grep -o 'enclave.test:51820' | head -n 1)"
+  equal endpoint_name "enclave.test:51820" "$(at host "$daemon" show --long wg0 | grep -o 'enclave.test:51820' | sed -n 1p)"
   ours host reload wg0
   pings host enclave
   ours host down wg0

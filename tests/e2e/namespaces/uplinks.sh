@@ -24,10 +24,7 @@ two_uplinks() { # NETWORK [NETWORK OF THE ENCLAVE'S DAEMON]
   done
   ip -n "enclave-$$" address add 198.18.0.1/32 dev lo
   uplink first
-  start host "$1"
-  start enclave "${2:-$1}"
-  configure host
-  configure enclave
+  start_both "$1" "${2:-$1}"
   introduce enclave host
   at host wg set wg0 peer "${public[enclave]}" allowed-ips "${inner[enclave]}/32" endpoint "198.18.0.1:${port[enclave]}"
 }
@@ -101,7 +98,7 @@ Tcp_connection_that_we_dialled_moves_with_the_route() {
 }
 
 dialled_from() { # MACHINE: all connections are
-  ! at host ss -Htn state established | grep -qv " ${outer4[host/$1]}:"
+  ! at host ss -Htn state established | has -v " ${outer4[host/$1]}:"
 }
 
 A_flood_of_route_changes_costs_little() {

@@ -345,7 +345,7 @@ Names_of_hosts_are_resolved_and_kept_by_our_daemon() {
     '$daemon' set wg1 peer '${public[b]}' endpoint somewhere.example:77"
   equal "endpoint of ours" 192.0.2.77:77 "$(show host endpoints | awk -v key="${public[a]}" '$1 == key {print $2}')"
   equal "endpoint of wireguard-go" 192.0.2.77:77 "$(at host wg show wg1 endpoints | awk -v key="${public[b]}" '$1 == key {print $2}')"
-  at host "$daemon" show --long wg0 | grep -qx '  endpoint name: somewhere.example:77' || fail "no name"
+  at host "$daemon" show --long wg0 | has -x '  endpoint name: somewhere.example:77' || fail "no name"
 }
 
 Json_has_the_fields_of_wg_json() {
@@ -377,7 +377,7 @@ Json_has_the_fields_of_wg_json() {
       for my $peer (values %{$device->{peers}}) {
         delete @$peer{qw(endpointName session superpackets handshakeError droppedPackets queuedBytes connections transferRx transferTx)};
       }
-      delete @$device{qw(network up mtu superpackets version localCid listenError counters)};
+      delete @$device{qw(network up mtu superpackets version sandbox localCid listenError counters)};
     }
     delete @$_{qw(transferRx transferTx)} for map {values %{$_->{peers}}} values %wg;
     my $json = JSON::PP->new->canonical->pretty;
@@ -402,5 +402,5 @@ At_length_it_tells_of_the_network_and_each_connection() {
   ip -n "host-$$" route add 198.51.100.0/24 dev wg0
   at host wg set wg0 peer "${public[a]}" remove
   at host ping -q -c 1 -W 1 198.51.100.7 >/dev/null || :
-  at host "$daemon" show --long wg0 | grep -q '  dropped: [0-9]* to send, but no peer has the destination' || fail "nothing dropped"
+  at host "$daemon" show --long wg0 | has '  dropped: [0-9]* to send, but no peer has the destination' || fail "nothing dropped"
 }

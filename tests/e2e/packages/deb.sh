@@ -38,6 +38,11 @@ Deb_has_the_same_bytes_when_built_again() {
   cmp "$(deb)" "$work"/again/*.deb
 }
 
+Deb_names_what_its_program_is_made_of() {
+  dpkg-deb -x "$(deb)" "$work/unpacked"
+  has_bill "$work/unpacked"
+}
+
 Lintian_finds_nothing_in_the_deb() {
   equal "what lintian says" "" "$(lintian --allow-root --fail-on none "$(deb)" 2>&1)"
 }

@@ -35,7 +35,7 @@ Container_of_the_image_starts_the_program() {
   wg pubkey <"$work/key" >/dev/null
 }
 
-# As tunnel.yaml has it: its root is read-only, but for /run; of capabilities there is NET_ADMIN, and, to get in here, SYS_CHROOT; the
+# As tunnel.yaml has it: its root is read-only, but for /run; of capabilities there are NET_ADMIN, NET_RAW, and, to get in here, SYS_CHROOT; the
 # kernel's settings are read-only.
 as_a_pod() { # MACHINE ARGUMENT...
   mkdir -p "$image"/{proc,sys,dev/net,etc/wireguard}
@@ -49,7 +49,7 @@ as_a_pod() { # MACHINE ARGUMENT...
     mount -o remount,bind,ro "$image/proc/sys"
     mount --bind /dev/net/tun "$image/dev/net/tun"
     mount -o remount,bind,ro "$image"
-    exec setpriv --bounding-set -all,+net_admin,+sys_chroot --inh-caps -all --no-new-privs \
+    exec setpriv --bounding-set -all,+net_admin,+net_raw,+sys_chroot --inh-caps -all --no-new-privs \
       chroot "$image" /usr/bin/wireguard-vsock "$@"' "$image" "${@:2}"
 }
 
@@ -67,7 +67,8 @@ Image_makes_a_tunnel_with_the_rights_of_its_pod() {
   # What the pod's probe does.
   wait_for 30 nsenter --target "$pod" --net --mount --root="/proc/$pod/root" /usr/bin/wireguard-vsock show wg0 ||
     fail "does not show it: $(cat "$work/up")"
-  equal "capabilities" 0000000000041000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
+  equal "capabilities" 0000000000043000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
+  equal "capabilities of its daemon" 0000000000002000 "$(sed -n 's/^CapEff:\t//p' "/proc/$(pgrep -P "$pod")/status")"
   kill "$pod"
   wait "$pod" || :
   if at host ip link show dev wg0 >/dev/null 2>&1; then fail "the interface stays: $(cat "$work/up")"; fi

@@ -22,7 +22,7 @@ def container_is_confined(container, pod, where):
     check(mine["allowPrivilegeEscalation"] is False and mine["readOnlyRootFilesystem"] is True, f"{where}: not confined")
     check(mine["capabilities"]["drop"] == ["ALL"], f"{where}: keeps capabilities")
     added = mine["capabilities"].get("add", [])
-    check(added == (["NET_ADMIN"] if container["name"] == "tunnel" else []), f"{where}: adds {added}")
+    check(added == (["NET_ADMIN", "NET_RAW"] if container["name"] == "tunnel" else []), f"{where}: adds {added}")
     root = mine.get("runAsUser", pod["securityContext"].get("runAsUser")) == 0
     check(root == (container["name"] == "tunnel"), f"{where}: user")
     check(("squat.ai/tun" in container.get("resources", {}).get("limits", {})) == bool(added), f"{where}: device")

@@ -55,6 +55,13 @@ Rpm_has_the_same_bytes_when_built_again() {
   cmp "$(rpm_of_build)" "$work"/again/*.rpm
 }
 
+Rpm_names_what_its_program_is_made_of() {
+  mkdir "$work/unpacked"
+  rpm2cpio "$(rpm_of_build)" >"$work/archive"
+  (cd "$work/unpacked" && cpio -idm --quiet <"$work/archive")
+  has_bill "$work/unpacked"
+}
+
 Rpmlint_finds_nothing_in_the_rpm() {
   rpmlint --config "$root/packaging/rpm/rpmlint.toml" "$(rpm_of_build)" >"$work/said" 2>&1 || fail "$(cat "$work/said")"
   grep -q ' 0 errors, 0 warnings' "$work/said" || fail "$(cat "$work/said")"

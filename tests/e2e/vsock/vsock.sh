@@ -40,7 +40,7 @@ Metrics_are_read_over_vsock() {
   new_machines host
   start host vsock
   printf 'GET /metrics HTTP/1.1\r\nHost: enclave\r\n\r\n' | socat -t 10 - VSOCK-CONNECT:1:9586 >"$work/answer"
-  head -n 1 "$work/answer" | grep -q '^HTTP/1.1 200 ' || fail "answered: $(head -c 200 "$work/answer")"
+  head -n 1 "$work/answer" | has '^HTTP/1.1 200 ' || fail "answered: $(head -c 200 "$work/answer")"
   grep -q '^wireguard_vsock_build_info{interface="wg0",version=".*",network="vsock"} 1$' "$work/answer" || fail "$(cat "$work/answer")"
   equal "its end" 0 "$(tail -n 2 "$work/answer" | tr -d '\r\n')"
 }
@@ -64,16 +64,16 @@ The_parent_of_an_enclave_is_tried_by_the_transport_to_the_host() {
   new_key parent
   key=$(public_hex parent)
   equal "errno of 3:51820 to-host" 0 "$(errno_of host "set=1\npublic_key=$key\nendpoint=3:51820 to-host\n\n")"
-  uapi host 'status=1\n\n' | grep -qx 'endpoint=vm(3):51820 to-host' || fail "status: $(uapi host 'status=1\n\n')"
+  uapi host 'status=1\n\n' | has -x 'endpoint=vm(3):51820 to-host' || fail "status: $(uapi host 'status=1\n\n')"
   equal "errno of 3:4000000000" 0 "$(errno_of host "set=1\npublic_key=$key\nendpoint=3:4000000000\n\n")"
-  uapi host 'status=1\n\n' | grep -qx 'endpoint=vm(3):4000000000' || fail "status: $(uapi host 'status=1\n\n')"
+  uapi host 'status=1\n\n' | has -x 'endpoint=vm(3):4000000000' || fail "status: $(uapi host 'status=1\n\n')"
   equal errno 0 "$(errno_of host 'handshake=1\n\n')"
   wait_for 30 grep -q 'Dialling vm(3):4000000000 by the transport to the host' "$work/host.log" || fail "the log does not say so"
   wait_for 30 no_transport || fail "status: $(uapi host 'status=1\n\n')"
 }
 
 no_transport() {
-  uapi host 'status=1\n\n' | grep -q '^handshake_error=connect: No such device (no vsock transport reaches CID 3)$'
+  uapi host 'status=1\n\n' | has '^handshake_error=connect: No such device (no vsock transport reaches CID 3)$'
 }
 
 Peer_that_called_from_an_ephemeral_port_is_shown_by_every_wg_command() {
@@ -91,7 +91,7 @@ Peer_that_called_from_an_ephemeral_port_is_shown_by_every_wg_command() {
   at host wg show all dump >/dev/null
   at host wg showconf wg0 >"$work/shown"
   grep -q '^0\.0\.0\.1:[0-9]*$' <<<"$(field host endpoints)" || fail "host shows $(field host endpoints)"
-  uapi host 'get=1\n\n' | grep -q '^endpoint=0\.0\.0\.1:[0-9]*$' || fail "get answers $(uapi host 'get=1\n\n')"
+  uapi host 'get=1\n\n' | has '^endpoint=0\.0\.0\.1:[0-9]*$' || fail "get answers $(uapi host 'get=1\n\n')"
   # And what is shown can be set again.
   at host wg set wg0 peer "${public[enclave]}" persistent-keepalive 20
   pings host enclave
@@ -377,4 +377,17 @@ Without_AF_VSOCK_in_the_kernel_it_says_so_in_one_line() {
   ) || status=$?
   for module in vsock vmw_vsock_virtio_transport_common vsock_loopback vsock_diag; do insmod /modules/$module.ko; done
   [ $status = 0 ] || fail "not refused as it should be"
+}
+
+# It needs nothing of the system but its sockets, and no capability.
+Daemon_over_vsock_keeps_no_capability() {
+  local set
+  tunnel vsock
+  pings host enclave
+  for set in CapEff CapPrm CapBnd CapInh CapAmb; do
+    equal "$set" 0000000000000000 "$(awk -v field="$set:" '$1 == field {print $2}' "/proc/${pid[host]}/task"/*/status | sort -u)"
+  done
+  equal "filters of system calls" 2 "$(awk '$1 == "Seccomp:" {print $2}' "/proc/${pid[host]}/task"/*/status | sort -u)"
+  at host "$daemon" show wg0 --long >"$work/shown"
+  grep -q '^  sandbox: on: no_new_privs, no capabilities, ' "$work/shown" || fail "$(cat "$work/shown")"
 }
