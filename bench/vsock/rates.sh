@@ -32,4 +32,4 @@ bare_vsock() { # SECONDS
   echo $((bytes * 8 / elapsed_us))
 }
 
-vsock_listens() { ss -H --vsock -l | grep -q ":$1 "; }
+vsock_listens() { ss -H --vsock -l | has ":$1 "; }
