@@ -19,7 +19,8 @@ e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$e2e/../.." && pwd)
 daemon=${WIREGUARD_VSOCK:-$root/out/wireguard-vsock}
 work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-e2e.XXXXXX")
-export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
+# script(1) runs what it is given by $SHELL, and Debian's sh stays while that runs: `exec` goes before it.
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SHELL=/bin/sh
 umask 077
 
 machines=()

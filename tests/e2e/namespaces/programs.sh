@@ -153,7 +153,7 @@ at_a_terminal() { # COMMAND, as the shell reads it
   mkfifo "$work/keyboard"
   exec {keyboard}<>"$work/keyboard"
   set -m # else it would ignore SIGINT from its start
-  script -qec "bash $work/script" /dev/null <"$work/keyboard" >"$work/said" 2>&1 &
+  script -qec "exec bash $work/script" /dev/null <"$work/keyboard" >"$work/said" 2>&1 &
   set +m
   pid[host]=$!
   wait_for 60 at host ip link show wg0 || fail "no interface: $(cat "$work/said")"

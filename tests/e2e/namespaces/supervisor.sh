@@ -169,7 +169,7 @@ Ctrl_C_at_a_terminal_takes_the_tunnel_down_in_order() {
   exec {keyboard}<>"$work/keyboard"
   set -m # else it would ignore SIGINT from its start
   up_said=$work/up-said
-  script -qec "nsenter --target ${holder[host]} --net --mount -- $daemon up -f wg0" /dev/null <"$work/keyboard" >"$up_said" 2>&1 &
+  script -qec "exec nsenter --target ${holder[host]} --net --mount -- $daemon up -f wg0" /dev/null <"$work/keyboard" >"$up_said" 2>&1 &
   up=$!
   set +m
   wait_for 30 grep -qs '^state=up' "$work/run-host/wg0" || fail "not up: $(cat "$up_said")"

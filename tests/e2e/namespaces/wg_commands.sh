@@ -77,10 +77,10 @@ On_a_terminal_it_has_the_colours_of_wg_unless_NO_COLOR_is_set() {
   local plain coloured
   tunnel udp4
   at host ip link set wg0 down
-  coloured=$(at host script -qec "wg show wg0" /dev/null)
-  equal colours "$coloured" "$(at host script -qec "'$daemon' show wg0" /dev/null)"
+  coloured=$(at host script -qec "exec wg show wg0" /dev/null)
+  equal colours "$coloured" "$(at host script -qec "exec '$daemon' show wg0" /dev/null)"
   [[ $coloured = *$'\e[32m'* ]] || fail "wg has no colours on a terminal"
-  plain=$(at host env NO_COLOR=1 script -qec "'$daemon' show wg0" /dev/null)
+  plain=$(at host env NO_COLOR=1 script -qec "exec '$daemon' show wg0" /dev/null)
   equal "without colours" "$(at host wg show wg0)" "${plain//$'\r'/}"
   coloured=$(at host env NO_COLOR=1 WG_COLOR_MODE=always "$daemon" show wg0)
   [[ $coloured = *$'\e[32m'* ]] || fail "WG_COLOR_MODE=always does not win"
