@@ -33,13 +33,13 @@ public sealed class AttestationDocument
     /// <summary>The certificates that lead to it, the root first; DER.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> CaBundle { get; internal init; } = [];
 
-    /// <summary>A key that the enclave put in; 1 to 1,024 bytes.</summary>
+    /// <summary>A key that the enclave put in, 1 to 1,024 bytes; null: none.</summary>
     public ReadOnlyMemory<byte>? PublicKey { get; internal init; }
 
-    /// <summary>Bytes that the enclave put in; up to 1,024.</summary>
+    /// <summary>Bytes that the enclave put in, up to 1,024; null: none.</summary>
     public ReadOnlyMemory<byte>? UserData { get; internal init; }
 
-    /// <summary>Bytes that the enclave put in; up to 1,024.</summary>
+    /// <summary>Bytes that the enclave put in, up to 1,024; null: none.</summary>
     public ReadOnlyMemory<byte>? Nonce { get; internal init; }
 
     /// <summary>By index; empty where the document has none.</summary>

@@ -41,7 +41,7 @@ public enum AttestationFault
     /// <summary>digest is not SHA384.</summary>
     UnknownDigest,
 
-    /// <summary>timestamp lies outside the years 1 to 9999.</summary>
+    /// <summary>timestamp lies after the year 9999.</summary>
     WrongTimestamp,
 
     /// <summary>pcrs is empty.</summary>

@@ -6,7 +6,7 @@ public sealed record AttestationPolicy
     /// <summary>What time it is. The document's own time, to verify a saved document as of then.</summary>
     public required DateTimeOffset Now { get; init; }
 
-    /// <summary>How far the document's time may lie from <see cref="Now"/>, either way: clocks drift. 5 minutes.</summary>
+    /// <summary>How far the document's time may lie from <see cref="Now"/>, either way: clocks drift. 5 minutes, if not said.</summary>
     public TimeSpan LargestSkew { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
@@ -24,13 +24,13 @@ public sealed record AttestationPolicy
     /// </summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Roots { get; init; } = [];
 
-    /// <summary>The nonce that the document has to carry; null: none is asked for.</summary>
+    /// <summary>The nonce that the document has to carry, up to 1,024 bytes; null: none is asked for.</summary>
     public ReadOnlyMemory<byte>? Nonce { get; init; }
 
-    /// <summary>The public key that the document has to carry; null: none is asked for.</summary>
+    /// <summary>The public key that the document has to carry, 1 to 1,024 bytes; null: none is asked for.</summary>
     public ReadOnlyMemory<byte>? PublicKey { get; init; }
 
-    /// <summary>The user data that the document has to carry; null: none is asked for.</summary>
+    /// <summary>The user data that the document has to carry, up to 1,024 bytes; null: none is asked for.</summary>
     public ReadOnlyMemory<byte>? UserData { get; init; }
 
     /// <summary>
@@ -39,6 +39,8 @@ public sealed record AttestationPolicy
     /// </summary>
     /// <param name="pins">Several of one PCR: any of them.</param>
     /// <param name="allowsDebugMode">Whether zeros are no objection for PCR0 and PCR2.</param>
+    /// <returns>Whether they do.</returns>
+    /// <exception cref="ArgumentNullException">There are none, not even an empty list.</exception>
     public static bool PinsCode(IReadOnlyList<PcrPin> pins, bool allowsDebugMode)
     {
         ArgumentNullException.ThrowIfNull(pins);

@@ -16,6 +16,8 @@ public static class AttestationVerifier
     /// <summary>Verifies a document.</summary>
     /// <param name="document">A COSE_Sign1, as the Nitro Security Module made it.</param>
     /// <param name="policy">What it has to say.</param>
+    /// <returns>What was read of it, and all that is wrong; nothing is, if it holds.</returns>
+    /// <exception cref="ArgumentNullException">There is no policy.</exception>
     public static AttestationVerdict Verify(ReadOnlyMemory<byte> document, AttestationPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(policy);
@@ -36,8 +38,9 @@ public static class AttestationVerifier
 
     /// <summary>Reads a root for <see cref="AttestationPolicy.Roots"/>.</summary>
     /// <param name="file">One certificate, in PEM or DER, of a CA that issues nothing but attestation certificates.</param>
-    /// <param name="der">The certificate in DER.</param>
+    /// <param name="der">The certificate in DER, if it can be a root; not to be used otherwise.</param>
     /// <param name="problem">Why it cannot be a root.</param>
+    /// <returns>Whether it can be one.</returns>
     public static bool TryReadRoot(ReadOnlyMemory<byte> file, out ReadOnlyMemory<byte> der, out AttestationProblem problem)
     {
         problem = default;

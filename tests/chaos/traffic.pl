@@ -121,7 +121,8 @@ sub serve {
         close $listener;
         # Without a whole request it was an attempt that its caller has given up.
         my ($transfer, $blocks, $up, $rate) = unpack 'N4', read_whole($client, 16) // exit;
-        if ($up) { read_blocks($client, $transfer, $blocks) and write_whole($client, pack 'N', $transfer) }
+        # Then it waits for its caller to close: of a process that is gone the kernel gives up what is not acknowledged within a minute.
+        if ($up) { read_blocks($client, $transfer, $blocks) and write_whole($client, pack 'N', $transfer) and read_whole($client, 1) }
         else     { send_blocks($client, $transfer, $blocks, $rate) and read_whole($client, 4) }
         exit;
     }

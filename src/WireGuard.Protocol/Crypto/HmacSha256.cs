@@ -8,7 +8,7 @@ namespace WireGuard.Protocol.Crypto;
 /// </summary>
 internal static unsafe class HmacSha256
 {
-    /// <summary>HMAC of three inputs, one behind the other.</summary>
+    /// <summary>HMAC of three inputs, one behind the other, each of 0 bytes or more.</summary>
     /// <param name="key">1 byte or more.</param>
     /// <param name="mac">Receives 32 bytes.</param>
     /// <exception cref="ArgumentException">The key is empty, or the mac not 32 bytes.</exception>

@@ -46,7 +46,7 @@ internal sealed unsafe class SecretArena : IDisposable
             throw new InsufficientMemoryException("No memory for keys (mprotect).");
         }
 
-        // Before anything is in it. A kernel that knows one of these not goes without.
+        // Before anything is in it. A kernel that lacks one of these is used without it.
         _ = madvise(_start, (nuint)_size, MADV_DONTDUMP);
         _ = madvise(_start, (nuint)_size, MADV_WIPEONFORK);
         IsLocked = mlock(_start, (nuint)_size) == 0;

@@ -11,7 +11,7 @@ internal static unsafe class Sha256
     /// <summary>Length in bytes of a digest.</summary>
     public const int HashSize = 32;
 
-    /// <summary>SHA-256 of the one input followed by the other.</summary>
+    /// <summary>SHA-256 of the one input followed by the other, each of 0 bytes or more.</summary>
     /// <param name="digest">Receives 32 bytes.</param>
     /// <exception cref="ArgumentException">The digest is not 32 bytes.</exception>
     public static void Hash(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, Span<byte> digest)

@@ -22,7 +22,7 @@ namespace WireGuard.Vsock.Provisioning;
 /// </summary>
 internal static class ProvisionerReports
 {
-    /// <summary>The most letters of a text.</summary>
+    /// <summary>The most characters of a text.</summary>
     public const int MaxText = 2048;
 
     private enum Report : uint

@@ -535,6 +535,26 @@ Prover_behind_a_raw_relay_is_provisioned() {
   pings host enclave
 }
 
+# As docs/attestation.md has it: the exchange over TCP, the tunnel over UDP to the port that the prover has told.
+Verifier_beyond_two_relays_needs_no_endpoint() {
+  file_machines host near enclave
+  wire host near
+  wire near enclave
+  write_prover enclave tcp "${public[host]}"
+  write_verifier udp "tcp:${outer4[near/host]}:4001"
+  enter near "$daemon" relay --raw --listen tcp:4001 --to "tcp:${outer4[enclave/near]}:$(provision_port enclave)" 2>>"$work/near.log" &
+  enter near "$daemon" relay --listen "udp:${port[enclave]}" --to "tcp:${outer4[enclave/near]}:${port[enclave]}" 2>>"$work/near.log" &
+  wait_for 30 listens near 4001 || fail "$(cat "$work/near.log")"
+  wait_for 30 listens near "${port[enclave]}" -u || fail "$(cat "$work/near.log")"
+  ours enclave up wg0 >/dev/null
+  ours host up --wait wg0
+  pings host enclave
+  moves 2 host enclave
+  crash enclave
+  ours enclave up wg0 >/dev/null
+  flows_within 60 host enclave
+}
+
 Port_of_provisioning_that_is_taken_is_said_and_tried_again() {
   local stray
   two_ends tcp
