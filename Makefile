@@ -93,7 +93,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_UI_LANGUAGE := en
 
-.PHONY: all setup install doors demo demo-attested test test-unit test-e2e test-vsock test-vm test-enclave test-packages test-fuzz test-interleavings interleavings fuzz fuzz-replay fuzz-corpora deb rpm image pack chaos soak flood test-chaos bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint lock clean test-reproducible sbom release buildinfo verify
+.PHONY: always all setup install doors demo demo-attested test test-unit test-e2e test-vsock test-vm test-enclave test-packages test-fuzz test-interleavings interleavings fuzz fuzz-replay fuzz-corpora deb rpm image pack chaos soak flood test-chaos bench bench-vsock bench-scale bench-startup bench-profile bench-micro lint lock clean test-reproducible sbom release buildinfo verify
 
 all: $(BINARY) $(MAN_PAGES)
 
@@ -140,10 +140,16 @@ install: $(BINARY) $(MAN_PAGES)
 	  sed 's|/usr/bin/wireguard-vsock|$(PREFIX)/bin/wireguard-vsock|' $$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; \
 	done
 
+# Written when it is another than at the last make.
+$(OUT)/epoch: always
+	mkdir -p $(OUT)
+	[ "$$(cat $@ 2>/dev/null)" = $(SOURCE_DATE_EPOCH) ] || echo $(SOURCE_DATE_EPOCH) >$@
+
 # What the program is made of and loads: a bill of materials, for CycloneDX's readers.
 sbom: $(SBOM)
 
-$(SBOM): $(BINARY) scripts/sbom.sh .config/dotnet-tools.json
+# It has the commit's time.
+$(SBOM): $(BINARY) scripts/sbom.sh .config/dotnet-tools.json $(OUT)/epoch
 	scripts/setup.sh sbom
 	BINARY=$(BINARY) VERSION=$(VERSION) RUNTIME=$(RUNTIME) scripts/sbom.sh $@.new
 	mv $@.new $@

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-reproducible.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-unset MAKEFLAGS MAKEOVERRIDES RUNTIME CPU PACKAGES
+unset MAKEFLAGS MAKEOVERRIDES RUNTIME CPU PACKAGES SOURCE_DATE_EPOCH
 version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 targets=(all sbom deb rpm)
 there=$work/a/deeper/folder/checkout
@@ -28,7 +28,9 @@ logged make "${targets[@]}"
 mkdir "$work/tmp"
 ln -s "$(dotnet nuget locals global-packages --list | sed 's/^global-packages: //')" "$work/packages"
 # Turkish has an i of its own, and a German comma would do: what formats by the locale shows.
-elsewhere=(env -u SOURCE_DATE_EPOCH USER=nobody LOGNAME=nobody LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 TZ=Pacific/Kiritimati
+mkdir "$work/locales"
+logged localedef -i tr_TR -f UTF-8 "$work/locales/tr_TR.UTF-8"
+elsewhere=(env USER=nobody LOGNAME=nobody LOCPATH="$work/locales" LC_ALL=tr_TR.UTF-8 LANG=tr_TR.UTF-8 TZ=Pacific/Kiritimati
   TMPDIR="$work/tmp" NUGET_PACKAGES="$work/packages" XZ_DEFAULTS=-T2)
 (umask 077 && logged "${elsewhere[@]}" make -C "$there" "${targets[@]}")
 

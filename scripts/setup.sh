@@ -74,6 +74,7 @@ unzip                unzip
 systemd-analyze      systemd
 systemd-nspawn       systemd-container
 pgrep                procps
+/usr/share/i18n/locales/tr_TR locales
 /usr/lib/python3/dist-packages/yaml python3-yaml
 END
       ;;

@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 unset MAKEFLAGS MAKEOVERRIDES RUNTIME CPU PACKAGES OUT BINARY SOURCE_DATE_EPOCH
 wanted=${1:-}
+name_and_address='^[A-Za-z0-9 .,@+_<>-]+$'
 give_up() { echo "verify: $*" >&2 && exit 2; }
 
 commit=$(git rev-parse -q --verify "refs/tags/v$wanted^{commit}" || git rev-parse -q --verify "$wanted^{commit}") ||
@@ -54,12 +55,13 @@ declare -A targets published
 if [ -n "${SUMS:-}" ]; then
   SUMS=$(cd "$here" && realpath "$SUMS")
   beside=${SUMS%/*}
-  while read -r sum file; do
+  while read -r sum file || [ -n "$sum" ]; do
     file=${file#\*}
     [[ $file != *.buildinfo ]] || continue
     files+=("$file")
     published[$file]=$sum
   done <"$SUMS"
+  [ ${#files[@]} != 0 ] || give_up "$SUMS names nothing to compare"
 elif [ -n "${FILE:-}" ]; then
   for file in $FILE; do
     file=$(cd "$here" && realpath "$file")
@@ -80,10 +82,12 @@ done
 
 for runtime in "${!targets[@]}"; do
   said=("RUNTIME=$runtime")
-  # Who stands in the packages is as the release says.
+  # Who stands in the packages is as the release says: a name and an address, since make and rpmbuild would run what is more.
   theirs=$beside/wireguard-vsock-$version-$runtime.buildinfo
   if [ -n "$beside" ] && [ -e "$theirs" ]; then
-    said+=("MAINTAINER=$(sed -n 's/^maintainer: //p' "$theirs")")
+    maintainer=$(sed -n 's/^maintainer: //p' "$theirs")
+    [[ $maintainer =~ $name_and_address ]] || give_up "the maintainer in $theirs is no name and address"
+    said+=("MAINTAINER=$maintainer")
   fi
   mapfile -t made < <(tr ' ' '\n' <<<"${targets[$runtime]}" | sort -u | grep .)
   echo "verify: making ${made[*]} for $runtime"
