@@ -6,7 +6,9 @@ public sealed record AttestationPolicy
     /// <summary>What time it is. The document's own time, to verify a saved document as of then.</summary>
     public required DateTimeOffset Now { get; init; }
 
-    /// <summary>How far the document's time may lie from <see cref="Now"/>, either way: clocks drift. 5 minutes, if not said.</summary>
+    /// <summary>
+    /// How far the document's time may lie from <see cref="Now"/>, either way: clocks drift. 5 minutes, if not said.
+    /// </summary>
     public TimeSpan LargestSkew { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
