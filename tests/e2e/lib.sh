@@ -22,6 +22,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-e2e.XXXXXX")
 # script(1) runs what it is given by $SHELL, and Debian's sh stays while that runs: `exec` goes before it.
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SHELL=/bin/sh
 umask 077
+# What our program, wg(8) and other tools would take from who runs the tests.
+unset "${!WG_@}" "${!DOTNET_GC@}" "${!DOTNET_gc@}" "${!OMP_@}" "${!LISTEN_@}" "${!WATCHDOG_@}" NOTIFY_SOCKET JOURNAL_STREAM LOG_LEVEL \
+  NO_COLOR DOTNET_PROCESSOR_COUNT SUDO_UID SUDO_GID POSIXLY_CORRECT
 
 machines=()
 wires=0
@@ -74,6 +77,8 @@ at_least() { # WHAT LEAST ACTUAL
 at_most() { # WHAT MOST ACTUAL
   (($3 <= $2)) || fail "$1: expected at most $2, got $3"
 }
+
+least() { echo $(($1 < $2 ? $1 : $2)); } # NUMBER NUMBER
 
 # The command must fail, and say why in exactly one line, kept in $refusal.
 refused_in_one_line() { # COMMAND...
@@ -320,12 +325,9 @@ ends_within() { # SECONDS MACHINE
   note "ended after $elapsed s"
 }
 
-# As many as the daemon starts.
-lane_count() {
-  local n
-  n=$(nproc)
-  echo $((n < 16 ? n : 16))
-}
+# By the queues of its interface, of which each lane has one: there are as many as its runtime has counted processors, up to 16. That is
+# not always what nproc(1) says, since the runtime heeds quotas of cgroups.
+lane_count() { find "/proc/${pid[$1]}/fd" -lname /dev/net/tun | wc -l; } # MACHINE
 
 fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
 

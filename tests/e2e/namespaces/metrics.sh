@@ -68,7 +68,7 @@ Metrics_agree_with_wg() {
   tells host "wireguard_latest_handshake_seconds{interface=\"wg0\",public_key=\"${public[enclave]}\",allowed_ips=\"${inner[enclave]}/32,${inner6[enclave]}/128\"}" ||
     fail "labels: $(scrape host | grep latest)"
   equal "sessions" 1 "$(metric host wireguard_vsock_peer_has_session)"
-  equal "lanes" "$(lane_count)" "$(scrape host | grep -c '^wireguard_vsock_lane_busy_seconds_total')"
+  equal "lanes" "$(cat "/proc/${pid[host]}/task"/*/comm | grep -c '^lane')" "$(scrape host | grep -c '^wireguard_vsock_lane_busy_seconds_total')"
   at_least "connections" 1 "$(metric host wireguard_vsock_peer_connections)"
 }
 

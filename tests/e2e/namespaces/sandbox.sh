@@ -175,7 +175,7 @@ Buffers_over_udp_are_large_each_time_the_port_is_opened() {
     equal "lines that say so" 1 "$(grep -c 'ERROR.*rmem_max.*7340032' "$work/host.log")"
     [ "$(buffers_at host 4603)" != "$large $large" ] || fail "the buffers are large without the right to have them so"
   fi
-  fds_are_at_most $((fds - 15 * 2 * $(lane_count))) host
+  fds_are_at_most $((fds - 15 * 2 * $(lane_count host))) host
 }
 
 Buffers_over_udp_are_large_for_ever_without_a_sandbox() {
