@@ -411,9 +411,14 @@ is_provisioner() { grep -qa '^wireguard-vsock: provisioner of ' "/proc/$1/cmdlin
 
 no_daemon_at() { [ -z "$(processes_at "$1")" ]; }
 
-# All of ours there ends at once, as in a crash of the machine.
+# All of ours there ends at once, as in a crash of the machine. One that follows another's end may have gone before its turn.
 crash() { # MACHINE
-  processes_at "$1" | xargs kill -9
+  local found
+  found=$(processes_at "$1")
+  [ -n "$found" ] || fail "nothing of ours runs at $1"
+  # shellcheck disable=SC2086 # one word a process
+  kill -9 $found 2>/dev/null || :
+  wait_for 10 no_daemon_at "$1" || fail "something of ours outlives SIGKILL at $1"
 }
 
 # Everything that `up` changes: links, addresses, routes and rules of both families, the folders of /run, resolv.conf.
