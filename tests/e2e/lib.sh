@@ -86,6 +86,12 @@ refused_in_one_line() { # COMMAND...
   equal "lines said by '$*' ($refusal)" 1 "$(grep -c . <<<"$refusal" || :)"
 }
 
+# That line must match, too.
+refused_with() { # PATTERN COMMAND...
+  refused_in_one_line "${@:2}"
+  grep -qE -- "$1" <<<"$refusal" || fail "expected '$1', got '$refusal'"
+}
+
 # A stopwatch: sets $elapsed to the seconds since START, which is an earlier ${EPOCHREALTIME/./}.
 since() { # START
   local us=$((${EPOCHREALTIME/./} - $1))
@@ -342,7 +348,53 @@ processor_ms() {
   ticks=$(awk '{print $14 + $15}' "/proc/${pid[$1]}/stat")
   echo $((ticks * 1000 / $(getconf CLK_TCK)))
 }
-rss_kib() { awk '$1 == "VmRSS:" {print $2}' "/proc/${pid[$1]}/status"; }
+rss_kib() { status_of "${pid[$1]}" VmRSS; } # MACHINE
+
+# ---- what a process may do ------------------------------------------------------------------------------------------
+
+status_of() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/status"; }                    # PROCESS FIELD
+of_threads() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/task"/*/status | sort -u; } # PROCESS FIELD: its values, each once
+
+# As /proc has them: hexadecimal, a bit for each.
+no_capability=0000000000000000
+# shellcheck disable=SC2034 # for tests
+net_raw=0000000000002000
+
+confined() { # PROCESS CAPABILITIES
+  local set
+  at_least "threads to look at" 2 "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)"
+  equal "no_new_privs" 1 "$(of_threads "$1" NoNewPrivs)"
+  equal "filters of system calls" 2 "$(of_threads "$1" Seccomp)"
+  for set in CapEff CapPrm CapBnd; do equal "$set" "$2" "$(of_threads "$1" "$set")"; done
+  for set in CapInh CapAmb; do equal "$set" "$no_capability" "$(of_threads "$1" "$set")"; done
+  concealed "$1"
+}
+
+# What is not dumpable is not shown to those who lack CAP_SYS_PTRACE, not even to the same user. Another process must be shown to them,
+# or this tells nothing: by its environment, since Yama may keep them from its memory for a reason of its own.
+concealed() { # PROCESS
+  local other
+  equal "size of a core file" "0 0" "$(awk '/^Max core file size/ {print $5, $6}' "/proc/$1/limits")"
+  "${curious[@]}" sleep 60 &
+  other=$!
+  wait_for 10 is_shown $other environ || fail "no process is shown to those who lack CAP_SYS_PTRACE"
+  kill $other
+  wait $other || :
+  ! is_shown "$1" environ || fail "its environment is open"
+  ! is_shown "$1" mem || fail "its memory is open"
+  ! is_gone "$1" || fail "it has ended"
+}
+
+# Without CAP_SYS_PTRACE, and without the two that are enough for an environment since Linux 6.16.
+curious=(setpriv '--bounding-set=-sys_ptrace,-sys_admin,-perfmon' '--inh-caps=-sys_ptrace,-sys_admin,-perfmon')
+is_shown() { "${curious[@]}" sh -c ': <"/proc/$1/$2"' - "$1" "$2" 2>/dev/null; } # PROCESS FILE
+
+# Ours, run by a user without any right. It is copied to where everybody may read it: the checkout may be its owner's alone.
+as_nobody() { # MACHINE ARGUMENT...
+  [ -e "$work/nobody" ] || install -D -m 755 "$daemon" "$work/nobody/wireguard-vsock"
+  chmod 711 "$work" "$work/nobody"
+  at "$1" setpriv --reuid=65534 --regid=65534 --clear-groups "$work/nobody/wireguard-vsock" "${@:2}"
+}
 
 # ---- tunnels from files ---------------------------------------------------------------------------------------------
 
@@ -440,10 +492,7 @@ nothing_is_left() { # MACHINE SYSTEM-BEFORE
   difference=$(diff <(echo "$2") <(system_of "$1")) || fail "something is left at $1:"$'\n'"$difference"
 }
 
-refused() { # MACHINE TEXT ARGUMENT...: in one line
-  refused_in_one_line ours "$1" "${@:3}"
-  [[ $refusal == *"$2"* ]] || fail "expected '$2', got '$refusal'"
-}
+refused() { refused_with "$2" ours "$1" "${@:3}"; } # MACHINE PATTERN ARGUMENT...
 
 # ---- guests of Firecracker and Cloud Hypervisor --------------------------------------------------------------------
 

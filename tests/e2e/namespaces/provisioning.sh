@@ -63,7 +63,7 @@ Verifier_whose_key_is_not_named_is_refused_and_told_why() {
   equal "peers of the prover" "" "$(show enclave peers)"
   equal "peers of the verifier" "" "$(show host peers)"
   ours host down wg0
-  refused_with "is not attested within 2 s: .*ProvisionFrom does not name" ours host up --wait=2 wg0
+  fails_with "is not attested within 2 s: .*ProvisionFrom does not name" ours host up --wait=2 wg0
   ours host up wg0
   # It is named from now on.
   write_prover enclave tcp "${public[other]}, ${public[host]}"

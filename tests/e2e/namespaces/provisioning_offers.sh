@@ -14,14 +14,14 @@ AllowedIPs = 10.1.0.0/16"
   for lines in 'OfferAllowedIPs = 10.1.2.0/24' 'OfferAddress = 10.1.0.7/24' \
     'OfferAddress = 10.5.0.1/24\nOfferAllowedIPs = 10.5.0.1/32' 'OfferAddress = 127.0.0.1/8'; do
     write_verifier tcp "tcp:${outer4[enclave/host]}:$(provision_port enclave)" "$(printf '%b' "$lines")"
-    refused_with 'is not attested within 2 s' ours host up --wait=2 wg0
+    fails_with 'is not attested within 2 s' ours host up --wait=2 wg0
     equal "what the prover has after '$lines'" "$before" "$(system_of enclave)$(configuration enclave)"
   done
   # A step that fails is undone with all that was done before it: an address of IPv6 where the kernel has none.
   at enclave sysctl -qw net.ipv6.conf.wg0.disable_ipv6=1
   before=$(system_of enclave)$(configuration enclave)
   write_verifier tcp "tcp:${outer4[enclave/host]}:$(provision_port enclave)" "OfferAddress = 10.5.0.2/24, fd77::2/64"
-  refused_with 'is not attested within 2 s: .*cannot give wg0 the address fd77::2/64' ours host up --wait=2 wg0
+  fails_with 'is not attested within 2 s: .*cannot give wg0 the address fd77::2/64' ours host up --wait=2 wg0
   equal "what the prover has after a step has failed" "$before" "$(system_of enclave)$(configuration enclave)"
   # What the prover's own file says is not taken from an offer.
   write_verifier tcp "tcp:${outer4[enclave/host]}:$(provision_port enclave)" 'OfferDNS = 10.0.0.1
@@ -48,12 +48,12 @@ PublicKey = ${public[host]}"
   ours enclave up wg0 >/dev/null
   before=$(system_of enclave)$(configuration enclave)
   write_verifier tcp "tcp:${outer4[enclave/router]}:$(provision_port enclave)" 'OfferAllowedIPs = 10.0.0.0/8'
-  refused_with 'is not attested within [0-9]* s: .*the offer takes the path to the verifier itself' ours host up --wait=4 wg0
+  fails_with 'is not attested within [0-9]* s: .*the offer takes the path to the verifier itself' ours host up --wait=4 wg0
   equal "what the prover has after the refusal" "$before" "$(system_of enclave)$(configuration enclave)"
   equal "notes of a verifier" "" "$(uapi enclave 'status=1\n\n' | grep '^provisioned_at=' || :)"
   # An address whose network covers the path does the same.
   write_verifier tcp "tcp:${outer4[enclave/router]}:$(provision_port enclave)" "OfferAddress = 10.9.0.1/8"
-  refused_with 'is not attested within [0-9]* s: .*the offer takes the path to the verifier itself' ours host up --wait=4 wg0
+  fails_with 'is not attested within [0-9]* s: .*the offer takes the path to the verifier itself' ours host up --wait=4 wg0
   equal "what the prover has after the second refusal" "$before" "$(system_of enclave)$(configuration enclave)"
   # A default route goes past the path by its mark.
   write_verifier tcp "tcp:${outer4[enclave/router]}:$(provision_port enclave)" 'OfferAllowedIPs = 0.0.0.0/0'

@@ -106,7 +106,7 @@ PreUp = cut -d ' ' -f 6 /proc/self/stat >$work/hook-session"
     equal "its folder" / "$(readlink "/proc/$process/cwd")"
     for line in 0 1 2; do equal "descriptor $line" /dev/null "$(readlink "/proc/$process/fd/$line")"; done
   done
-  refused_with "wg0 is up already" ours enclave up wg0
+  fails_with "wg0 is up already" ours enclave up wg0
   kill -TERM "$(supervisor_at enclave)"
   nothing_is_left enclave "$before"
 
@@ -189,30 +189,25 @@ thread_ms() {
 
 # What faces the network when keys are exchanged has the tunnel's key, and nothing else.
 Exchange_has_a_process_of_its_own_which_is_confined() {
-  local machine process task set rss
+  local machine process file rss
   two_ends tcp
   ours enclave up wg0 >/dev/null
   ours host up --wait wg0
   for machine in host enclave; do
     process=$(provisioner_at "$machine")
     equal "provisioners of $machine" 1 "$(wc -l <<<"$process")"
-    for task in "/proc/$process/task"/*; do
-      equal "no_new_privs of $(cat "$task/comm")" 1 "$(status_of "$task" NoNewPrivs)"
-      equal "filter of $(cat "$task/comm")" 2 "$(status_of "$task" Seccomp)"
-      # CAP_NET_RAW, for the mark.
-      for set in CapEff CapPrm CapBnd; do equal "$set of $(cat "$task/comm")" 0000000000002000 "$(status_of "$task" "$set")"; done
-      for set in CapInh CapAmb; do equal "$set of $(cat "$task/comm")" 0000000000000000 "$(status_of "$task" "$set")"; done
-    done
+    # For the mark.
+    confined "$process" "$net_raw"
     # Neither interface nor control socket, nor what leads to routes: its sockets, and the one to its supervisor.
-    for task in "/proc/$process/fd"/*; do
-      case $(readlink "$task") in
+    for file in "/proc/$process/fd"/*; do
+      case $(readlink "$file") in
         /dev/null | /dev/urandom | socket:* | anon_inode:*) ;;
-        *) fail "a descriptor of $machine's provisioner leads to $(readlink "$task")" ;;
+        *) fail "a descriptor of $machine's provisioner leads to $(readlink "$file")" ;;
       esac
     done
     find "/proc/$process/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n' >"$work/sockets"
     equal "netlink sockets of $machine's provisioner" "" "$(at "$machine" awk '{print $NF}' /proc/net/netlink | grep -xFf "$work/sockets" || :)"
-    rss=$(awk '$1 == "VmRSS:" {print $2}' "/proc/$process/status")
+    rss=$(status_of "$process" VmRSS)
     note "$machine's provisioner has $rss KiB of memory"
     at_most "KiB of $machine's provisioner" 40960 "$rss"
   done

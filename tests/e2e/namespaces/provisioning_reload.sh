@@ -36,7 +36,7 @@ Reload_adds_and_removes_sections_and_changes_what_is_asked_for() {
   flows_within 20 host enclave
   equal "peers" 1 "$(show host peers | wc -l)"
   sed -i '/^Provision/d' "$(file_of enclave)"
-  refused_with "Provision has changed, which a reload cannot take up" ours enclave reload wg0
+  fails_with "Provision has changed, which a reload cannot take up" ours enclave reload wg0
 }
 
 # The prover holds its answer back meanwhile, and what it is offered stays. Keys of what was read before are wiped at a reload.
@@ -73,7 +73,7 @@ Reload_that_fails_half_way_is_followed_by_the_provisioning_thread() {
   ours enclave up wg0 >/dev/null
   at enclave sysctl -qw net.ipv6.conf.wg0.disable_ipv6=1
   write_prover enclave tcp "${public[host]}" "Address = ${inner[enclave]}/24, fd77::2/64"
-  refused_with 'cannot give wg0 the address fd77::2/64' ours enclave reload wg0
+  fails_with 'cannot give wg0 the address fd77::2/64' ours enclave reload wg0
   ours host up wg0 2>"$work/said"
   grep -q "tcp:${outer4[enclave/host]}:$(provision_port enclave) is not attested yet: .* show wg0 tells" "$work/said" ||
     fail "up does not say what is missing: $(cat "$work/said")"
@@ -81,5 +81,5 @@ Reload_that_fails_half_way_is_followed_by_the_provisioning_thread() {
   # A prover that becomes a verifier is another tunnel, and that is what is said.
   sed -i '/^Provision/d' "$(file_of enclave)"
   printf '[Peer]\nAttest = tcp:192.0.2.1:7\nAttestUnattested = yes\nAllowedIPs = 10.9.0.0/24\n' >>"$(file_of enclave)"
-  refused_with "Provision has changed, which a reload cannot take up" ours enclave reload wg0
+  fails_with "Provision has changed, which a reload cannot take up" ours enclave reload wg0
 }

@@ -103,8 +103,7 @@ What_cannot_be_relayed_is_said_in_a_line() {
   wait_for 30 listens near 9999 -u || fail "no listener"
   while read -r text; do
     # shellcheck disable=SC2086 # words
-    refused_in_one_line at near "$daemon" relay ${text#*: }
-    [[ $refusal == *"${text%%: *}"* ]] || fail "expected '${text%%: *}', got '$refusal'"
+    refused_with "${text%%: *}" at near "$daemon" relay ${text#*: }
   done <<END
 udp:9999: --listen udp:9999 --to tcp:192.0.2.1:1
 192.0.2.99: --listen tcp:192.0.2.99:1000 --to tcp:192.0.2.1:1
