@@ -195,7 +195,7 @@ Verifier_beyond_two_relays_needs_no_endpoint() {
   ours enclave up wg0 >/dev/null
   ours host up --wait wg0
   pings host enclave
-  moves 2 host enclave
+  copy_checksummed host enclave 2
   crash enclave
   ours enclave up wg0 >/dev/null
   flows_within 60 host enclave
