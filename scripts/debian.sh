@@ -14,6 +14,10 @@ if [ ${#sources[@]} = 0 ] || ! command -v mmdebstrap >/dev/null; then
   exit 77
 fi
 libssl=$(apt-cache --names-only search '^libssl3(t64)?$' | cut -d ' ' -f 1 | sort | tail -n 1)
+if [[ $packages == *libssl* && -z $libssl ]]; then
+  echo "debian.sh: apt's lists name no libssl3: run apt-get update" >&2
+  exit 1
+fi
 packages=${packages//libssl/$libssl}
 # How this machine reaches its mirror: a proxy, or one whose lists are older than they should be.
 options=$(mktemp)

@@ -25,7 +25,7 @@ unsorted_usings() {
 
 scripts=(scripts/*.sh packaging/stage packaging/build-* packaging/deb/p*[tm] completions/*.bash .ci/run tests/*/run tests/chaos/soak
   tests/chaos/flood tests/chaos/*.sh tests/e2e/*.sh
-  tests/e2e/*/*.sh tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init
+  tests/e2e/*/*.sh tests/e2e/*/*verbs tests/e2e/*/boot tests/e2e/*/prepare tests/e2e/vsock/init tests/e2e/*/*.init
   bench/run bench/report bench/publish bench/profile bench/scale bench/startup bench/*.sh bench/vsock/run bench/vsock/*.sh)
 # Dash has no pipefail.
 mapfile -t bash_scripts < <(grep -LE '^# shellcheck shell=sh$|^#!/bin/(busybox )?sh' "${scripts[@]}")

@@ -22,6 +22,9 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/wireguard-e2e.XXXXXX")
 # script(1) runs what it is given by $SHELL, and Debian's sh stays while that runs: `exec` goes before it.
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SHELL=/bin/sh
 umask 077
+# What our program, wg(8) and other tools would take from who runs the tests.
+unset "${!WG_@}" "${!DOTNET_GC@}" "${!DOTNET_gc@}" "${!OMP_@}" "${!LISTEN_@}" "${!WATCHDOG_@}" NOTIFY_SOCKET JOURNAL_STREAM LOG_LEVEL \
+  NO_COLOR DOTNET_PROCESSOR_COUNT SUDO_UID SUDO_GID POSIXLY_CORRECT
 
 machines=()
 wires=0
@@ -75,10 +78,18 @@ at_most() { # WHAT MOST ACTUAL
   (($3 <= $2)) || fail "$1: expected at most $2, got $3"
 }
 
+least() { echo $(($1 < $2 ? $1 : $2)); } # NUMBER NUMBER
+
 # The command must fail, and say why in exactly one line, kept in $refusal.
 refused_in_one_line() { # COMMAND...
   if refusal=$("$@" 2>&1 </dev/null); then fail "was not refused: $*"; fi
   equal "lines said by '$*' ($refusal)" 1 "$(grep -c . <<<"$refusal" || :)"
+}
+
+# That line must match, too.
+refused_with() { # PATTERN COMMAND...
+  refused_in_one_line "${@:2}"
+  grep -qE -- "$1" <<<"$refusal" || fail "expected '$1', got '$refusal'"
 }
 
 # A stopwatch: sets $elapsed to the seconds since START, which is an earlier ${EPOCHREALTIME/./}.
@@ -320,12 +331,9 @@ ends_within() { # SECONDS MACHINE
   note "ended after $elapsed s"
 }
 
-# As many as the daemon starts.
-lane_count() {
-  local n
-  n=$(nproc)
-  echo $((n < 16 ? n : 16))
-}
+# By the queues of its interface, of which each lane has one: there are as many as its runtime has counted processors, up to 16. That is
+# not always what nproc(1) says, since the runtime heeds quotas of cgroups.
+lane_count() { find "/proc/${pid[$1]}/fd" -lname /dev/net/tun | wc -l; } # MACHINE
 
 fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
 
@@ -340,7 +348,53 @@ processor_ms() {
   ticks=$(awk '{print $14 + $15}' "/proc/${pid[$1]}/stat")
   echo $((ticks * 1000 / $(getconf CLK_TCK)))
 }
-rss_kib() { awk '$1 == "VmRSS:" {print $2}' "/proc/${pid[$1]}/status"; }
+rss_kib() { status_of "${pid[$1]}" VmRSS; } # MACHINE
+
+# ---- what a process may do ------------------------------------------------------------------------------------------
+
+status_of() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/status"; }                    # PROCESS FIELD
+of_threads() { awk -v field="$2:" '$1 == field {print $2}' "/proc/$1/task"/*/status | sort -u; } # PROCESS FIELD: its values, each once
+
+# As /proc has them: hexadecimal, a bit for each.
+no_capability=0000000000000000
+# shellcheck disable=SC2034 # for tests
+net_raw=0000000000002000
+
+confined() { # PROCESS CAPABILITIES
+  local set
+  at_least "threads to look at" 2 "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)"
+  equal "no_new_privs" 1 "$(of_threads "$1" NoNewPrivs)"
+  equal "filters of system calls" 2 "$(of_threads "$1" Seccomp)"
+  for set in CapEff CapPrm CapBnd; do equal "$set" "$2" "$(of_threads "$1" "$set")"; done
+  for set in CapInh CapAmb; do equal "$set" "$no_capability" "$(of_threads "$1" "$set")"; done
+  concealed "$1"
+}
+
+# What is not dumpable is not shown to those who lack CAP_SYS_PTRACE, not even to the same user. Another process must be shown to them,
+# or this tells nothing: by its environment, since Yama may keep them from its memory for a reason of its own.
+concealed() { # PROCESS
+  local other
+  equal "size of a core file" "0 0" "$(awk '/^Max core file size/ {print $5, $6}' "/proc/$1/limits")"
+  "${curious[@]}" sleep 60 &
+  other=$!
+  wait_for 10 is_shown $other environ || fail "no process is shown to those who lack CAP_SYS_PTRACE"
+  kill $other
+  wait $other || :
+  ! is_shown "$1" environ || fail "its environment is open"
+  ! is_shown "$1" mem || fail "its memory is open"
+  ! is_gone "$1" || fail "it has ended"
+}
+
+# Without CAP_SYS_PTRACE, and without the two that are enough for an environment since Linux 6.16.
+curious=(setpriv '--bounding-set=-sys_ptrace,-sys_admin,-perfmon' '--inh-caps=-sys_ptrace,-sys_admin,-perfmon')
+is_shown() { "${curious[@]}" sh -c ': <"/proc/$1/$2"' - "$1" "$2" 2>/dev/null; } # PROCESS FILE
+
+# Ours, run by a user without any right. It is copied to where everybody may read it: the checkout may be its owner's alone.
+as_nobody() { # MACHINE ARGUMENT...
+  [ -e "$work/nobody" ] || install -D -m 755 "$daemon" "$work/nobody/wireguard-vsock"
+  chmod 711 "$work" "$work/nobody"
+  at "$1" setpriv --reuid=65534 --regid=65534 --clear-groups "$work/nobody/wireguard-vsock" "${@:2}"
+}
 
 # ---- tunnels from files ---------------------------------------------------------------------------------------------
 
@@ -409,9 +463,14 @@ is_provisioner() { grep -qa '^wireguard-vsock: provisioner of ' "/proc/$1/cmdlin
 
 no_daemon_at() { [ -z "$(processes_at "$1")" ]; }
 
-# All of ours there ends at once, as in a crash of the machine.
+# All of ours there ends at once, as in a crash of the machine. One that follows another's end may have gone before its turn.
 crash() { # MACHINE
-  processes_at "$1" | xargs kill -9
+  local found
+  found=$(processes_at "$1")
+  [ -n "$found" ] || fail "nothing of ours runs at $1"
+  # shellcheck disable=SC2086 # one word a process
+  kill -9 $found 2>/dev/null || :
+  wait_for 10 no_daemon_at "$1" || fail "something of ours outlives SIGKILL at $1"
 }
 
 # Everything that `up` changes: links, addresses, routes and rules of both families, the folders of /run, resolv.conf.
@@ -433,10 +492,7 @@ nothing_is_left() { # MACHINE SYSTEM-BEFORE
   difference=$(diff <(echo "$2") <(system_of "$1")) || fail "something is left at $1:"$'\n'"$difference"
 }
 
-refused() { # MACHINE TEXT ARGUMENT...: in one line
-  refused_in_one_line ours "$1" "${@:3}"
-  [[ $refusal == *"$2"* ]] || fail "expected '$2', got '$refusal'"
-}
+refused() { refused_with "$2" ours "$1" "${@:3}"; } # MACHINE PATTERN ARGUMENT...
 
 # ---- guests of Firecracker and Cloud Hypervisor --------------------------------------------------------------------
 

@@ -183,6 +183,11 @@ Enclave_in_debug_mode_is_refused() {
   end_enclave
 }
 
+# That of `make demo-attested`.
+The_demo_shows_what_it_says() {
+  /bin/sh -e /demo.sh
+}
+
 show_logs() {
   echo "--- the enclave's console"
   tail -n 25 /console.raw

@@ -31,7 +31,9 @@ sed 's/^PrivateKey = .*/PrivateKey = (hidden)/; s/^/  /' host.conf
 step "The enclave boots: process 1 is wireguard-vsock up enclave.conf -- /test serve"
 start_enclave attested signer
 # It listens for its verifiers a little later.
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+left=60
+while [ $left -gt 0 ]; do
+  left=$((left - 1))
   if wireguard-vsock attest vsock:6:51821 --root signer.pem --pcr0 "$(cat pcr0)" >/tmp/attested 2>&1; then break; fi
   sleep 1
 done

@@ -245,11 +245,12 @@ emulate() { # ARCHIVE MEGABYTES SECONDS
   emulator=$!
 }
 
-# Without this, a start that hangs would take all of the time that the tests have.
+# Without this, a start that hangs would take all of the time that the tests have. It ends with the emulator.
 watch_start() { # EMULATOR
   local i
   for ((i = 0; i < up_limit; i++)); do
     ! grep -q '^guest: up' "$work/console" || return 0
+    [ -e "/proc/$1" ] || return 0
     sleep 1
   done
   kill "$1" 2>/dev/null || :
@@ -267,8 +268,7 @@ run_guest() { # ARCHIVE MEGABYTES SECONDS
   follower=$!
   wait "$emulator" || status=$?
   emulator=
-  kill $watch 2>/dev/null || :
-  wait $watch 2>/dev/null || :
+  wait $watch || :
   wait $follower || :
   grep -q '^guest: done' "$work/console" && return 0
   # Before the first test has run, the test environment failed.

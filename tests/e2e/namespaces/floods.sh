@@ -67,12 +67,18 @@ One_source_holds_at_most_16_connections_for_at_most_10_s() {
 }
 
 Out_of_descriptors_it_keeps_its_peers_and_does_not_spin() {
-  local flood before used
+  local flood before used limit within=()
+  new_machines host enclave
+  wire host enclave
   # Each lane has descriptors of its own.
-  local limit=$((42 + 3 * $(lane_count)))
+  start host tcp4
+  limit=$((42 + 3 * $(lane_count host)))
+  stop host
   # shellcheck disable=SC2034 # read by start
-  local within=(prlimit "--nofile=$limit:$limit")
-  tunnel tcp4
+  within=(prlimit "--nofile=$limit:$limit")
+  start_both tcp4
+  introduce host enclave tcp4
+  introduce enclave host tcp4
   new_machines third
   wire host third
   for i in {30..49}; do ip -n "third-$$" address add "10.77.2.$i/24" dev to-host; done

@@ -44,12 +44,10 @@ END
 
 # What was attested is not for wg(8), and no matter to it: it neither shows notes nor loses them.
 Notes_of_provisioning_stand_beside_wg() {
-  local key
   two_files tcp
   ours host up wg0
-  key=$(base64 -d <<<"${public[enclave]}" | od -An -vtx1 | tr -d ' \n')
   equal errno 0 "$(errno_of host "set=1\nprovision=unattested\nprovision_port=51821\nawaited=vsock:17:51821 no answer yet\n\
-public_key=$key\nattest=vsock:16:51821\nattested_at=$(date +%s)\nattested_module=i-0abc-enc0def\nattested_pcr=0:$hash\n\n")"
+public_key=$(public_hex enclave)\nattest=vsock:16:51821\nattested_at=$(date +%s)\nattested_module=i-0abc-enc0def\nattested_pcr=0:$hash\n\n")"
   notes_are_shown
   at host wg showconf wg0 >"$work/saved.conf"
   at host wg syncconf wg0 "$work/saved.conf"

@@ -12,7 +12,7 @@ Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as
   eight_flows enclave host
   busy=$(busy_connections 1000000)
   # No more lanes send than there are, each on a connection of its own.
-  at_least "connections that carried a megabyte" "$(least 2 "$(nproc)")" "$busy"
+  at_least "connections that carried a megabyte" "$(least 2 "$(lane_count host)")" "$busy"
   connections 4 || fail "$(count) connections afterwards"
   nothing_refused
   note "$busy of 4 connections carried more than a megabyte"
@@ -21,7 +21,7 @@ Four_streams_to_a_peer_share_eight_flows() { # the daemons' lanes are as many as
 As_many_streams_as_processors_are_the_default() {
   tunnel tcp4
   pings host enclave
-  wait_for 40 connections "$(least 8 "$(nproc)")" || fail "$(count) connections on $(nproc) processors"
+  wait_for 40 connections "$(least 8 "$(lane_count host)")" || fail "$(count) connections, $(lane_count host) lanes"
 }
 
 Streams_that_carry_nothing_stay_open() {
@@ -200,9 +200,9 @@ Streams_that_lead_nowhere_carry_nothing() {
 # Neither end is told, and the other connection keeps the session alive.
 Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
   local victim worst
-  (($(nproc) > 1)) || skip "one processor: one lane, one stream"
   with=(--streams 2)
   tunnel tcp4
+  (($(lane_count host) > 1)) || skip "one processor: one lane, one stream"
   pings host enclave
   wait_for 40 connections 2 || fail "$(count) connections"
   enter enclave "$e2e/echo_flows.pl" serve 7000 &
@@ -223,9 +223,9 @@ Flows_of_a_stream_that_the_path_swallows_move_again_within_8_s() {
 # Pings are answered on one of the two; on the other only the answers that are asked for show that it works.
 Flows_that_go_one_way_keep_their_streams() {
   local before
-  (($(nproc) > 1)) || skip "one processor: one lane, one stream"
   with=(--streams 2)
   tunnel tcp4
+  (($(lane_count host) > 1)) || skip "one processor: one lane, one stream"
   pings host enclave
   wait_for 40 connections 2 || fail "$(count) connections"
   ports >"$work/before"
@@ -289,8 +289,6 @@ leave_alone() { # MACHINE: end its daemon politely
   kill -TERM "${pid[$1]}"
   wait_for 30 is_gone "${pid[$1]}" || fail "SIGTERM did not end the daemon at $1"
 }
-
-least() { echo $(($1 < $2 ? $1 : $2)); }
 
 # The tunnel's own, by both ends' ports, at the host.
 ports() {

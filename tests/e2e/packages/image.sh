@@ -67,8 +67,8 @@ Image_makes_a_tunnel_with_the_rights_of_its_pod() {
   # What the pod's probe does.
   wait_for 30 nsenter --target "$pod" --net --mount --root="/proc/$pod/root" /usr/bin/wireguard-vsock show wg0 ||
     fail "does not show it: $(cat "$work/up")"
-  equal "capabilities" 0000000000043000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
-  equal "capabilities of its daemon" 0000000000002000 "$(sed -n 's/^CapEff:\t//p' "/proc/$(pgrep -P "$pod")/status")"
+  equal "capabilities" 0000000000043000 "$(status_of "$pod" CapEff)"
+  equal "capabilities of its daemon" "$net_raw" "$(status_of "$(pgrep -P "$pod")" CapEff)"
   kill "$pod"
   wait "$pod" || :
   if at host ip link show dev wg0 >/dev/null 2>&1; then fail "the interface stays: $(cat "$work/up")"; fi
@@ -87,7 +87,7 @@ Image_relays_with_the_rights_of_its_pod() {
     exec chroot --userspec=65532:65532 "$0" /usr/bin/wireguard-vsock relay /etc/relay/relay.conf' "$image" >"$work/relay" 2>&1 &
   local pod=$!
   wait_for 60 listens host 51820 -u || fail "does not listen: $(cat "$work/relay")"
-  equal "capabilities" 0000000000000000 "$(sed -n 's/^CapEff:\t//p' "/proc/$pod/status")"
+  equal "capabilities" "$no_capability" "$(status_of "$pod" CapEff)"
   kill "$pod"
   wait "$pod" || fail "ended with $?: $(cat "$work/relay")"
 }

@@ -114,8 +114,8 @@ A_tunnel_runs_as_a_service_in_its_sandbox() {
   grep -q 'wg0.metrics' "$work/ls" || fail "no metrics: $(cat "$work/ls")"
   wait_for 20 eval '[[ $(property '$unit' StatusText) == "1 of 1 peer has a session"* ]]' || fail "status: $(property $unit StatusText)"
   equal "watchdog" 30s "$(property $unit WatchdogUSec)"
-  grep -q 'Seccomp:.2' "/proc/$(main_process $unit)/status" || fail "no filter of system calls"
-  equal "capabilities" 0000000000003000 "$(sed -n 's/^CapEff:.//p' "/proc/$(main_process $unit)/status")"
+  equal "filters of system calls" 2 "$(status_of "$(main_process $unit)" Seccomp)"
+  equal "capabilities" 0000000000003000 "$(status_of "$(main_process $unit)" CapEff)"
 
   # A reload takes the file up, and says what is wrong with it.
   sed -i 's/^AllowedIPs.*/&, 198.51.100.0\/24/' "$work/debian/etc/wireguard/wg0.conf"
@@ -224,8 +224,8 @@ END
   systemctl_there start "$unit" || fail "$(systemctl_there status --no-pager "$unit"; said_there -u "$unit")"
   flows_within 20 third enclave
   process=$(main_process $unit)
-  at_least "its user" 60000 "$(awk '$1 == "Uid:" {print $2}' "/proc/$process/status")"
-  equal "capabilities" 0000000000000000 "$(sed -n 's/^CapEff:.//p' "/proc/$process/status")"
+  at_least "its user" 60000 "$(status_of "$process" Uid)"
+  equal "capabilities" "$no_capability" "$(status_of "$process" CapEff)"
   wait_for 20 eval '[ -n "$(property '$unit' StatusText)" ]' || fail "no status"
   note "status: $(property $unit StatusText)"
   at host curl -sf --unix-socket "$work/debian/run/wireguard-vsock-relay/world/metrics" http://localhost/metrics >"$work/metrics" 2>&1 ||

@@ -385,9 +385,9 @@ Daemon_over_vsock_keeps_no_capability() {
   tunnel vsock
   pings host enclave
   for set in CapEff CapPrm CapBnd CapInh CapAmb; do
-    equal "$set" 0000000000000000 "$(awk -v field="$set:" '$1 == field {print $2}' "/proc/${pid[host]}/task"/*/status | sort -u)"
+    equal "$set" 0000000000000000 "$(of_threads "${pid[host]}" "$set")"
   done
-  equal "filters of system calls" 2 "$(awk '$1 == "Seccomp:" {print $2}' "/proc/${pid[host]}/task"/*/status | sort -u)"
+  equal "filters of system calls" 2 "$(of_threads "${pid[host]}" Seccomp)"
   at host "$daemon" show wg0 --long >"$work/shown"
   grep -q '^  sandbox: on: no_new_privs, no capabilities, ' "$work/shown" || fail "$(cat "$work/shown")"
 }
