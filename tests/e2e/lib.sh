@@ -327,7 +327,11 @@ lane_count() {
   echo $((n < 16 ? n : 16))
 }
 
-fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
+fd_count() { fd_count_of "${pid[$1]}"; } # MACHINE
+fd_count_of() { # PROCESS...
+  local process
+  for process; do find "/proc/$process/fd" -mindepth 1; done | wc -l
+}
 
 # Closed descriptors go when lanes have let go of them, superseded and unauthenticated connections after 10 s: the rest is a leak.
 fds_are_at_most() { # NUMBER MACHINE
@@ -340,7 +344,11 @@ processor_ms() {
   ticks=$(awk '{print $14 + $15}' "/proc/${pid[$1]}/stat")
   echo $((ticks * 1000 / $(getconf CLK_TCK)))
 }
-rss_kib() { awk '$1 == "VmRSS:" {print $2}' "/proc/${pid[$1]}/status"; }
+rss_kib() { rss_kib_of "${pid[$1]}"; } # MACHINE
+rss_kib_of() { # PROCESS...
+  local process
+  for process; do cat "/proc/$process/status"; done | awk '$1 == "VmRSS:" {n += $2} END {print n + 0}'
+}
 
 # ---- tunnels from files ---------------------------------------------------------------------------------------------
 
