@@ -3,7 +3,7 @@
 #
 #   traffic.pl serve PORT FOLDER                              the far end of transfers over TCP
 #   traffic.pl transfers ADDRESS PORT FLOW RATE FOLDER        one transfer after the other, up and down in turn, RATE bytes a second,
-#                                                             until FOLDER/finish is there and the one under way has ended
+#                                                             until FOLDER/finish is there, one has ended, and none is under way
 #   traffic.pl receive PORT FOLDER NAME                       the far end of flows of datagrams; each second FOLDER/NAME says of each
 #                                                             flow how many came, how many came late, and the highest number
 #   traffic.pl flows ADDRESS PORT FIRST FLOWS MS FOLDER       so many flows, numbered from FIRST on; each sends a burst of 1 to 8 datagrams
@@ -117,7 +117,10 @@ sub serve {
     local $SIG{CHLD} = 'IGNORE';
     while (1) {
         accept(my $client, $listener) or next;
-        if (fork) { close $client; next }
+        # Where no process can be made, the caller waits until one can.
+        my $child;
+        pause(0.1) until defined($child = fork);
+        if ($child) { close $client; next }
         close $listener;
         # Without a whole request it was an attempt that its caller has given up.
         my ($transfer, $blocks, $up, $rate) = unpack 'N4', read_whole($client, 16) // exit;
@@ -146,7 +149,7 @@ sub transfers {
     my ($address, $port, $flow, $rate) = @_;
     my $there = pack_sockaddr_in($port, inet_aton($address));
     my ($count, $attempts) = (0, 0);
-    until (-e "$folder/finish") {
+    until ($count && -e "$folder/finish") {
         $attempts++;
         my $socket = dial($there);
         if (!$socket) { pause(0.3); next }
@@ -182,7 +185,7 @@ sub flows {
         for my $flow (0 .. $count - 1) {
             my @burst = map { datagram($first + $flow, $number[$flow]++, 40 + int rand 1160) } 1 .. 1 + int rand 8;
             substr($burst[0], 20, 1) ^= "\x04" if $break eq 'corrupt' && $turn % 50 == 0;
-            @burst = reverse @burst if $break eq 'reorder' && $turn % 50 == 0;
+            @burst = reverse @burst if $break eq 'reorder' && $turn % 10 == 0;
             # Without a route, or an interface, it is lost, as on any network.
             send $sockets[$flow], $_, 0, $there for @burst;
         }
