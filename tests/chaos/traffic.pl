@@ -10,7 +10,7 @@
 #                                                             every MS milliseconds
 #
 # What is wrong is a line in FOLDER/violations: INVARIANT, the time, and what was seen. An established connection is never given up: the
-# tunnel may go and come back, and TCP waits for it. Only an attempt to connect is repeated.
+# tunnel may go and come back, and TCP waits for it. Only an attempt is repeated, which ends when the far end has answered.
 #
 # CHAOS_BREAK is a deliberate fault of the sender, between what it makes and its socket: corrupt, reorder or hang.
 use strict;
@@ -124,6 +124,7 @@ sub serve {
         close $listener;
         # Without a whole request it was an attempt that its caller has given up.
         my ($transfer, $blocks, $up, $rate) = unpack 'N4', read_whole($client, 16) // exit;
+        write_whole($client, pack 'N', $transfer) or exit;
         # Then it waits for its caller to close: of a process that is gone the kernel gives up what is not acknowledged within a minute.
         if ($up) { read_blocks($client, $transfer, $blocks) and write_whole($client, pack 'N', $transfer) and read_whole($client, 1) }
         else     { send_blocks($client, $transfer, $blocks, $rate) and read_whole($client, 4) }
@@ -155,9 +156,13 @@ sub transfers {
         if (!$socket) { pause(0.3); next }
         my ($transfer, $up, $blocks) = ($flow * 1_000_000 + $count, $count % 2, 1 + int rand(6 * $rate / BLOCK));
         tell_state("tcp-$flow", "transfer $transfer " . ($up ? 'up' : 'down') . " of $blocks blocks; $count ended, $attempts attempts\n");
-        my $done = write_whole($socket, pack 'N4', $transfer, $blocks, $up, $rate);
-        if ($up) { $done &&= send_blocks($socket, $transfer, $blocks, $rate) && defined read_whole($socket, 4) }
-        else     { $done &&= read_blocks($socket, $transfer, $blocks) && write_whole($socket, 'done') }
+        # Until its request is answered it is an attempt: a caller may be connected, and the far end give it up after a minute without a
+        # segment of it (tcp_synack_retries).
+        if (!write_whole($socket, pack 'N4', $transfer, $blocks, $up, $rate) || !read_whole($socket, 4)) { pause(0.3); next }
+        my $done =
+            $up
+            ? send_blocks($socket, $transfer, $blocks, $rate) && defined read_whole($socket, 4)
+            : read_blocks($socket, $transfer, $blocks) && write_whole($socket, 'done');
         violation('ends', "transfer $transfer " . ($up ? 'up' : 'down') . " of $blocks blocks was broken off: $!") unless $done;
         $count++;
     }
