@@ -61,9 +61,13 @@ static int Replay(FuzzTarget target, string name, string[] files)
     int broken = 0;
     foreach (string file in files.SelectMany(file => Directory.Exists(file) ? Directory.GetFiles(file) : [file]))
     {
+        TimeSpan began = Environment.CpuUsage.TotalTime;
         try
         {
             target.Run(File.ReadAllBytes(file));
+            TimeSpan took = Environment.CpuUsage.TotalTime - began;
+            if (took > AflServer.LongestRun)
+                throw new TimeoutException($"the run took {took.TotalSeconds:0} s of processor time");
         }
         catch (Exception e)
         {

@@ -47,9 +47,13 @@ signal_all() { # SIGNAL MACHINE
 # Both ends of a wire, as "machine peer" lines.
 ends_of_wire() { printf '%s %s\n%s %s\n' "${1%/*}" "${1#*/}" "${1#*/}" "${1%/*}"; } # A/B
 
+# ss shows what it has reset, which is nothing where the kernel cannot (INET_DIAG_DESTROY), or nothing is connected.
+were_reset=0
 do_reset() { # A/B
-  local a b
-  while read -r a b; do at "$a" ss -K dst "${outer4[$b/$a]}" >/dev/null 2>&1 || :; done < <(ends_of_wire "$1")
+  local a b count=0
+  while read -r a b; do count=$((count + $(at "$a" ss -HK dst "${outer4[$b/$a]}" | wc -l))); done < <(ends_of_wire "$1")
+  were_reset=$((were_reset + count))
+  [ $count != 0 ]
 }
 
 drop_arriving() { # MACHINE PEER TABLE WHICH
@@ -188,6 +192,7 @@ do_move() { # MACHINE
 end_move() {
   ip -n "in_$1-$$" link set wg0 netns "$1-$$"
   dress "$1"
+  file_routes "$1"
 }
 
 # ---- too little, and too much --------------------------------------------------------------------------------------------
@@ -203,21 +208,26 @@ do_files() { # MACHINE MORE
 }
 end_files() {
   local process
-  for process in $(processes_at "$1"); do prlimit --pid "$process" --nofile="${hard_limit[$process]}"; done
+  # One that was started meanwhile has its own.
+  for process in $(processes_at "$1"); do
+    [ -z "${hard_limit[$process]:-}" ] || prlimit --pid "$process" --nofile="${hard_limit[$process]}"
+  done
 }
 
 # Memory: a control group for each machine, whose limit is what is in it now and 3 MiB. The kernel ends what needs more than that, which
 # is then a death like any other.
 cgroups=
 memory_limit=
+memory_used=
 find_cgroups() {
   if in_guest && [ ! -e /sys/fs/cgroup/cgroup.controllers ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
   if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    cgroups=/sys/fs/cgroup memory_limit=memory.max
-    echo +memory 2>/dev/null >$cgroups/cgroup.subtree_control || :
+    cgroups=/sys/fs/cgroup memory_limit=memory.max memory_used=memory.current
+    # Elsewhere `run` does that, and undoes it.
+    ! in_guest || echo +memory 2>/dev/null >$cgroups/cgroup.subtree_control || :
     grep -qw memory $cgroups/cgroup.subtree_control || cgroups=
   elif [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
-    cgroups=/sys/fs/cgroup/memory memory_limit=memory.limit_in_bytes
+    cgroups=/sys/fs/cgroup/memory memory_limit=memory.limit_in_bytes memory_used=memory.usage_in_bytes
   fi
   [ -n "$cgroups" ] || return 0
   mkdir "$cgroups/chaos-$$-probe" 2>/dev/null || { cgroups='' && return; }
@@ -242,8 +252,8 @@ remove_cgroups() {
 
 do_memory() { # MACHINE
   local now
-  [ -n "$cgroups" ] || return 0
-  now=$(cat "$(cgroup_of "$1")"/memory.current "$(cgroup_of "$1")"/memory.usage_in_bytes 2>/dev/null)
+  [ -n "$cgroups" ] || return 1
+  now=$(<"$(cgroup_of "$1")/$memory_used")
   echo $((now + (3 << 20))) >"$(cgroup_of "$1")/$memory_limit"
 }
 end_memory() {
@@ -268,8 +278,8 @@ do_flood() { # MACHINE KIND: from its start to its end; bounded also where the e
   fi
   flood_of[$1]=$!
 }
-end_flood() {
-  kill "${flood_of[$1]}" 2>/dev/null || :
+end_flood() { # one that is gone has found fault with what it saw, or has flooded for too short a time
+  kill "${flood_of[$1]}"
   wait "${flood_of[$1]}" 2>/dev/null || :
 }
 

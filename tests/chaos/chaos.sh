@@ -13,8 +13,9 @@
 #   nonces         a nonce was sealed under twice: the build with doors ends at that
 #
 # The bound: a dead connection is noticed within 20 s (TCP_USER_TIMEOUT), the dial after it comes within 30 s (the largest backoff), an
-# initiation that was lost is sent again after 5 s. Meanwhile TCP inside the tunnel waits for up to as long as it was cut off, twice
-# (its own backoff). What is under way takes 10 s more, or on a machine that is busy some times that: 90 s and twice the longest cut.
+# initiation that was lost is sent again after 5 s. What is under way takes 10 s more, or on a machine that is busy some times that: 90 s
+# and twice the longest cut. TCP inside the tunnel then waits for its own backoff: it doubles with each segment that is lost, so it lasts
+# as long as all that was lost in turn, at most the storm, and 120 s (TCP_RTO_MAX). Transfers have that much longer.
 invariants=(corrupted order ends death memory descriptors nonces)
 
 violation() { # INVARIANT TEXT
@@ -48,6 +49,8 @@ run_setup() { # SETUP SECONDS SEED
 # A group is removed when nothing is in it.
 leave() { # STATUS
   set +e
+  # What an action said that ended the run.
+  [ "$1" = 0 ] || tail -n 5 "$work/actions.log" 2>/dev/null
   end_processes 2>/dev/null
   remove_cgroups
   (exit "$1")
@@ -55,63 +58,34 @@ leave() { # STATUS
 }
 
 one_round() { # SEED SECONDS
-  local longest=$((total < 600 ? 6 : 40)) clients=()
-  rm -f "$work/traffic/finish" "$work"/traffic/tcp-*
-  start_traffic
+  local longest=$((total < 600 ? 6 : 40)) starts
+  starts=$(all_starts)
+  start_load
   storm "$@" $longest
-  calm $((90 + 2 * longest))
+  calm $((90 + 2 * longest)) $(($2 < 120 ? $2 : 120))
+  judge_late $(($(all_starts) - starts))
   quiet
 }
+
+all_starts() { local n sum=0; for n in "${started[@]}"; do sum=$((sum + n)); done; echo $sum; }
 
 # ---- traffic -----------------------------------------------------------------------------------------------------------
 
 # In a guest the processor is emulated.
-rate_of() { if [ "$setup" = vsock ]; then echo 60000; else echo 600000; fi; }
-
-traffic() { # MACHINE WORD...
-  local machine=$1
-  shift
-  CHAOS_BREAK=$break enter "$machine" perl "$chaos/traffic.pl" "$@" 2>>"$work/traffic.log" &
-}
-
-# Of each pair two transfers at a time (one in a guest) are driven from either end, and datagrams flow both ways.
-start_traffic() {
-  local machine peer n=0
-  senders=() clients=() receivers=()
-  for machine in "${ends[@]}"; do
-    traffic "$machine" serve 7000 "$work/traffic"
-    receivers+=($!)
-    traffic "$machine" receive 7001 "$work/traffic" "at-$machine"
-    receivers+=($!)
-  done
-  for machine in "${ends[@]}"; do
-    wait_for 60 listens "$machine" 7000 || fail "no listener at $machine: $(cat "$work/traffic.log")"
-  done
-  for machine in "${ends[@]}"; do
-    for peer in $(peers_of "$machine"); do
-      for _ in 1 $([ "$setup" = vsock ] || echo 2); do
-        traffic "$machine" transfers "${inner[$peer]}" 7000 $((++n)) "$(rate_of)" "$work/traffic"
-        clients+=($!)
-      done
-      traffic "$machine" flows "${inner[$peer]}" 7001 $((100 * (${#senders[@]} + 1))) 4 "$([ "$setup" = vsock ] && echo 250 || echo 60)" "$work/traffic"
-      senders+=($!)
-    done
-  done
-}
-
-end_of() { # PROCESS...
-  kill "$@" 2>/dev/null || :
-  wait "$@" 2>/dev/null || :
-}
+start_load() { if [ "$setup" = vsock ]; then start_traffic 1 60000 250; else start_traffic 2 600000 60; fi; }
 
 # How many datagrams have come so far of each flow: "MACHINE FLOW COUNT" lines.
 datagrams() {
   local machine
-  for machine in "${ends[@]}"; do sed "s/^/$machine /" "$work/traffic/at-$machine" 2>/dev/null | cut -d ' ' -f 1-3; done
+  for machine in "${ends[@]}"; do
+    [ ! -e "$work/traffic/at-$machine" ] || sed "s/^/$machine /" "$work/traffic/at-$machine" | cut -d ' ' -f 1-3
+  done
 }
 
+every_flow_came() { [ "$(datagrams | wc -l)" -ge $((${#senders[@]} * 4)) ]; }
+
 all_flows_came() { # MORE THAN BEFORE
-  awk -v more="$1" 'NR == FNR {had[$1, $2] = $3; n++; next} {if ($3 - had[$1, $2] >= more) grown++} END {exit grown < n || n == 0}' \
+  every_flow_came && awk -v more="$1" 'NR == FNR {had[$1, $2] = $3; n++; next} {if ($3 - had[$1, $2] >= more) grown++} END {exit grown < n || n == 0}' \
     "$work/datagrams-before" <(datagrams)
 }
 
@@ -134,15 +108,34 @@ storm() { # SEED SECONDS LONGEST
     fi
     say "$elapsed $action $first${words:+ $words}"
     # shellcheck disable=SC2086 # one word an argument
-    if [ "$action" = end ]; then
-      "end_$first" $words || say "not done: end $first $words"
-    else
-      "do_$action" "$first" $words || say "not done: $action $first $words"
-    fi 2>>"$work/actions.log"
+    if [ "$action" = end ]; then act "end_$first" $words; else act "do_$action" "$first" $words; fi
     deliberate_fault "$elapsed"
   done <"$work/schedule"
   watch_until ${EPOCHREALTIME/./}
+  # What it leaves has to be there when all has come back, and a daemon that is started again does not have it.
+  [ "$break" != leak ] || leak
 }
+
+# How many actions were begun or ended, and how many of them by kind did not do all of their steps.
+tried=0
+declare -A not_done=()
+
+# All steps of an action, in this shell: of each that fails ERR tells, but only where nothing looks at the action's own result.
+act() { # COMMAND...
+  local missed=''
+  trap 'miss "$BASH_COMMAND"' ERR
+  set +e
+  "$@" 2>>"$work/actions.log"
+  set -e
+  trap 'failed_command "$BASH_COMMAND"' ERR
+  tried=$((tried + 1))
+  [ -n "$missed" ] || return 0
+  not_done[${1#*_}]=$((${not_done[${1#*_}]:-0} + 1))
+  say "not done: $*: $missed"
+}
+
+# Subshells leave it to the shell that runs them. The first is where it went wrong, later ones may follow from it.
+miss() { [ "$BASHPID" != $$ ] || missed=${missed:-$1 (${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]})}; } # STEP
 
 watch_until() { # TIME
   while look_for_the_dead && ((${EPOCHREALTIME/./} < $1)); do pause 0.2; done
@@ -165,10 +158,13 @@ look_for_the_dead() {
 deliberate_fault() { # SECONDS
   [ "$faulty" = no ] && ((${1%.*} >= 10)) || return 0
   case $break in
-    death) kill -9 "${pid[host]}" ;;
+    death)
+      # While it is ended, there is nothing to die.
+      [ "${alive[host]}" = yes ] || return 0
+      kill -9 "${pid[host]}"
+      ;;
     # What the build with doors says when it has found one.
     nonce) echo 'NONCE REPEATED, on purpose' >>"$work/host.log" ;;
-    leak) leak ;;
     *) return 0 ;;
   esac
   faulty=yes
@@ -188,23 +184,19 @@ leak() {
 
 # ---- the calm ----------------------------------------------------------------------------------------------------------
 
-calm() { # BOUND, IN SECONDS
-  local began=${EPOCHREALTIME/./} file
+calm() { # BOUND FOR DATAGRAMS, AND HOW MUCH LONGER FOR TRANSFERS, IN SECONDS
+  local began=${EPOCHREALTIME/./} fault
   say "calm"
   datagrams >"$work/datagrams-before"
-  touch "$work/traffic/finish"
-  wait_watching "$1" no_client_runs || for file in "$work"/traffic/tcp-*; do
-    grep -q '^ended' "$file" || violation ends "after $1 s of calm: flow ${file##*-}: $(<"$file")"
-  done
-  since "$began"
-  say "all transfers ended $elapsed s after the storm"
+  finish_transfers
   wait_watching "$1" all_flows_came 40 || violation ends "flows that do not come again within $1 s: before $(tr '\n' ';' <"$work/datagrams-before") now $(datagrams | tr '\n' ';')"
   since "$began"
-  say "all flows came again $elapsed s after the storm"
-  end_of "${clients[@]}" "${senders[@]}"
-  # What is under way.
-  pause 1.5
-  end_of "${receivers[@]}"
+  say "flows came again $elapsed s after the storm"
+  wait_watching $(($1 + $2 - ${elapsed%.*})) no_client_runs || :
+  since "$began"
+  say "transfers ended $elapsed s after the storm"
+  while read -r fault; do violation ends "after $elapsed s of calm: $fault"; done < <(traffic_faults)
+  end_traffic
 }
 
 wait_watching() { # SECONDS COMMAND...
@@ -217,21 +209,15 @@ wait_watching() { # SECONDS COMMAND...
   done
 }
 
-no_client_runs() { local client; for client in "${clients[@]}"; do is_gone "$client" 2>/dev/null || return 1; done; }
-
 # ---- what is left --------------------------------------------------------------------------------------------------------
 
 declare -A base_memory=() base_files=()
 
 # Of all its processes. A connection has one descriptor, and a relay's link one for each stream and each connected socket.
-memory_of() { # MACHINE
-  local process
-  for process in $(processes_at "$1"); do awk '$1 == "VmRSS:" {print $2}' "/proc/$process/status"; done | awk '{n += $1} END {print n + 0}'
-}
-files_of() { # MACHINE
-  local process
-  for process in $(processes_at "$1"); do ls "/proc/$process/fd"; done | wc -l
-}
+# shellcheck disable=SC2046 # one word a process
+memory_of() { rss_kib_of $(processes_at "$1"); } # MACHINE
+# shellcheck disable=SC2046
+files_of() { fd_count_of $(processes_at "$1"); } # MACHINE
 connections_of() { # MACHINE
   local process
   if is_relay "$1"; then
@@ -247,14 +233,16 @@ connections_of() { # MACHINE
 files_without_connections() { echo $(($(files_of "$1") - $(connections_of "$1"))); } # MACHINE
 
 note_baseline() {
-  local machine clients=() senders=() receivers=() break=''
-  start_traffic
-  datagrams >"$work/datagrams-before"
-  wait_for 60 all_flows_come_first || fail "no traffic before the storm: $(datagrams | tr '\n' ';')"
+  local machine faults break=''
+  start_load
+  wait_for 60 every_flow_came || fail "no traffic before the storm: $(datagrams | tr '\n' ';')"
   pause 4
-  touch "$work/traffic/finish"
+  finish_transfers
   wait_for 60 no_client_runs || fail "transfers do not end before the storm"
-  end_of "${clients[@]}" "${senders[@]}" "${receivers[@]}"
+  faults=$(traffic_faults)
+  [ -z "$faults" ] || fail "before the storm: $faults"
+  end_traffic
+  judge_late "$(all_starts)"
   pause 1
   for machine in "${ends[@]}" ${relays[@]+"${relays[@]}"}; do
     base_memory[$machine]=$(memory_of "$machine")
@@ -262,8 +250,6 @@ note_baseline() {
     say "$machine before: ${base_memory[$machine]} KiB, ${base_files[$machine]} descriptors, $(connections_of "$machine") connections"
   done
 }
-
-all_flows_come_first() { [ "$(datagrams | wc -l)" -ge "$((${#senders[@]} * 4))" ]; }
 
 # Superseded and unauthenticated connections are closed after 10 s, a relay's links after 20.
 quiet() {
@@ -296,11 +282,12 @@ list_files() { # MACHINE
 # ---- results -----------------------------------------------------------------------------------------------------------
 
 report_invariants() { # ROUNDS
-  local invariant count machine again=''
-  judge_late
+  local invariant count machine kind again='' missed=''
   judge_logs
   for machine in "${!started[@]}"; do again+=" $machine ${started[$machine]}"; done
   say "$1 rounds; in the last $(cat "$work"/traffic/tcp-* | awk '{n += $2} END {print n + 0}') transfers and $(datagrams | awk '{n += $3} END {print n + 0}') datagrams came; starts:$again"
+  for kind in "${!not_done[@]}"; do missed+=" $kind ${not_done[$kind]}"; done
+  say "actions begun or ended: $tried; not done, or in part:${missed:- none}; connections reset: $were_reset"
   for invariant in "${invariants[@]}"; do
     count=$(grep -c "^$invariant " "$work/traffic/violations" || :)
     if [ "$count" != 0 ]; then
@@ -314,16 +301,18 @@ report_invariants() { # ROUNDS
   [ ! -s "$work/traffic/violations" ] || keep_logs
 }
 
-# When a connection is replaced or one more joins it, or datagrams are on the path, some may overtake others, as on any network: one in a
-# hundred, and 24 for each start of a daemon or relay, which sends what has waited on the first connection while a second one joins.
-judge_late() {
-  local late=$work/traffic/late count came starts=0 more
-  [ -e "$late" ] || return 0
-  count=$(grep -c ' of flow ' "$late" || :)
+# When a connection is replaced or one more joins it, or datagrams are on the path, some may overtake others, as on any network: two in a
+# thousand, and 24 for each start of a daemon or relay, which sends what has waited on the first connection while a second one joins. One
+# joins also where nothing was started: of 3,270 datagrams over VSOCK 44 came late then, which is the most that was seen.
+judge_late() { # STARTS
+  local late=$work/traffic/late count came
   came=$(datagrams | awk '{n += $3} END {print n + 0}')
-  for more in "${started[@]}"; do starts=$((starts + more)); done
-  say "$count late of some $came datagrams"
-  ((count <= came / 100 + 24 * starts)) || violation order "$count late datagrams of $came: $(sed -n 1p "$late")"
+  touch "$late"
+  count=$(grep -c ' of flow ' "$late" || :)
+  say "$count late of some $came datagrams, in $1 starts"
+  ((count <= came / 500 + 24 * $1 + 48)) || violation order "$count late datagrams of $came, in $1 starts: $(sed -n 1p "$late")"
+  cat "$late" >>"$work/traffic/all-late"
+  rm "$late"
 }
 
 judge_logs() {

@@ -26,7 +26,7 @@ make_setup() { # SETUP
     relay)
       ends=(host enclave third) relays=(near far)
       crowded=(host near far)
-      file_machines host enclave third near far crowd in_host in_enclave
+      file_machines host enclave third near far crowd in_host in_enclave in_third
       wire host near
       wire near far
       wire far enclave
@@ -35,7 +35,7 @@ make_setup() { # SETUP
     vsock)
       keep_vsock_in_guests vsock
       ends=(host enclave) relays=(near)
-      file_machines host enclave near in_host
+      file_machines host enclave near in_host in_enclave
       ;;
   esac
   for machine in "${ends[@]}"; do

@@ -3,14 +3,14 @@
 #
 #   traffic.pl serve PORT FOLDER                              the far end of transfers over TCP
 #   traffic.pl transfers ADDRESS PORT FLOW RATE FOLDER        one transfer after the other, up and down in turn, RATE bytes a second,
-#                                                             until FOLDER/finish is there and the one under way has ended
+#                                                             until FOLDER/finish is there, one has ended, and none is under way
 #   traffic.pl receive PORT FOLDER NAME                       the far end of flows of datagrams; each second FOLDER/NAME says of each
 #                                                             flow how many came, how many came late, and the highest number
 #   traffic.pl flows ADDRESS PORT FIRST FLOWS MS FOLDER       so many flows, numbered from FIRST on; each sends a burst of 1 to 8 datagrams
 #                                                             every MS milliseconds
 #
 # What is wrong is a line in FOLDER/violations: INVARIANT, the time, and what was seen. An established connection is never given up: the
-# tunnel may go and come back, and TCP waits for it. Only an attempt to connect is repeated.
+# tunnel may go and come back, and TCP waits for it. Only an attempt is repeated, which ends when the far end has answered.
 #
 # CHAOS_BREAK is a deliberate fault of the sender, between what it makes and its socket: corrupt, reorder or hang.
 use strict;
@@ -117,10 +117,14 @@ sub serve {
     local $SIG{CHLD} = 'IGNORE';
     while (1) {
         accept(my $client, $listener) or next;
-        if (fork) { close $client; next }
+        # Where no process can be made, the caller waits until one can.
+        my $child;
+        pause(0.1) until defined($child = fork);
+        if ($child) { close $client; next }
         close $listener;
         # Without a whole request it was an attempt that its caller has given up.
         my ($transfer, $blocks, $up, $rate) = unpack 'N4', read_whole($client, 16) // exit;
+        write_whole($client, pack 'N', $transfer) or exit;
         # Then it waits for its caller to close: of a process that is gone the kernel gives up what is not acknowledged within a minute.
         if ($up) { read_blocks($client, $transfer, $blocks) and write_whole($client, pack 'N', $transfer) and read_whole($client, 1) }
         else     { send_blocks($client, $transfer, $blocks, $rate) and read_whole($client, 4) }
@@ -146,15 +150,19 @@ sub transfers {
     my ($address, $port, $flow, $rate) = @_;
     my $there = pack_sockaddr_in($port, inet_aton($address));
     my ($count, $attempts) = (0, 0);
-    until (-e "$folder/finish") {
+    until ($count && -e "$folder/finish") {
         $attempts++;
         my $socket = dial($there);
         if (!$socket) { pause(0.3); next }
         my ($transfer, $up, $blocks) = ($flow * 1_000_000 + $count, $count % 2, 1 + int rand(6 * $rate / BLOCK));
         tell_state("tcp-$flow", "transfer $transfer " . ($up ? 'up' : 'down') . " of $blocks blocks; $count ended, $attempts attempts\n");
-        my $done = write_whole($socket, pack 'N4', $transfer, $blocks, $up, $rate);
-        if ($up) { $done &&= send_blocks($socket, $transfer, $blocks, $rate) && defined read_whole($socket, 4) }
-        else     { $done &&= read_blocks($socket, $transfer, $blocks) && write_whole($socket, 'done') }
+        # Until its request is answered it is an attempt: a caller may be connected, and the far end give it up after a minute without a
+        # segment of it (tcp_synack_retries).
+        if (!write_whole($socket, pack 'N4', $transfer, $blocks, $up, $rate) || !read_whole($socket, 4)) { pause(0.3); next }
+        my $done =
+            $up
+            ? send_blocks($socket, $transfer, $blocks, $rate) && defined read_whole($socket, 4)
+            : read_blocks($socket, $transfer, $blocks) && write_whole($socket, 'done');
         violation('ends', "transfer $transfer " . ($up ? 'up' : 'down') . " of $blocks blocks was broken off: $!") unless $done;
         $count++;
     }
@@ -182,7 +190,7 @@ sub flows {
         for my $flow (0 .. $count - 1) {
             my @burst = map { datagram($first + $flow, $number[$flow]++, 40 + int rand 1160) } 1 .. 1 + int rand 8;
             substr($burst[0], 20, 1) ^= "\x04" if $break eq 'corrupt' && $turn % 50 == 0;
-            @burst = reverse @burst if $break eq 'reorder' && $turn % 50 == 0;
+            @burst = reverse @burst if $break eq 'reorder' && $turn % 10 == 0;
             # Without a route, or an interface, it is lost, as on any network.
             send $sockets[$flow], $_, 0, $there for @burst;
         }

@@ -335,7 +335,11 @@ ends_within() { # SECONDS MACHINE
 # not always what nproc(1) says, since the runtime heeds quotas of cgroups.
 lane_count() { find "/proc/${pid[$1]}/fd" -lname /dev/net/tun | wc -l; } # MACHINE
 
-fd_count() { find "/proc/${pid[$1]}/fd" -mindepth 1 | wc -l; }
+fd_count() { fd_count_of "${pid[$1]}"; } # MACHINE
+fd_count_of() { # PROCESS...
+  local process
+  for process; do find "/proc/$process/fd" -mindepth 1; done | wc -l
+}
 
 # Closed descriptors go when lanes have let go of them, superseded and unauthenticated connections after 10 s: the rest is a leak.
 fds_are_at_most() { # NUMBER MACHINE
@@ -348,7 +352,11 @@ processor_ms() {
   ticks=$(awk '{print $14 + $15}' "/proc/${pid[$1]}/stat")
   echo $((ticks * 1000 / $(getconf CLK_TCK)))
 }
-rss_kib() { status_of "${pid[$1]}" VmRSS; } # MACHINE
+rss_kib() { rss_kib_of "${pid[$1]}"; } # MACHINE
+rss_kib_of() { # PROCESS...
+  local process
+  for process; do cat "/proc/$process/status"; done | awk '$1 == "VmRSS:" {n += $2} END {print n + 0}'
+}
 
 # ---- what a process may do ------------------------------------------------------------------------------------------
 

@@ -249,8 +249,7 @@ emulate() { # ARCHIVE MEGABYTES SECONDS
 watch_start() { # EMULATOR
   local i
   for ((i = 0; i < up_limit; i++)); do
-    ! grep -q '^guest: up' "$work/console" || return 0
-    [ -e "/proc/$1" ] || return 0
+    if [ ! -e "/proc/$1" ] || grep -q '^guest: up' "$work/console"; then return 0; fi
     sleep 1
   done
   kill "$1" 2>/dev/null || :
