@@ -192,7 +192,7 @@ Daemon_writes_its_log_to_the_terminal_and_cannot_read_what_is_typed() {
   for words in 'up -f wg0' 'up wg0 -- sleep 1000' 'up wg0'; do
     at_a_terminal env LOG_LEVEL=debug "$daemon" "$words"
     served=$(daemon_at host)
-    wait_for 30 grep -q 'Sandbox on' "$up_said" || fail "$words: the daemon's log does not come: $(cat "$up_said")"
+    wait_for 30 grep -q 'Interface is up' "$up_said" || fail "$words: the daemon's log does not come: $(cat "$up_said")"
     [[ $(readlink "/proc/$served/fd/2") == /dev/pts/* ]] || fail "$words: it has no terminal: $(ls -l "/proc/$served/fd")"
     for fd in "/proc/$served/fd/"*; do
       [[ $(readlink "$fd") == /dev/pts/* ]] || continue
