@@ -33,6 +33,9 @@ internal static partial class Log
     [LoggerMessage(Level = LogLevel.Error, Message = "The daemon failed")]
     public static partial void Failed(ILogger log, Exception exception);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "The daemon ends as one that failed: {Reason}")]
+    public static partial void FailedSince(ILogger log, string reason);
+
     // ---- the device ---------------------------------------------------------------------------------------------
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Interface is up")]

@@ -75,6 +75,7 @@ internal static class Background
         ChildProcess tunnel = DaemonOf([Say.ProgramName, "up", "-f", .. words], [], null) with
         {
             Nowhere = [],
+            WritesOnly = [],
             // Its hooks have the terminal, as those of any `up`: it gets a session once the tunnel is up.
             HasSession = false,
         };
@@ -134,6 +135,8 @@ internal static class Background
             Passed = passed is { } fd ? [.. Given, fd] : [.. Given],
             PassesNoOthers = true,
             Nowhere = KeepsOutput ? [0] : [0, 1, 2],
+            // In another session it could read a terminal at any time, and nothing would stop it as it does our own jobs.
+            WritesOnly = [1, 2],
             HasSession = true,
         };
     }

@@ -8,6 +8,7 @@ using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Lanes;
 using WireGuard.Vsock.Link;
 using WireGuard.Vsock.Metrics;
+using WireGuard.Vsock.Processes;
 using WireGuard.Vsock.Sandbox;
 using WireGuard.Vsock.SharedState;
 using WireGuard.Vsock.Streams;
@@ -56,6 +57,7 @@ internal sealed partial class Daemon : IDisposable
     private readonly Deadline _tick;
     private readonly VmClock? _vmClock;
     private string? _stopReason;
+    private bool _hasFailed; // with the reason above
 
     // Whether control knows that the device takes no unsegmented packets.
     private bool _isSegmenting;
@@ -126,7 +128,8 @@ internal sealed partial class Daemon : IDisposable
     /// Runs until it is asked to stop, or the interface or the control socket is removed. Exceptions of lanes
     /// and callbacks are thrown here.
     /// </summary>
-    public void Run()
+    /// <returns>False if it must not have ended so.</returns>
+    public bool Run()
     {
         foreach (Lane lane in _lanes)
             lane.Start();
@@ -144,7 +147,11 @@ internal sealed partial class Daemon : IDisposable
             _aead.Forget();
         }
 
-        Log.ShuttingDown(_log, _stopReason);
+        if (_hasFailed)
+            Log.FailedSince(_log, _stopReason);
+        else
+            Log.ShuttingDown(_log, _stopReason);
+        return !_hasFailed;
     }
 
     /// <summary>Before it runs: what `status` tells of this process.</summary>
@@ -206,8 +213,8 @@ internal sealed partial class Daemon : IDisposable
         _loop.OnWake = StartAnewIfBroken;
         _loop.Watch(_inbox.Fd, EPOLLIN, _ => TakeNews());
         _loop.Watch(_link.Fd, EPOLLIN, _ => FollowLink(_link.Read()));
-        _loop.Watch(_socketWatch.Fd, EPOLLIN, _ => StopUnless(_socketWatch.Read(), "the control socket was removed"));
-        StopUnless(_socketWatch.Read(), "the control socket was removed");
+        _loop.Watch(_socketWatch.Fd, EPOLLIN, _ => LookAtSocket());
+        LookAtSocket();
         if (_generation.Fd < 0)
             return;
         _loop.Watch(_generation.Fd, EPOLLIN, _ =>
@@ -215,6 +222,19 @@ internal sealed partial class Daemon : IDisposable
             if (_generation.Read())
                 _configurator.DeclareCloned();
         });
+    }
+
+    /// <summary>
+    /// To remove the socket ends a daemon, as it does wireguard-go. A supervisor has other ways to end it, so with one that is a
+    /// failure: another tunnel's daemon, once broken into, can remove it, and a service manager starts again only what has
+    /// failed. Until then packets for the tunnel go out on other routes.
+    /// </summary>
+    private void LookAtSocket()
+    {
+        if (_stopReason is not null || _socketWatch.Read())
+            return;
+        _stopReason = "the control socket was removed";
+        _hasFailed = Supervisor.IsThere;
     }
 
     private void StopUnless(bool condition, string reason)

@@ -34,7 +34,9 @@ internal static class DaemonCommand
             Confinement confinement = Confinement.Begin(
                 Needs.OfDaemon(request.Network, request.Service, BindsLowPorts(request.Network)), unconfined);
             // Before anything is made that must be removed in the end.
-            using StopSignals signals = new(HangupOf(Environs.InstanceId()));
+            // They are caught until the process is gone: its supervisor sends one when the control socket is, to be sure, and a
+            // daemon that this killed on its way out would count as one that failed.
+            StopSignals signals = new(HangupOf(Environs.InstanceId()));
             using PosixSignalRegistration cloned = PosixSignalRegistration.Create((PosixSignal)Libc.SIGUSR2, TakeCloned);
             DaemonOptions options = RunningDaemon.OptionsOf(
                 request.Network, request.Streams, request.Superpackets, request.UdpOffloads, request.Service);

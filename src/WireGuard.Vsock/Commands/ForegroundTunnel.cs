@@ -124,6 +124,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
 
         bool learns = settings.LearnsPeers(), isUp = false;
         TunnelState? made = null;
+        TunnelState? begun = null; // with a daemon
         string? note = settings.Interface.Provision is { Kind: ProvisionKind.Unattested } ? Unattested : null;
         void OnFailed()
         {
@@ -136,15 +137,20 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             if (settings.Interface.Provision is { Kind: ProvisionKind.Nitro } && NitroSecureModule.Problem() is { } problem)
                 throw new SetupException(problem);
             using BringUp up = new(file, settings, stopIfAsked);
-            made = up.Run((held, instance) => _daemon = DaemonProcess.Start(
-                UpCommand.DaemonLine(Name, settings.Interface, arguments.Service),
-                [
-                    .. UpCommand.DaemonVariables(held, instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
-                    $"{Environs.LogNote}={note}",
-                ],
-                held.Fd,
-                keepsOutput,
-                OnEnded));
+            made = up.Run((held, state) =>
+            {
+                _daemon = DaemonProcess.Start(
+                    UpCommand.DaemonLine(Name, settings.Interface, arguments.Service),
+                    [
+                        .. UpCommand.DaemonVariables(
+                            held, state.Instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
+                        $"{Environs.LogNote}={note}",
+                    ],
+                    held.Fd,
+                    keepsOutput,
+                    OnEnded);
+                begun = state;
+            });
             if (up.Generated is { } key)
                 TunnelFile.SayGenerated(key, output);
             if (learns)
@@ -171,8 +177,9 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
             if (!isUp)
             {
                 _provisioning?.Dispose(); // first: it changes a tunnel that is up
-                _ = made is null || TakeDown.TryRun(made);
+                bool isDown = made is not null && TakeDown.TryRun(made);
                 _daemon?.Stop();
+                UndoWhatIsLeft(isDown ? null : begun);
             }
 
             // The tunnel may last for months, and needs its keys no more, unless it learns peers.
@@ -204,6 +211,14 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         ServiceNotify.Stopping();
         _provisioning?.Dispose();
         bool isDown = TakeDown.TryRun(state);
-        return _daemon!.Stop() == 0 && isDown && !_hasFailed ? 0 : 1;
+        int code = _daemon!.Stop();
+        UndoWhatIsLeft(isDown ? null : state);
+        return code == 0 && isDown && !_hasFailed ? 0 : 1;
     }
+
+    /// <summary>
+    /// While a daemon does not answer, it is not known whose the interface is, and nothing was undone. It has ended now, and
+    /// what its tunnel has left is undone.
+    /// </summary>
+    private static void UndoWhatIsLeft(TunnelState? state) => _ = state is null || TakeDown.TryRun(state);
 }

@@ -94,8 +94,7 @@ internal sealed class RunningDaemon : IDisposable
     {
         try
         {
-            _daemon.Run();
-            return 0;
+            return _daemon.Run() ? 0 : 1;
         }
         catch (Exception e)
         {

@@ -93,9 +93,9 @@ internal static class UpCommand
         }
 
         using BringUp up = new(file, settings, StopIfAsked);
-        TunnelState state = up.Run((held, instance) => Background.Start(
+        TunnelState state = up.Run((held, begun) => Background.Start(
             DaemonLine(file.InterfaceName, settings.Interface, arguments.Service),
-            DaemonVariables(held, instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
+            DaemonVariables(held, begun.Instance, Needs.LowPortsIn(settings.Interface, arguments.Service)),
             held.Fd));
         if (up.Generated is { } key)
             TunnelFile.SayGenerated(key, output: 1);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
 
@@ -15,7 +16,10 @@ internal static class FileWriters
     private const int Sticky = 0x200; // S_ISVTX
     private const int MostLinks = 40; // path_resolution(7)
 
-    /// <summary>Whose user and group are not known in this user namespace (/proc/sys/kernel/overflowuid).</summary>
+    /// <summary>
+    /// Whose user and group are not known in this user namespace (/proc/sys/kernel/overflowuid). Where all are known it is the
+    /// account nobody.
+    /// </summary>
     private const uint Unknown = 65534;
 
     /// <param name="path">Of a file, from the root.</param>
@@ -50,7 +54,7 @@ internal static class FileWriters
 
     private static string? Other(in statx_t file)
     {
-        if (!IsOurs(file.stx_uid, geteuid(), "SUDO_UID"))
+        if (!IsOurs(file.stx_uid, geteuid(), "SUDO_UID", "/proc/self/uid_map"))
             return $"user {file.stx_uid}";
         // The mode of a link says nothing; and in a folder such as /tmp a user changes no other's files.
         bool isSticky = (file.stx_mode & S_IFMT) == S_IFDIR && (file.stx_mode & Sticky) != 0;
@@ -58,10 +62,16 @@ internal static class FileWriters
             return null;
         if ((file.stx_mode & OthersWrite) != 0)
             return "everyone";
-        bool isOthersGroup = (file.stx_mode & GroupWrites) != 0 && !IsOurs(file.stx_gid, getegid(), "SUDO_GID");
+        bool isOthersGroup = (file.stx_mode & GroupWrites) != 0
+            && !IsOurs(file.stx_gid, getegid(), "SUDO_GID", "/proc/self/gid_map");
         return isOthersGroup ? $"group {file.stx_gid}" : null;
     }
 
-    private static bool IsOurs(uint id, uint own, string variable) => id is 0 or Unknown || id == own
+    /// <summary>Whether a map of ids leaves some without one, as those of user namespaces do (user_namespaces(7)).</summary>
+    internal static bool LeavesSomeOut(string map) =>
+        map.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries) is not ["0", "0", "4294967295"];
+
+    private static bool IsOurs(uint id, uint own, string variable, string map) => id == 0 || id == own
+        || (id == Unknown && Sys.ReadFile(map, out byte[] ids) >= 0 && LeavesSomeOut(Encoding.ASCII.GetString(ids)))
         || Environment.GetEnvironmentVariable(variable) == id.ToString(CultureInfo.InvariantCulture);
 }

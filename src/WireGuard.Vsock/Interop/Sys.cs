@@ -71,6 +71,11 @@ internal static unsafe partial class Sys
 
     public static bool IsTerminal(int fd) => isatty(fd) == 1;
 
+    /// <summary>How a descriptor was opened, and its status flags (F_GETFL).</summary>
+    public static int OpenFlags(int fd) => Result(fcntl(fd, F_GETFL, 0));
+
+    public static int SetOpenFlags(int fd, int flags) => Result(fcntl(fd, F_SETFL, flags));
+
     public static int SetNonBlocking(int fd)
     {
         int flags = Result(fcntl(fd, F_GETFL, 0));

@@ -5,6 +5,7 @@ internal static partial class Libc
 {
     public const ushort IFF_TUN = 0x0001;
     public const ushort IFF_MULTI_QUEUE = 0x0100;
+    public const ushort IFF_PERSIST = 0x0800;
     public const ushort IFF_NO_PI = 0x1000;
 
     /// <summary>A virtio_net_hdr (linux_virtio_net.cs) stands before each packet.</summary>

@@ -94,6 +94,11 @@ internal static partial class Libc
     /// <summary>In IFLA_LINKINFO: "tun", "wireguard", "veth".</summary>
     public const ushort IFLA_INFO_KIND = 1;
 
+    public const ushort IFLA_INFO_DATA = 2;
+
+    /// <summary>In IFLA_INFO_DATA of a "tun": a byte each, 0 or 1.</summary>
+    public const ushort IFLA_TUN_VNET_HDR = 5, IFLA_TUN_PERSIST = 6, IFLA_TUN_MULTI_QUEUE = 7;
+
     /// <summary>In IFLA_EXT_MASK: leave the statistics out of the answer.</summary>
     public const uint RTEXT_FILTER_SKIP_STATS = 0x8;
 

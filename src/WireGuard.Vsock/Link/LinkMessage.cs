@@ -18,9 +18,20 @@ namespace WireGuard.Vsock.Link;
 /// <param name="Namespace">The id of the namespace an answer is about; -1 if not said.</param>
 /// <param name="NewNamespace">The id of the namespace it moved to, relative to the namespace it left; -1 if not said.</param>
 /// <param name="NewIndex">The index it has there; 0 if not said.</param>
+/// <param name="TunFlags">Of a TUN interface, those of <see cref="ToldFlags"/> that it has; -1 if not said.</param>
 internal readonly record struct LinkMessage(
-    bool IsDelete, int Index, uint Flags, int Mtu = 0, int Namespace = -1, int NewNamespace = -1, int NewIndex = 0)
+    bool IsDelete,
+    int Index,
+    uint Flags,
+    int Mtu = 0,
+    int Namespace = -1,
+    int NewNamespace = -1,
+    int NewIndex = 0,
+    int TunFlags = -1)
 {
+    /// <summary>What is told of how a TUN interface was made (tun_fill_info of drivers/net/tun.c, Linux 4.17).</summary>
+    public const int ToldFlags = IFF_VNET_HDR | IFF_PERSIST | IFF_MULTI_QUEUE;
+
     public bool IsUp => (Flags & IFF_UP) != 0;
 
     /// <summary>
@@ -57,9 +68,43 @@ internal readonly record struct LinkMessage(
                 IFLA_TARGET_NETNSID => message with { Namespace = value },
                 IFLA_NEW_NETNSID => message with { NewNamespace = value },
                 IFLA_NEW_IFINDEX => message with { NewIndex = value },
+                IFLA_LINKINFO => message with { TunFlags = TunFlagsIn(attribute.Value) },
                 _ => message,
             };
         }
         return message;
+    }
+
+    private static int TunFlagsIn(ReadOnlySpan<byte> attributes)
+    {
+        bool isTun = false;
+        int flags = -1;
+        var attribute = new NetlinkAttributes(attributes);
+        while (attribute.MoveNext())
+        {
+            if (attribute.Type == IFLA_INFO_KIND)
+                isTun = NetlinkReply.Text(attribute.Value) == "tun";
+            else if (attribute.Type == IFLA_INFO_DATA)
+                flags = FlagsIn(attribute.Value);
+        }
+        return isTun ? flags : -1;
+    }
+
+    private static int FlagsIn(ReadOnlySpan<byte> attributes)
+    {
+        int flags = 0;
+        var attribute = new NetlinkAttributes(attributes);
+        while (attribute.MoveNext())
+        {
+            if (attribute.Value is not [not 0, ..]) continue;
+            flags |= attribute.Type switch
+            {
+                IFLA_TUN_VNET_HDR => IFF_VNET_HDR,
+                IFLA_TUN_PERSIST => IFF_PERSIST,
+                IFLA_TUN_MULTI_QUEUE => IFF_MULTI_QUEUE,
+                _ => 0,
+            };
+        }
+        return flags;
     }
 }

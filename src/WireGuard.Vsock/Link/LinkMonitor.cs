@@ -36,11 +36,14 @@ internal enum LinkEvents
 /// receives from namespaces that have an id in ours (NETLINK_LISTEN_ALL_NSID). The kernel assigns such an id to a namespace that
 /// an interface moves to, and reports it in the RTM_DELLINK of the one it leaves. So the interface is known by a namespace id and
 /// an index. We hold no descriptor of the other namespace, so it can be deleted, and our interface with it. 3. Without
-/// CAP_NET_BROADCAST, or after a second move, the interface is out of sight until it returns.
+/// CAP_NET_BROADCAST, or after a second move, the interface is out of sight until it returns; one that was made in another
+/// namespace (WG_TUN_FD), until it comes.
 /// </para>
 /// <para>
 /// The kernel tells the namespace of a TUN descriptor (TUNGETDEVNETNS) only to those with CAP_NET_ADMIN, which a confined daemon
-/// has not. So an interface here is taken for ours by its name and its index, which a move keeps or tells.
+/// has not. So an interface here is taken for ours by its name and its index, which a move keeps or tells. The index of one that
+/// was made elsewhere is not known: when it comes it is a TUN interface of its name, made as it was, that was not here at the
+/// start.
 /// </para>
 /// <para>
 /// DEVIATION: wireguard-go makes an empty write to the TUN every second and tells EIO (down) from EINVAL (up). Linux 6.18 returns
@@ -50,15 +53,18 @@ internal enum LinkEvents
 /// </summary>
 internal sealed class LinkMonitor : IDisposable
 {
+    private const int NeverHere = -1;
+
     private readonly TunDevice _tun;
     private readonly NetlinkSocket _route = new(NETLINK_ROUTE);
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(32 * 1024, pinned: true);
 
     private readonly ulong? _home;      // the inode of the namespace that the daemon was started in
     private readonly bool _hearsOthers; // whether messages of other namespaces come
+    private readonly int _namesake;     // the index of another of its name, here at the start; 0 for none
 
     private int _namespace = NetlinkSocket.OwnNamespace;
-    private int _index; // in the namespace that the interface is in, as was last told; 0 before that, -1 if it never was here
+    private int _index; // in the namespace that the interface is in, as was last told; 0 before that, or NeverHere
     private bool _isInSight;
 
     /// <summary>Begins to follow the interface; its state now is in <see cref="IsUp"/> and <see cref="Mtu"/>.</summary>
@@ -70,7 +76,7 @@ internal sealed class LinkMonitor : IDisposable
         _route.Subscribe(RTMGRP_LINK);
         _hearsOthers = Sys.SetOption(_route.Fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1) >= 0;
         // One that a launcher made elsewhere: another of its name may be here.
-        if (tun.Namespace is { } there && there != _home) _index = -1;
+        if (tun.Namespace is { } there && there != _home) (_index, _namesake) = (NeverHere, IndexHere());
         if (!TryFindHere()) LoseSight();
         _ = Read();
     }
@@ -115,6 +121,7 @@ internal sealed class LinkMonitor : IDisposable
                 // The buffer is empty now, so the answer fits: ask for the current state; the interface may have moved, too.
                 // Of another namespace the kernel answers only with CAP_NET_ADMIN there.
                 if (!TryFindHere() && _isInSight) events |= LoseSight();
+                if (_index == NeverHere) _ = RequestState(IndexHere());
                 continue;
             }
             var datagram = new NetlinkMessages(_buffer.AsSpan(0, n));
@@ -132,7 +139,9 @@ internal sealed class LinkMonitor : IDisposable
         if (!_isInSight)
         {
             // Out of sight: an interface that appears in our namespace may be ours.
-            if (message.IsDelete || origin != NetlinkSocket.OwnNamespace || !TryFindHere()) return LinkEvents.None;
+            if (message.IsDelete || origin != NetlinkSocket.OwnNamespace) return LinkEvents.None;
+            if (_index == NeverHere && HasCome(message)) _index = message.Index;
+            if (!TryFindHere()) return LinkEvents.None;
         }
         if (origin != _namespace || message.Index != _index) return LinkEvents.None;
         if (message.IsDelete) return Leave(message);
@@ -180,20 +189,26 @@ internal sealed class LinkMonitor : IDisposable
     /// <summary>Looks for the interface in our own namespace and asks for its state.</summary>
     private bool TryFindHere()
     {
-        if (_tun.CurrentName() is not { } name) return false;
-        int index = LinkQuery.IndexOf(_route.Fd, name);
+        int index = IndexHere();
         if (index == 0 || (_index != 0 && index != _index)) return false;
         _namespace = NetlinkSocket.OwnNamespace;
         _index = index;
         _isInSight = true;
-        return RequestState() >= 0;
+        return RequestState(index) >= 0;
     }
 
+    /// <summary>Whether an interface is ours, which was made in another namespace.</summary>
+    private bool HasCome(in LinkMessage message) => message.Index != _namesake && message.Index == IndexHere()
+        && message.TunFlags == (_tun.Flags & LinkMessage.ToldFlags);
+
+    /// <summary>The index of the interface of its name in our own namespace; 0 if there is none.</summary>
+    private int IndexHere() => _tun.CurrentName() is { } name ? LinkQuery.IndexOf(_route.Fd, name) : 0;
+
     /// <summary>Sends RTM_GETLINK, for our own namespace; its answer is in the socket before the call returns.</summary>
-    private int RequestState()
+    private int RequestState(int index)
     {
         var request = new NetlinkRequest(stackalloc byte[NetlinkRequest.MaxSize], RTM_GETLINK, 0);
-        request.Append(new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = _index });
+        request.Append(new ifinfomsg { ifi_family = AF_UNSPEC, ifi_index = index });
         return Sys.Send(_route.Fd, request.Complete(sequence: 0), 0);
     }
 }

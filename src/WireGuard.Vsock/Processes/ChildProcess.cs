@@ -57,6 +57,11 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
     /// <summary>Which of its descriptors lead to nothing.</summary>
     public IReadOnlyList<int> Nowhere { get; init; } = [];
 
+    /// <summary>
+    /// Which of its descriptors it writes to and must not read: <see cref="StandardDescriptors.OpenForWriting"/>.
+    /// </summary>
+    public IReadOnlyList<int> WritesOnly { get; init; } = [];
+
     /// <summary>Whether it gets a session of its own, without a terminal.</summary>
     public bool HasSession { get; init; }
 
@@ -69,12 +74,21 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
         byte* actions = stackalloc byte[SpawnObjectSize], attributes = stackalloc byte[SpawnObjectSize];
         int nothing = Nowhere.Count == 0 ? -1 : StandardDescriptors.OpenNothing();
         if (Nowhere.Count > 0 && nothing < 0) return nothing;
+        List<FileDescriptor> writing = [];
         _ = posix_spawn_file_actions_init(actions);
         _ = posix_spawnattr_init(attributes);
         try
         {
             SetAttributes(attributes);
             foreach (int fd in Nowhere) _ = posix_spawn_file_actions_adddup2(actions, nothing, fd);
+            foreach (int fd in WritesOnly.Except(Nowhere))
+            {
+                int opened = StandardDescriptors.OpenForWriting(fd);
+                if (opened < 0) continue;
+                writing.Add(new FileDescriptor(opened));
+                _ = posix_spawn_file_actions_adddup2(actions, opened, fd);
+            }
+
             if (Input is { } input) _ = posix_spawn_file_actions_adddup2(actions, input, 0);
             PassDescriptors(actions);
             int pid;
@@ -101,6 +115,7 @@ internal sealed unsafe record ChildProcess(string Path, IReadOnlyList<byte[]> Ar
             _ = posix_spawn_file_actions_destroy(actions);
             _ = posix_spawnattr_destroy(attributes);
             if (nothing >= 0) Sys.Close(nothing);
+            foreach (FileDescriptor descriptor in writing) descriptor.Dispose();
         }
     }
 

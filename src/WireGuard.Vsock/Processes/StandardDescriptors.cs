@@ -32,6 +32,28 @@ internal static class StandardDescriptors
     }
 
     /// <summary>
+    /// Opens once more, to be written alone, what a descriptor leads to that can also be read: who has a terminal so reads what
+    /// is typed there.
+    /// </summary>
+    /// <returns>
+    /// A descriptor that is close-on-exec; negative where the one that there is does: it cannot be read, or is a socket.
+    /// </returns>
+    public static int OpenForWriting(int fd)
+    {
+        int flags = Sys.OpenFlags(fd);
+        if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+            return -Errno.EBADF;
+        // To append, since it has a place of its own in a file; and not to wait for a serial line, or for who reads a pipe.
+        int opened = (flags & O_ACCMODE) == O_RDWR
+            ? Sys.Open($"/proc/self/fd/{fd}", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY)
+            : -Errno.EACCES;
+        if (opened < 0)
+            return Sys.IsTerminal(fd) ? OpenNothing() : opened;
+        _ = Sys.SetOpenFlags(opened, O_APPEND | (flags & O_NONBLOCK));
+        return opened;
+    }
+
+    /// <summary>
     /// Opens /dev/null, or, where there is none, as in a root folder of few files, that folder: it is neither read nor written.
     /// </summary>
     /// <returns>A descriptor that is close-on-exec, or a negated errno.</returns>

@@ -28,6 +28,7 @@ internal sealed class Confinement
     private readonly string _without = "";       // why nothing is taken
     private readonly List<string> _parts = [];   // what is in force, in words
     private ulong _kept;
+    private bool _couldLower = true; // false where a container refuses capset(2)
     private bool _hadRights;
 
     private Confinement(SandboxNeeds needs, string without) => (_needs, _without) = (needs, without);
@@ -87,7 +88,8 @@ internal sealed class Confinement
 
     private void AwaitThreads()
     {
-        for (long end = Sys.MonotonicMs() + PatienceMs; ThreadStates.FirstOther(_kept) is { } problem; Thread.Sleep(1))
+        long end = Sys.MonotonicMs() + PatienceMs;
+        for (; ThreadStates.FirstOther(_kept, _couldLower) is { } problem; Thread.Sleep(1))
         {
             if (Sys.MonotonicMs() >= end)
                 throw Failed(problem);
@@ -135,7 +137,7 @@ internal sealed class Confinement
             return $"PR_SET_NO_NEW_PRIVS: {Errno.Text(-result)}";
         result = Capabilities.Keep(_kept);
         if (result == -Errno.EPERM)
-            _kept = Sys.Capabilities();
+            (_kept, _couldLower) = (Sys.Capabilities(), false);
         else if (result < 0)
             return $"capset: {Errno.Text(-result)}";
         result = files?.Enforce() ?? 0;

@@ -26,6 +26,8 @@ internal static class SystemCallRules
 
     private const uint TypeMask = 0xf; // of socket(2): the rest are flags
 
+    private static readonly int[] s_familiesOfIP = [Libc.AF_INET, Libc.AF_INET6];
+
     private static readonly SystemCall[] s_everyProcess =
     [
         // Bytes to and from what is open: sockets, the interface, the log, files.
@@ -87,7 +89,7 @@ internal static class SystemCallRules
         Allow(rules, s_everyProcess);
         if (needs.Role != SandboxRole.Attest)
             Allow(rules, s_listening);
-        if (needs.Role is SandboxRole.Daemon or SandboxRole.Relay)
+        if (needs.SocketFolders.Count != 0)
             Allow(rules, s_removing);
         if (needs.Families.Contains(Libc.AF_UNIX))
             Allow(rules, s_socketFiles);
@@ -132,9 +134,12 @@ internal static class SystemCallRules
                 yield return new SystemCallClause(SystemCallAnswer.Allow, itself, new(1, Libc.SOCK_DGRAM, TypeMask), plain);
         }
 
-        // Of datagrams, where streams are allowed: if_nametoindex(3) asks for them first.
+        // Of datagrams, where streams are allowed: if_nametoindex(3) asks for them first, and then for those of IP, also where no
+        // network is IP: for the scope of an address in a file that is read again.
         yield return new SystemCallClause(NoSuchFamily, new ArgumentCondition(0, Libc.AF_UNIX));
         yield return new SystemCallClause(NoSuchFamily, new ArgumentCondition(0, Libc.AF_NETLINK));
+        foreach (int family in s_familiesOfIP.Except(needs.Families))
+            yield return new SystemCallClause(NoSuchFamily, new ArgumentCondition(0, (uint)family));
     }
 
     private static IEnumerable<uint> Ioctls(SandboxNeeds needs) =>

@@ -10,8 +10,10 @@ internal static class ThreadStates
     private const string Tasks = "/proc/self/task";
 
     /// <summary>The first thread that has other capabilities than these, or may gain some; null if none does.</summary>
+    /// <param name="capabilities">In its permitted and its effective set.</param>
+    /// <param name="couldLower">Whether capset(2) was let set them: then none is inheritable.</param>
     /// <returns>In words.</returns>
-    public static string? FirstOther(ulong capabilities)
+    public static string? FirstOther(ulong capabilities, bool couldLower)
     {
         string[] tasks;
         try
@@ -26,7 +28,8 @@ internal static class ThreadStates
         foreach (string task in tasks)
         {
             // A thread that has ended since has no rights.
-            if (Sys.ReadFile($"{task}/status", out byte[] content) >= 0 && !Has(Encoding.UTF8.GetString(content), capabilities))
+            bool isThere = Sys.ReadFile($"{task}/status", out byte[] content) >= 0;
+            if (isThere && !Has(Encoding.UTF8.GetString(content), capabilities, couldLower))
                 return $"thread {Path.GetFileName(task)} has kept rights";
         }
 
@@ -34,8 +37,8 @@ internal static class ThreadStates
     }
 
     /// <summary>Whether a thread's status (proc_pid_status(5)) says that it has these capabilities and gains none.</summary>
-    internal static bool Has(string status, ulong capabilities) =>
-        Value(status, "CapInh:") == 0 && Value(status, "CapAmb:") is 0 or null
+    internal static bool Has(string status, ulong capabilities, bool couldLower) =>
+        (Value(status, "CapInh:") == 0 || !couldLower) && Value(status, "CapAmb:") is 0 or null
         && Value(status, "CapPrm:") == capabilities && Value(status, "CapEff:") == capabilities
         && Value(status, "NoNewPrivs:") is 1 or null; // before Linux 4.10 it is not told
 

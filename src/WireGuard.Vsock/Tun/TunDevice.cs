@@ -112,6 +112,9 @@ internal unsafe class TunDevice : IDisposable
     /// <summary>The name the interface has now, in whatever namespace it is; null if it is gone.</summary>
     public string? CurrentName() => TryGetFlags(out string name, out _) < 0 ? null : name;
 
+    /// <summary>How it was made, as IFF_VNET_HDR; 0 if it is gone.</summary>
+    public ushort Flags => TryGetFlags(out _, out ushort flags) < 0 ? (ushort)0 : flags;
+
     /// <summary>The inode of the network namespace it is in now (Linux 5.2); null without CAP_NET_ADMIN there.</summary>
     public ulong? Namespace => Sys.NetworkNamespace(_queues[0].Fd, TUNGETDEVNETNS);
 

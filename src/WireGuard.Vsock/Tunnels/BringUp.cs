@@ -42,11 +42,11 @@ internal sealed class BringUp : IDisposable
 
     /// <summary>Brings the tunnel up.</summary>
     /// <param name="start">
-    /// Starts the daemon, which tells that it is of that instance, and keeps the lock until it is ready. Returns then.
+    /// Starts the daemon, which tells that it is of that state's instance, and keeps the lock until it is ready. Returns then.
     /// </param>
     /// <returns>What was done.</returns>
     /// <exception cref="SetupException">A step failed, and everything was undone.</exception>
-    public TunnelState Run(Action<TunnelLock, string> start)
+    public TunnelState Run(Action<TunnelLock, TunnelState> start)
     {
         using TunnelLock held = TunnelLock.Take(Name);
         RequireDown();
@@ -58,7 +58,7 @@ internal sealed class BringUp : IDisposable
         {
             Programs.RunHooks("PreUp", Device.PreUp, Name);
             _stopIfAsked();
-            start(held, state.Instance);
+            start(held, state);
             _stopIfAsked();
             Configure(state);
             Programs.RunHooks("PostUp", Device.PostUp, Name);

@@ -47,7 +47,8 @@ internal sealed class RunningTunnel : IDisposable
     }
 
     /// <summary>
-    /// Connects to the daemon of one tunnel: after a `down` and an `up`, that of the new one has the same name.
+    /// Connects to the daemon of one tunnel: after a `down` and an `up`, that of the new one has the same name. Provisioning does
+    /// so each second, so the answer of a daemon that was broken into is bounded more narrowly than another.
     /// </summary>
     /// <param name="name">The interface's.</param>
     /// <param name="instance">Which tunnel of that name it must be.</param>
@@ -60,7 +61,8 @@ internal sealed class RunningTunnel : IDisposable
         UapiClient daemon = UapiClient.Connect(name, folder);
         try
         {
-            status = daemon.TryStatus() ?? throw new SetupException($"{name}'s daemon does not tell its state");
+            status = daemon.TryStatus(UapiExchange.MaxLook)
+                ?? throw new SetupException($"{name}'s daemon does not tell its state");
             Require(name, instance, status.Details?.Instance);
             return daemon;
         }

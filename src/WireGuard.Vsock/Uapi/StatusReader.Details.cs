@@ -10,6 +10,9 @@ internal sealed partial class StatusReader
 {
     private const int ConnectionWords = 7; // after the address
 
+    /// <summary>Many more than our daemon has: each takes ten times its shortest line.</summary>
+    internal const int MaxCounters = 1024;
+
     /// <param name="details">Null until the network has been told, which comes first.</param>
     private DeviceDetails TakeDetail(DeviceDetails? details, ReadOnlySpan<char> key, ReadOnlySpan<char> value)
     {
@@ -55,8 +58,11 @@ internal sealed partial class StatusReader
                 return details with { Notes = details.Notes with { Awaited = [.. details.Notes.Awaited, ReadAwaited(value)] } };
             default:
                 // A later version may tell more, and not only numbers.
+                List<Counter> counters = (List<Counter>)details.Counters;
+                if (counters.Count == MaxCounters)
+                    throw Malformed($"more than {MaxCounters} counters");
                 if (!value.IsEmpty && !value.ContainsAnyExceptInRange('0', '9'))
-                    ((List<Counter>)details.Counters).Add(new Counter(key.ToString(), (long)Number(key, value, long.MaxValue)));
+                    counters.Add(new Counter(key.ToString(), (long)Number(key, value, long.MaxValue)));
                 return details;
         }
     }

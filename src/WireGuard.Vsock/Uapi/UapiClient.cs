@@ -76,8 +76,9 @@ internal sealed class UapiClient : IDisposable
     public DeviceStatus Get() => Ask("get=1\n\n"u8, isStatus: false) ?? throw new UapiException(Name, Errno.EPROTO);
 
     /// <summary>The answer to <c>status</c>; null if the daemon does not know that: it is not ours, or an earlier one.</summary>
+    /// <param name="maxBytes">Of the answer.</param>
     /// <exception cref="UapiException">There is none in time, or it is not as it must be.</exception>
-    public DeviceStatus? TryStatus() => Ask("status=1\n\n"u8, isStatus: true);
+    public DeviceStatus? TryStatus(int maxBytes = UapiExchange.MaxBytes) => Ask("status=1\n\n"u8, isStatus: true, maxBytes);
 
     /// <summary>Begins a handshake with every peer that has an endpoint and no session.</summary>
     /// <exception cref="UapiException">The daemon does not answer, or does not know how.</exception>
@@ -101,14 +102,14 @@ internal sealed class UapiClient : IDisposable
         _read.Clear();
     }
 
-    private DeviceStatus? Ask(ReadOnlySpan<byte> request, bool isStatus)
+    private DeviceStatus? Ask(ReadOnlySpan<byte> request, bool isStatus, int maxBytes = UapiExchange.MaxBytes)
     {
         using UapiExchange exchange = Open();
         StatusReader reader = new(Name, isStatus);
         try
         {
             exchange.Send(request);
-            if (!exchange.Receive(reader.Take) || reader.IsRefusedStatus)
+            if (!exchange.Receive(reader.Take, maxBytes) || reader.IsRefusedStatus)
             {
                 reader.Status.WipeKeys();
                 return null;

@@ -6,7 +6,8 @@ namespace WireGuard.Vsock.Uapi;
 
 /// <summary>
 /// One request to a daemon and its answer, line by line. Bounded: the daemon has <see cref="SilenceMs"/> to go on, and
-/// <see cref="AllMs"/> for all; an answer has <see cref="MaxBytes"/> at most, and a line that is read <see cref="MaxLine"/>.
+/// <see cref="AllMs"/> for all; an answer has <see cref="MaxBytes"/> at most (one that is asked for each second
+/// <see cref="MaxLook"/>), and a line that is read <see cref="MaxLine"/>.
 /// </summary>
 internal sealed class UapiExchange : IDisposable
 {
@@ -18,6 +19,12 @@ internal sealed class UapiExchange : IDisposable
 
     /// <summary>Enough for 65,536 peers with 1,048,576 allowed IPs, and more than twice over.</summary>
     internal const int MaxBytes = 256 * 1024 * 1024;
+
+    /// <summary>
+    /// Enough for 65,536 peers that each take 1 KiB of it: over UDP some 700 bytes with two allowed IPs, over streams 110 more a
+    /// connection. 10,000 peers may have 16 connections and a note of their attestation.
+    /// </summary>
+    internal const int MaxLook = 64 * 1024 * 1024;
 
     internal const int MaxLine = 4096;
 
@@ -75,9 +82,11 @@ internal sealed class UapiExchange : IDisposable
     /// Gives each line of the answer, without its newline, until the empty one. Of a value that is too long only the beginning is
     /// given: it is that of a key which we do not know, or is refused.
     /// </summary>
+    /// <param name="takeLine">Given each line.</param>
+    /// <param name="maxBytes">Of the answer.</param>
     /// <returns>False if the daemon closes without a word.</returns>
     /// <exception cref="UapiException">The answer ends too early, takes too long, or is too long.</exception>
-    public bool Receive(Action<ReadOnlySpan<byte>> takeLine)
+    public bool Receive(Action<ReadOnlySpan<byte>> takeLine, int maxBytes = MaxBytes)
     {
         int start = 0, end = 0, total = 0;
         bool isRest = false; // of a line that is too long
@@ -89,7 +98,7 @@ internal sealed class UapiExchange : IDisposable
             int length = newline < 0 ? end - start : newline;
             bool isTooLong = !isRest && length > MaxLine;
             bool isKeyTooLong = isTooLong && !_received.AsSpan(start, MaxLine).Contains((byte)'=');
-            if (isKeyTooLong || total > MaxBytes)
+            if (isKeyTooLong || total > maxBytes)
                 throw new UapiException(_name, Errno.EPROTO, $"{Errno.Text(Errno.EPROTO)}: the daemon's answer is too long");
             if (!isRest && (newline >= 0 || isTooLong))
                 takeLine(_received.AsSpan(start, Math.Min(length, MaxLine)));

@@ -203,6 +203,27 @@ public sealed class ConfigFileTests : IDisposable
         Assert.Empty(sticky.Diagnostics);
     }
 
+    /// <summary>In a user namespace it stands for whoever has no number there.</summary>
+    [Theory]
+    [InlineData("         0          0 4294967295\n", false)]
+    [InlineData("         0       1000          1\n", true)]
+    [InlineData("         0          0      65536\n", true)]
+    [InlineData("         0          0          1\n         1     100000      65536\n", true)]
+    [InlineData("", true)]
+    public void The_user_nobody_is_unknown_only_where_some_have_no_number(string map, bool isUnknown) =>
+        Assert.Equal(isUnknown, FileWriters.LeavesSomeOut(map));
+
+    [TunFact]
+    public void A_file_of_nobody_is_another_users_outside_of_user_namespaces()
+    {
+        string path = Write("wg0.conf", Head);
+        Namespace.Sh($"chown nobody {path}");
+        bool isOutside = !FileWriters.LeavesSomeOut(File.ReadAllText("/proc/self/uid_map"));
+        Assert.Equal(isOutside ? (path, "user 65534") : null, FileWriters.Find(path));
+        Namespace.Sh($"chown root:65534 {path}; chmod 660 {path}");
+        Assert.Equal(isOutside ? (path, "group 65534") : null, FileWriters.Find(path));
+    }
+
     [Fact]
     public void A_file_without_a_key_may_be_read_by_everyone()
     {

@@ -166,6 +166,45 @@ public sealed class LinkMonitorTests
     });
 
     [TunFact]
+    public void One_that_was_made_elsewhere_is_followed_once_it_comes() => Namespace.RunWithOther(other =>
+    {
+        using TunDevice tun = TunOpening.Create("wg0", 1, wantsOffloads: true);
+        Namespace.Sh($"ip link set wg0 netns {other}; ip tuntap add wg0 mode tun");
+        using LinkMonitor link = new(tun);
+        Assert.True(link.IsOutOfSight);
+        // Not even when another of its name comes later.
+        Namespace.Sh("ip link del wg0; ip tuntap add wg0 mode tun; ip link set wg0 up mtu 1300; ip link set wg0 down");
+        link.Read();
+        Assert.True(link.IsOutOfSight);
+        Assert.True(link.IsUp);
+        Namespace.Sh($"ip link del wg0; ip -n {other} link set wg0 netns $$");
+        Assert.Equal(LinkEvents.Down, link.Read());
+        Assert.False(link.IsOutOfSight);
+        Assert.NotEqual(0UL, link.Namespace);
+        Namespace.Sh("ip link set wg0 up mtu 1234");
+        Assert.Equal(LinkEvents.Up | LinkEvents.MtuChanged, link.Read());
+        Assert.Equal(1234, link.Mtu);
+        Namespace.Sh("ip link del wg0");
+        Assert.Equal(LinkEvents.Deleted | LinkEvents.Down, link.Read());
+    });
+
+    [TunFact]
+    public void One_that_was_made_elsewhere_is_found_where_messages_were_lost() => Namespace.RunWithOther(other =>
+    {
+        using TunDevice tun = TunOpening.Create("wg0", 1);
+        Namespace.Sh($"ip link set wg0 netns {other}");
+        using LinkMonitor link = new(tun);
+        Namespace.Sh("ip tuntap add other0 mode tun");
+        Namespace.Sh("for i in $(seq 300); do echo link set other0 mtu $((1000 + i)); done | ip -b -");
+        Namespace.Sh($"ip -n {other} link set wg0 netns $$; ip link set wg0 up");
+        link.Read();
+        Assert.False(link.IsOutOfSight);
+        Assert.True(link.IsUp);
+        Namespace.Sh("ip link set wg0 down");
+        Assert.Equal(LinkEvents.Down, link.Read());
+    });
+
+    [TunFact]
     public void One_that_moves_is_out_of_sight_where_other_namespaces_are_not_heard() => Namespace.RunWithOther(other =>
     {
         const int CapNetBroadcast = 11;

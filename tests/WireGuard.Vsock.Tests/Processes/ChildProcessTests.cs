@@ -99,6 +99,48 @@ public sealed partial class ChildProcessTests : IDisposable
         Assert.Equal("hello", File.ReadAllText(_file));
     }
 
+    /// <summary>A terminal is mostly open for both: who writes a log to it would read what is typed.</summary>
+    [Fact]
+    public void What_it_only_writes_to_it_cannot_read()
+    {
+        string input = Path.GetTempFileName();
+        using FileDescriptor both = new(Sys.Check(Sys.Open(input, O_RDWR), "open"));
+        ChildProcess child = Shell($"sed -n 's/^flags:.*\\(.\\)$/\\1/p' /proc/self/fdinfo/{both.Fd} >{_file}") with
+        {
+            Passed = [both.Fd],
+        };
+        Assert.Equal(0, child.Run());
+        Assert.Equal("2\n", File.ReadAllText(_file)); // O_RDWR
+        Assert.Equal(0, (child with { WritesOnly = [both.Fd] }).Run());
+        Assert.Equal("1\n", File.ReadAllText(_file)); // O_WRONLY
+        File.Delete(input);
+    }
+
+    [Fact]
+    public void A_file_that_is_opened_once_more_to_be_written_is_appended_to()
+    {
+        using FileDescriptor both = new(Sys.Check(Sys.Open(_file, O_RDWR), "open"));
+        Assert.Equal(6, Sys.Write(both.Fd, "first\n"u8));
+        using (FileDescriptor writing = new(StandardDescriptors.OpenForWriting(both.Fd)))
+        {
+            Assert.Equal(7, Sys.Write(writing.Fd, "second\n"u8));
+            Assert.Equal(-Errno.EBADF, Sys.Read(writing.Fd, new byte[1]));
+            Assert.Equal(0, Sys.OpenFlags(writing.Fd) & O_NONBLOCK);
+            Assert.True(StandardDescriptors.OpenForWriting(writing.Fd) < 0); // it is right as it is
+        }
+
+        Assert.Equal("first\nsecond\n", File.ReadAllText(_file));
+    }
+
+    [Fact]
+    public void A_socket_cannot_be_opened_once_more_and_stays()
+    {
+        Assert.Equal(0, Sys.SocketPair(SOCK_STREAM, out int one, out int other));
+        using FileDescriptor first = new(one), second = new(other);
+        Assert.True(StandardDescriptors.OpenForWriting(first.Fd) < 0);
+        Assert.True(StandardDescriptors.OpenForWriting(-1) < 0);
+    }
+
     [Fact]
     public void It_can_have_a_group_or_a_session_of_its_own()
     {

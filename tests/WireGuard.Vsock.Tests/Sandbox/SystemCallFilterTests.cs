@@ -106,6 +106,38 @@ public sealed class SystemCallFilterTests
         }
     }
 
+    /// <summary>if_nametoindex(3) asks for them last: a relay's file may have a scope at any time.</summary>
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void Sockets_of_IP_are_refused_where_no_network_is_IP(int which, Architecture architecture)
+    {
+        sock_filter[] program = SystemCallFilter.Assemble(SystemCallRules.Of(s_needs[which], Process), architecture);
+        uint number = (uint)SystemCall.socket.NumberOn(architecture);
+        foreach (int family in (int[])[AF_INET, AF_INET6])
+        {
+            bool isIP = s_needs[which].Families.Contains(family);
+            SystemCallAnswer OfType(int type) =>
+                Run(program, Audit(architecture), number, [(ulong)family, (uint)type | SOCK_CLOEXEC, 0, 0, 0, 0]);
+            Assert.Equal(isIP ? SystemCallAnswer.Allow : SystemCallAnswer.NoSuchFamily, OfType(SOCK_DGRAM));
+            Assert.Equal(isIP ? SystemCallAnswer.Kill : SystemCallAnswer.NoSuchFamily, OfType(SOCK_RAW));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void Files_are_removed_only_by_those_who_have_sockets_in_folders(int which, Architecture architecture)
+    {
+        foreach (string[] folders in (string[][])[[], ["/run/wireguard"]])
+        {
+            IReadOnlyList<SystemCallRule> rules = SystemCallRules.Of(s_needs[which] with { SocketFolders = folders }, Process);
+            sock_filter[] program = SystemCallFilter.Assemble(rules, architecture);
+            uint number = (uint)SystemCall.unlinkat.NumberOn(architecture);
+            Assert.Equal(
+                folders.Length != 0 ? SystemCallAnswer.Allow : SystemCallAnswer.Kill,
+                Run(program, Audit(architecture), number, new ulong[6]));
+        }
+    }
+
     /// <summary>The daemon has done so before it is confined.</summary>
     [Theory]
     [MemberData(nameof(Programs))]

@@ -121,6 +121,15 @@ public sealed class StatusReaderTests
             },
             iter: 2_000);
 
+    [Fact]
+    public void Counters_are_bounded()
+    {
+        string most = string.Concat(Enumerable.Range(0, StatusReader.MaxCounters).Select(i => $"c{i}=1\n"));
+        string begin = "network=vsock\nversion=1\n";
+        Assert.Equal(StatusReader.MaxCounters, Read(begin + most + "errno=0\n", isStatus: true).Details!.Counters.Count());
+        Assert.Throws<UapiException>(() => Read(begin + most + "one=1\nerrno=0\n", isStatus: true));
+    }
+
     /// <summary>It is shown on a terminal, and the daemon may be somebody else's by now.</summary>
     [Fact]
     public void No_control_character_is_read()

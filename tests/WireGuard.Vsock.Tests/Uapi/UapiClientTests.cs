@@ -164,6 +164,18 @@ public sealed class UapiClientTests : IDisposable
         Assert.Equal((7, 8u), (status.ListenPort, status.FirewallMark));
     }
 
+    /// <summary>One that was broken into would have who looks each second grow.</summary>
+    [Fact]
+    public void An_answer_that_provisioning_reads_is_bounded()
+    {
+        string line = "listen_error=" + new string('x', 4000) + "\n";
+        string status = string.Concat(Enumerable.Repeat(line, (UapiExchange.MaxLook / line.Length) + 100));
+        using Daemon daemon = new(_folder, $"network=tcp\nversion=1\ninstance=0a\n{status}errno=0\n\n");
+        Assert.Contains("too long", Refusal(() => RunningTunnel.Connect("wg0", "0a", out _, _folder)).Reason);
+        using UapiClient client = UapiClient.Connect("wg0", _folder);
+        Assert.Equal("0a", client.TryStatus()!.Details!.Instance);
+    }
+
     [Fact]
     public void A_count_of_more_than_64_bits_is_the_most_there_is()
     {

@@ -229,6 +229,22 @@ Relay_takes_up_at_SIGHUP_what_it_has_kept_and_the_rest_at_a_restart() {
   echoes TCP:127.0.0.1:80
 }
 
+# if_nametoindex(3) asks for sockets of IP, which such a relay is not given.
+Relay_without_IP_outlives_a_file_that_names_an_interface() {
+  new_machines host
+  printf '%s\n' '[Relay]' "Listen = unix:$work/v.sock:5000" "To = unix:$work/w.sock:5001" >"$work/relay.conf"
+  LOG_LEVEL=debug enter host "$daemon" relay "$work/relay.conf" >"$work/host.log" 2>&1 &
+  pid[host]=$!
+  wait_for 30 [ -S "$work/v.sock_5000" ] || fail "it does not listen: $(cat "$work/host.log")"
+  wait_for 10 eval '[ "$(of_threads "${pid[host]}" Seccomp)" = 2 ]' || fail "it has no filter: $(cat "$work/host.log")"
+  sed -i 's/^To = .*/To = udp:[fe80::1%lo]:51820/' "$work/relay.conf"
+  kill -HUP "${pid[host]}"
+  wait_for 30 grep -qF "$work/relay.conf:3:" "$work/host.log" || fail "the file is not refused: $(cat "$work/host.log")"
+  printf '%s\n' '[Relay]' "Listen = unix:$work/vm.sock:5000" "To = unix:$work/w.sock:5001" >"$work/relay.conf"
+  kill -HUP "${pid[host]}"
+  wait_for 30 [ -S "$work/vm.sock_5000" ] || fail "it has ended, or takes no file: $(cat "$work/host.log")"
+}
+
 # The log names the place of the rule, and the others go on.
 is_refused() { # ADDRESS WORDS
   relay_rules tcp:7000 tcp:7003 "$1"

@@ -161,22 +161,58 @@ A_cloned_machine_s_signal_reaches_the_daemon() {
   up_ends_with 0
 }
 
+# A program of ours at a terminal of its own: sets $up; what is written to $keyboard is typed there.
+at_a_terminal() { # WORD...
+  [ -e "$work/keyboard" ] || mkfifo "$work/keyboard"
+  exec {keyboard}<>"$work/keyboard"
+  set -m # else it would ignore SIGINT from its start
+  up_said=$work/up-said
+  script -qec "exec nsenter --target ${holder[host]} --net --mount -- $*" /dev/null <"$work/keyboard" >"$up_said" 2>&1 &
+  up=$!
+  set +m
+  wait_for 30 grep -qs '^state=up' "$work/run-host/wg0" || fail "not up: $(cat "$up_said")"
+}
+
 Ctrl_C_at_a_terminal_takes_the_tunnel_down_in_order() {
   local before
   two_files tcp "$(hooked)"
   before=$(system_of host)
-  mkfifo "$work/keyboard"
-  exec {keyboard}<>"$work/keyboard"
-  set -m # else it would ignore SIGINT from its start
-  up_said=$work/up-said
-  script -qec "exec nsenter --target ${holder[host]} --net --mount -- $daemon up -f wg0" /dev/null <"$work/keyboard" >"$up_said" 2>&1 &
-  up=$!
-  set +m
-  wait_for 30 grep -qs '^state=up' "$work/run-host/wg0" || fail "not up: $(cat "$up_said")"
+  at_a_terminal "$daemon" up -f wg0
   printf '\003' >&"$keyboard"
   up_ends_with 0
   hooks_ran "PreDown PostDown"
   nothing_is_left host "$before"
+}
+
+# A terminal is one file, open for both. The daemon is in another session, where the kernel keeps nobody from reading it.
+Daemon_writes_its_log_to_the_terminal_and_cannot_read_what_is_typed() {
+  local before words fd
+  two_files tcp
+  before=$(system_of host)
+  for words in 'up -f wg0' 'up wg0 -- sleep 1000' 'up wg0'; do
+    at_a_terminal env LOG_LEVEL=debug "$daemon" "$words"
+    served=$(daemon_at host)
+    wait_for 30 grep -q 'Interface is up' "$up_said" || fail "$words: the daemon's log does not come: $(cat "$up_said")"
+    [[ $(readlink "/proc/$served/fd/2") == /dev/pts/* ]] || fail "$words: it has no terminal: $(ls -l "/proc/$served/fd")"
+    for fd in "/proc/$served/fd/"*; do
+      [[ $(readlink "$fd") == /dev/pts/* ]] || continue
+      # O_WRONLY, of O_ACCMODE.
+      equal "$words: how ${fd##*/} is open" 1 $((0$(awk '$1 == "flags:" {print $2}' "/proc/$served/fdinfo/${fd##*/}") & 3))
+    done
+    case $words in
+      'up wg0') ours host down wg0 ;;
+      *--*)
+        printf '\003' >&"$keyboard"
+        up_ends_with 130
+        ;;
+      *)
+        printf '\003' >&"$keyboard"
+        up_ends_with 0
+        ;;
+    esac
+    exec {keyboard}>&-
+    nothing_is_left host "$before"
+  done
 }
 
 times_fed() { grep -c '^WATCHDOG=1$' "$work/told" || :; }
@@ -218,16 +254,50 @@ Watchdog_is_fed_by_the_daemon_through_the_supervisor_and_by_no_other() {
   equal "times that it said READY and STOPPING" "1 1" "$(grep -cx READY=1 "$work/told") $(grep -cx STOPPING=1 "$work/told")"
 }
 
+# Then nobody listens, and what the tunnel has left is undone.
 Daemon_that_does_not_answer_is_ended_all_the_same() {
   local before
-  two_files tcp
+  two_files tcp "DNS = 10.0.0.1
+$(hooked)"
+  sed -i 's|^AllowedIPs = .*|AllowedIPs = 0.0.0.0/0|' "$(file_of host)"
   before=$(system_of host)
   staying -f wg0
+  [[ $(system_of host) == *fwmark*"nameserver 10.0.0.1"* ]] || fail "there are no rules, or no DNS: $(system_of host)"
   kill -STOP "$served"
   kill "$up"
   up_ends_with 1
-  wait_for 30 no_daemon_at host || fail "the daemon is left"
-  ours host down wg0 2>"$work/said" || :
+  grep -q 'has not answered' "$up_said" || fail "said: $(cat "$up_said")"
+  hooks_ran PostDown
+  nothing_is_left host "$before"
+}
+
+# While what the tunnel has done so far is undone.
+Daemon_that_does_not_answer_at_the_start_is_ended_all_the_same() {
+  local before
+  two_files tcp "DNS = 10.0.0.1
+PostUp = touch $work/at-hook; while [ ! -e $work/go-on ]; do sleep 0.05; done; false"
+  before=$(system_of host)
+  up_said=$work/up-said
+  enter host "$daemon" up -f wg0 >"$up_said" 2>&1 &
+  up=$!
+  wait_for 30 [ -e "$work/at-hook" ] || fail "not at the hook: $(cat "$up_said")"
+  kill -STOP "$(daemon_at host)"
+  touch "$work/go-on"
+  up_ends_with 1
+  grep -q 'has not answered' "$up_said" || fail "said: $(cat "$up_said")"
+  nothing_is_left host "$before"
+}
+
+# Any process that may write to the folder can remove it, as another tunnel's daemon that was broken into.
+Removed_control_socket_ends_the_tunnel_with_code_1() {
+  local before
+  two_files tcp "$(hooked)"
+  before=$(system_of host)
+  staying -f wg0
+  rm "$work/host/wg0.sock"
+  up_ends_with 1
+  grep -q 'ends as one that failed: the control socket was removed' "$up_said" || fail "said: $(cat "$up_said")"
+  hooks_ran PostDown
   nothing_is_left host "$before"
 }
 
