@@ -74,6 +74,11 @@ internal static class LearnedSettings
     public static bool Admits(ProvisionSettings provision, PublicKey verifier, PublicKey? first) =>
         provision.TakesFirst ? first is null || first == verifier : provision.From.Contains(verifier);
 
+    /// <summary>What a verifier is told that is not admitted.</summary>
+    public static string RefusalOf(ProvisionSettings provision) => provision.TakesFirst
+        ? "another verifier was first (ProvisionFrom = first): name the keys of all in ProvisionFrom"
+        : "ProvisionFrom does not name this verifier's key";
+
     /// <summary>Whether the file itself says a verifier's allowed IPs; else they are the offered ones.</summary>
     public static bool SaysAllowedIps(TunnelSettings file, PublicKey verifier) => file.Peers.Any(
         section => section.Attest is null && section.PublicKey == verifier && section.AllowedIps.Count > 0);

@@ -52,12 +52,84 @@ public sealed class OfferCheckTests
     public void What_the_file_says_is_not_taken_from_an_offer_so_it_need_not_be_right() => Assert.Null(Check(
         Of("127.0.0.1/8 10.1.0.7/24", "10.0.0.1/32", 1), file: File("10.5.0.1/24", mtu: 1400)));
 
-    [Fact]
-    public void A_default_route_of_another_peer_covers_nothing_but_is_not_taken_from_it()
+    [Theory]
+    // another peer has | offered | why it is refused
+    [InlineData("0.0.0.0/0", "10.0.0.0/8", null)]
+    [InlineData("0.0.0.0/0", "0.0.0.0/0", "the allowed IP 0.0.0.0/0 is another peer's")]
+    [InlineData("0.0.0.0/0", "128.0.0.0/1", "the allowed IP 128.0.0.0/1 is another peer's")]
+    [InlineData("0.0.0.0/0", "2.0.0.0/7", "the allowed IP 2.0.0.0/7 is another peer's")]
+    [InlineData("128.0.0.0/1", "0.0.0.0/0", "the allowed IP 0.0.0.0/0 covers another peer's")]
+    [InlineData("128.0.0.0/1", "0.0.0.0/1", null)]
+    [InlineData("128.0.0.0/1", "10.0.0.1/32 200.0.0.1/32", null)]
+    [InlineData("0.0.0.0/0", "::/0", null)]
+    [InlineData("::/0", "fd00::/16", null)]
+    [InlineData("::/0", "fc00::/7", "the allowed IP fc00::/7 is another peer's")]
+    [InlineData("fc00::/15", "::/0", "the allowed IP ::/0 covers another peer's")]
+    public void A_broad_prefix_of_another_peer_is_a_last_resort_and_not_taken_from_it(
+        string has, string offered, string? problem)
     {
-        PeerStatus other = new() { PublicKey = s_other, AllowedIps = Prefixes("0.0.0.0/0") };
-        Assert.Null(Check(Of("10.0.0.2/24", "10.0.0.1/32"), peers: [other]));
-        Assert.Equal("the allowed IP 0.0.0.0/0 is another peer's", Check(Of("10.0.0.2/24", "0.0.0.0/0"), peers: [other]));
+        PeerStatus ofFile = new() { PublicKey = s_other, AllowedIps = Prefixes(has) };
+        Assert.Equal(problem, Check(Of("10.0.0.2/24 200.0.0.2/24 fd00::2/64", offered), peers: [ofFile]));
+        Assert.Equal(problem, Check(Of("10.0.0.2/24 200.0.0.2/24 fd00::2/64", offered), peers: [Verifier(s_second, has)]));
+    }
+
+    [Theory]
+    // another peer has | offered | why it is refused, if the file says what that one has | if another verifier was given it
+    [InlineData("10.7.0.0/24", "10.7.0.0/24", "is another peer's", "is another peer's")]
+    [InlineData("10.7.0.0/24", "10.7.0.1/32", "is another peer's", "is another peer's")]
+    [InlineData("10.7.0.1/32", "10.7.0.0/24", null, "covers another peer's")]
+    [InlineData("10.7.0.1/32", "10.0.0.0/8", null, "covers another peer's")]
+    [InlineData("fd07::1/128", "fd07::/16", null, "covers another peer's")]
+    [InlineData("10.7.0.1/32", "10.0.0.0/7", null, null)] // broad
+    [InlineData("fd07::1/128", "fd06::/15", null, null)]
+    [InlineData("10.7.0.1/32", "10.7.0.2/32", null, null)]
+    public void What_a_verifier_was_given_is_taken_neither_way_round(
+        string has, string offered, string? problemOfFile, string? problemOfVerifiers)
+    {
+        string? With(string? problem) => problem is null ? null : $"the allowed IP {offered} {problem}";
+        PeerStatus ofFile = new() { PublicKey = s_other, AllowedIps = Prefixes(has) };
+        Assert.Equal(With(problemOfFile), Check(Of("", offered), peers: [ofFile]));
+        Assert.Equal(With(problemOfVerifiers), Check(Of("", offered), peers: [Verifier(s_second, has)]));
+        // Of two verifiers none is taken where the other was not, were it the first.
+        bool isTaken = Check(Of("", has), s_second, peers: [Verifier(s_verifier, offered)]) is null;
+        Assert.Equal(problemOfVerifiers is null, isTaken);
+    }
+
+    [Fact]
+    public void What_a_verifier_has_that_the_file_says_is_the_files()
+    {
+        TunnelSettings file = File();
+        file = file with { Peers = [.. file.Peers, new PeerSettings { PublicKey = s_second, AllowedIps = Prefixes("10.7.0.1/32") }] };
+        Assert.Null(Check(Of("", "10.7.0.0/24"), file: file, peers: [Verifier(s_second, "10.7.0.1/32")]));
+        Assert.NotNull(Check(Of("", "10.7.0.1/32"), file: file, peers: [Verifier(s_second, "10.7.0.1/32")]));
+    }
+
+    [Fact]
+    public void A_verifier_may_widen_and_narrow_what_it_has_itself()
+    {
+        foreach (string offered in (string[])["10.7.0.0/24", "10.7.0.1/32", "0.0.0.0/0", "128.0.0.0/1"])
+        {
+            Assert.Null(Check(
+                Of("10.7.0.2/24", offered),
+                taken: new TakenOffer(s_verifier, Of("10.7.0.2/24", "")),
+                peers: [Verifier(s_verifier, "10.7.0.0/28 0.0.0.0/0")]));
+        }
+    }
+
+    /// <summary>Two ends that attest each other would write over each other's peer.</summary>
+    [Fact]
+    public void A_peer_that_the_file_attests_is_no_verifier()
+    {
+        PeerStatus attested = new()
+        {
+            PublicKey = s_verifier,
+            Details = new PeerDetails { Note = new PeerNote { Attest = "tcp:192.0.2.1:7", AttestedAt = 1 } },
+        };
+        Assert.StartsWith(
+            "the verifier's key is that of a peer that this file attests",
+            Check(Of("", ""), peers: [attested]),
+            StringComparison.Ordinal);
+        Assert.Null(Check(Of("", ""), s_second, peers: [attested]));
     }
 
     [Fact]
@@ -122,6 +194,13 @@ public sealed class OfferCheckTests
         TakenOffer? taken = null,
         params PeerStatus[] peers) =>
         OfferCheck.Problem(s_own, verifier ?? s_verifier, offer, file ?? File(), taken, peers);
+
+    private static PeerStatus Verifier(PublicKey key, string allowedIps) => new()
+    {
+        PublicKey = key,
+        AllowedIps = Prefixes(allowedIps),
+        Details = new PeerDetails { Note = new PeerNote { ProvisionedAt = 1 } },
+    };
 
     private static TunnelSettings File(string addresses = "", int? mtu = null, bool takesFirst = false) => new(
         new InterfaceSettings
