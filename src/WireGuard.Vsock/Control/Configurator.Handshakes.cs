@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Events;
 using WireGuard.Vsock.SharedState;
 
@@ -24,6 +25,15 @@ internal sealed partial class Configurator
         // Those that were asked for before keep their turn.
         _toBegin = new Queue<Peer>(_toBegin.Union(without));
         BeginSome();
+    }
+
+    /// <summary>
+    /// Begins a handshake with one peer, whether or not it has a session: its answer tells that the peer is there.
+    /// </summary>
+    public void BeginHandshake(PublicKey key)
+    {
+        if (_device.IsUp && _device.Peers.TryGetValue(key, out Peer? peer))
+            _sessions.BeginHandshake(peer);
     }
 
     private void BeginSome()

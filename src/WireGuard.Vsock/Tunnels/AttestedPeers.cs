@@ -30,6 +30,12 @@ internal sealed class AttestedPeers(Func<double> random)
     /// <summary>How long a rekey may go unanswered while the session still serves: two initiations are lost by then.</summary>
     internal const int RekeyMs = 10_000;
 
+    /// <summary>
+    /// After how long without a message of a peer's it is asked for a handshake, and how long after that again: keepalives are
+    /// empty, and nothing answers them.
+    /// </summary>
+    internal const int QuietMs = 50_000, QuietAgainMs = 25_000;
+
     private readonly List<Section> _sections = [];
 
     private enum Stage
@@ -90,9 +96,14 @@ internal sealed class AttestedPeers(Func<double> random)
         if (Find(address) is not { Stage: Stage.Attempting } section)
             return;
         if (isLearned)
+        {
             (section.Stage, section.AtMs, section.WasLearned) = (Stage.Learned, nowMs + SettleMs, true);
+            section.AskAtMs = nowMs + QuietMs;
+        }
         else
+        {
             Delay(section, nowMs);
+        }
     }
 
     /// <summary>How a peer that was learned is now: asked each second.</summary>
@@ -128,6 +139,23 @@ internal sealed class AttestedPeers(Func<double> random)
             Delay(section, nowMs);
         (section.WasReached, section.UnansweredMs) = (false, null);
         return false;
+    }
+
+    /// <summary>
+    /// Whether a peer that is reached or idle, as far as is known, is to be asked for a handshake, for want of another sign of
+    /// life. Asked each second where there are no connections whose end would tell.
+    /// </summary>
+    /// <param name="received">How many bytes have come from the peer, which count whatever they were.</param>
+    public bool WantsHandshake(string address, ulong received, long nowMs)
+    {
+        if (Find(address) is not { Stage: Stage.Learned } section)
+            return false;
+        if (section.Received != received)
+            (section.Received, section.AskAtMs) = (received, nowMs + QuietMs);
+        if (nowMs < section.AskAtMs)
+            return false;
+        section.AskAtMs = nowMs + QuietAgainMs;
+        return true;
     }
 
     private Section? Find(string address) => _sections.Find(section => section.Address == address);
@@ -171,6 +199,12 @@ internal sealed class AttestedPeers(Func<double> random)
 
         /// <summary>Whether the peer was reached since it was attested.</summary>
         public bool WasReached { get; set; }
+
+        /// <summary>Bytes of the peer's, as of the last look.</summary>
+        public ulong Received { get; set; }
+
+        /// <summary>Learned: when a handshake is asked for if nothing comes until then.</summary>
+        public long AskAtMs { get; set; }
 
         /// <summary>Since when a handshake is unanswered; null for none.</summary>
         public long? UnansweredMs { get; set; }

@@ -86,16 +86,23 @@ internal sealed class AttestedSections : IDisposable
     }
 
     /// <summary>Each second: whether the peers that were learned are reached.</summary>
-    public void Look(DeviceStatus status)
+    /// <param name="daemon">The tunnel's.</param>
+    /// <param name="status">What it has.</param>
+    public void Look(UapiClient daemon, DeviceStatus status)
     {
         RemoveDistrusted(status);
         if (status.Details is not { IsUp: true } details)
             return;
         foreach (PeerSettings section in _sections)
         {
+            string address = AddressOf(section);
             PeerStatus? peer = LearnedSettings.PeerOf(section.Attest!, status.Peers);
-            if (_schedule.Look(AddressOf(section), ReachOf(peer, details.Network.IsStream), _loop.NowMs))
-                _reasons.Remove(AddressOf(section));
+            PeerReach reach = ReachOf(peer, details.Network.IsStream);
+            if (_schedule.Look(address, reach, _loop.NowMs))
+                _reasons.Remove(address);
+            bool mayBeGone = !details.Network.IsStream && reach is PeerReach.Reached or PeerReach.Idle;
+            if (mayBeGone && _schedule.WantsHandshake(address, peer!.RxBytes, _loop.NowMs))
+                daemon.BeginHandshake(peer.PublicKey);
         }
 
         Start();

@@ -180,7 +180,7 @@ internal sealed class ProvisioningThread : IDisposable
         // `set` and `syncconf` change the key without a reload.
         if (status.PrivateKey is { } key && _key is { } known && !CryptographicOperations.FixedTimeEquals(key.Bytes, known.Bytes))
             TakeSettings(_settings, _revision);
-        _sections.Look(status);
+        _sections.Look(daemon, status);
     }
 
     private void TakeMark(uint mark)

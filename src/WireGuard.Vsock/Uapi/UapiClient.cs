@@ -1,4 +1,5 @@
 using System.Text;
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Control;
 using WireGuard.Vsock.Interop;
 using static WireGuard.Vsock.Interop.Libc;
@@ -83,6 +84,10 @@ internal sealed class UapiClient : IDisposable
     /// <summary>Begins a handshake with every peer that has an endpoint and no session.</summary>
     /// <exception cref="UapiException">The daemon does not answer, or does not know how.</exception>
     public void BeginHandshakes() => Do("handshake=1\n\n"u8);
+
+    /// <summary>Begins a handshake with one peer, also if it has a session. Nothing, if there is no such peer.</summary>
+    /// <exception cref="UapiException">The daemon does not answer, or does not know how.</exception>
+    public void BeginHandshake(PublicKey peer) => Do(Encoding.ASCII.GetBytes($"handshake={peer.ToHex()}\n\n"));
 
     /// <exception cref="UapiException">The daemon does not answer, or refuses: then nothing has changed.</exception>
     public void Set(DeviceChange change)

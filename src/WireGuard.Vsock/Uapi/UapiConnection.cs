@@ -127,7 +127,10 @@ internal sealed class UapiConnection : IDisposable
                 _writer.WriteStatus(_server.Configurator.FullStatus());
                 break;
             case UapiRequestKind.Handshake:
-                _server.Configurator.BeginHandshakes();
+                if (request.Peer is { } peer)
+                    _server.Configurator.BeginHandshake(peer);
+                else
+                    _server.Configurator.BeginHandshakes();
                 _writer.WriteResult(0);
                 break;
             case UapiRequestKind.Counters:

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Interop;
 using WireGuard.Vsock.Transport;
 
@@ -11,7 +12,7 @@ namespace WireGuard.Vsock.Uapi;
 /// <c>set=1</c>, then key=value lines, then an empty line; any number of requests a connection.
 ///
 /// <code>
-/// get=1, status=1, counters=1, handshake=1, cloned=1 -> Getting --- empty line --> request, Idle
+/// get=1, status=1, counters=1, handshake=1, handshake=KEY, cloned=1 -> Getting --- empty line --> request, Idle
 ///     Idle - set=1 -> Setting --- empty line --> request, Idle
 ///            other -> Closed
 ///     any  - a line past its bound -> Closed
@@ -137,10 +138,21 @@ internal sealed class UapiParser(NetworkKind network, Func<string, uint> interfa
                 _state = State.Setting;
                 _set = new SetRequest(network, interfaceIndex);
                 break;
+            case var other when IsHandshakeWith(other, out PublicKey key):
+                _state = State.Getting;
+                _asked = UapiRequest.HandshakeWith(key);
+                break;
             default:
                 Close(0, "none of get=1, set=1, status=1, counters=1, handshake=1 and cloned=1");
                 break;
         }
+    }
+
+    private static bool IsHandshakeWith(ReadOnlySpan<char> line, out PublicKey key)
+    {
+        const string handshake = "handshake=";
+        key = default;
+        return line.StartsWith(handshake) && PublicKey.TryParseHex(line[handshake.Length..], out key);
     }
 
     private void TakeKey(ReadOnlySpan<char> line)

@@ -1,3 +1,4 @@
+using WireGuard.Protocol.Crypto;
 using WireGuard.Vsock.Control;
 
 namespace WireGuard.Vsock.Uapi;
@@ -17,7 +18,7 @@ internal enum UapiRequestKind
     /// <summary>Answer with all that is known of the device. An operation of our own.</summary>
     Status,
 
-    /// <summary>Begin handshakes with the peers that have no session. An operation of our own.</summary>
+    /// <summary>Begin handshakes with the peers that have no session, or with one. An operation of our own.</summary>
     Handshake,
 
     /// <summary>Apply the change, then answer with how that went.</summary>
@@ -56,11 +57,17 @@ internal readonly struct UapiRequest
     /// <summary>What a <see cref="UapiRequestKind.Set"/> asks for, the receiver's to dispose; else null.</summary>
     internal DeviceChange? Change { get; }
 
+    /// <summary>Of a <see cref="UapiRequestKind.Handshake"/> with one peer; null for all that have no session.</summary>
+    internal PublicKey? Peer { get; private init; }
+
     /// <summary>Linux's number, positive; 0 when all is well, or when a fatal error is not answered.</summary>
     internal int Errno { get; }
 
     /// <summary>For the log: line, key and what is wrong, without any value that was sent.</summary>
     internal string Message { get; }
+
+    /// <param name="peer">The peer to begin a handshake with, whether or not it has a session.</param>
+    internal static UapiRequest HandshakeWith(PublicKey peer) => new(UapiRequestKind.Handshake, null, 0, "") { Peer = peer };
 
     internal static UapiRequest Set(DeviceChange change) => new(UapiRequestKind.Set, change, 0, "");
 

@@ -204,6 +204,18 @@ public sealed class EndpointNamesTests : IDisposable
     }
 
     [Fact]
+    public void A_handshake_with_one_peer_is_begun_with_no_other()
+    {
+        PublicKey one = NewKey();
+        Apply(new PeerChange(one) { Endpoint = A });
+        Apply(new PeerChange(NewKey()) { Endpoint = A });
+        _control.Configurator.BeginHandshake(one);
+        Assert.Equal(1, _network.Tries);
+        _control.Configurator.BeginHandshake(NewKey());
+        Assert.Equal(1, _network.Tries);
+    }
+
+    [Fact]
     public void A_handshake_that_was_asked_for_begins_once_the_name_is_resolved()
     {
         Apply(new PeerChange(Key) { EndpointName = "a.example:1" });

@@ -64,6 +64,36 @@ public sealed class AttestedPeersTests
         Assert.Equal(["a"], Started());
     }
 
+    /// <summary>Each second is asked. What comes, whatever it is, is a sign of life.</summary>
+    [Fact]
+    public void A_peer_of_which_nothing_comes_is_asked_for_a_handshake_now_and_then()
+    {
+        List<long> AskedIn(int seconds, Func<int, ulong> received)
+        {
+            List<long> asked = [];
+            for (int i = 1; i <= seconds; i++)
+            {
+                if (_peers.WantsHandshake("a", received(i), _now += 1000))
+                    asked.Add(i);
+            }
+
+            return asked;
+        }
+
+        Assert.False(_peers.WantsHandshake("a", 0, _now));
+        Learn("a");
+        Assert.Equal([50, 75, 100], AskedIn(100, _ => 0));
+        Assert.Equal([51, 76], AskedIn(100, _ => 148));
+        Assert.Empty(AskedIn(100, i => (ulong)i));
+        // One that is being attested anew is not asked.
+        _peers.Look("a", PeerReach.Gone, _now);
+        Assert.Empty(AskedIn(100, _ => 7));
+        Assert.Equal(["a"], Started());
+        Assert.Empty(AskedIn(100, _ => 7));
+        _peers.End("a", isLearned: true, _now);
+        Assert.Equal([51], AskedIn(60, _ => 8));
+    }
+
     [Fact]
     public void Silence_counts_when_it_lasts()
     {

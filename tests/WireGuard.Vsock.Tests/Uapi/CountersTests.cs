@@ -30,6 +30,16 @@ public class CountersTests
     }
 
     [Fact]
+    public void A_handshake_may_be_asked_for_with_one_peer()
+    {
+        PublicKey key = new(Enumerable.Repeat((byte)0xAB, PublicKey.Size).ToArray());
+        UapiRequest request = Assert.Single(UapiText.Parse($"handshake={key.ToHex()}\n\n"));
+        Assert.Equal((UapiRequestKind.Handshake, key), (request.Kind, request.Peer));
+        Assert.Null(Assert.Single(UapiText.Parse("handshake=1\n\n")).Peer);
+        Assert.Equal(UapiRequestKind.Fatal, UapiText.Parse($"handshake={key.ToHex()[1..]}\n\n")[^1].Kind);
+    }
+
+    [Fact]
     public void The_answer_names_the_device_first_and_then_each_peer()
     {
         var key = new PublicKey(Enumerable.Repeat((byte)0xAB, PublicKey.Size).ToArray());

@@ -24,18 +24,19 @@ Prover_that_is_started_anew_has_a_new_key_and_traffic_goes_on_by_itself() {
   done
 }
 
-# Over UDP, with nothing to be sent: a link that is down and up again ends the session without a wait of minutes.
+# Over UDP, with nothing to be sent: keepalives are answered by nothing, and the session is renewed after two minutes.
 Idle_verifier_notices_over_udp_that_the_prover_was_started_anew() {
-  local before
+  local before began elapsed
   two_ends udp
   ours enclave up wg0 >/dev/null
   ours host up --wait wg0
   before=$(show host peers)
-  ip -n "host-$$" link set wg0 down
   crash enclave
   ours enclave up wg0 >/dev/null
-  ip -n "host-$$" link set wg0 up
-  wait_for 60 host_has_another_key_than "$before" || fail "the prover is not attested anew: $(ours host show wg0)"
+  began=${EPOCHREALTIME/./}
+  wait_for 90 host_has_another_key_than "$before" || fail "the prover is not attested anew: $(ours host show wg0)"
+  since "$began"
+  note "it is attested anew after $elapsed s"
   equal "peers of the host" 1 "$(show host peers | wc -l)"
   equal "its keepalive" 25 "$(show host persistent-keepalive | cut -f 2)"
   wait_for 20 has_session || fail "no session with it: $(ours host show wg0)"
