@@ -29,7 +29,7 @@ internal sealed class Provisioner : IProvisionerOrders, IProvisioning, ILogger, 
     private readonly Deadline _listenAgain;
     private readonly Dictionary<uint, Attempt> _attempts = [];
     private readonly Dictionary<uint, Action<string?>> _undecided = [];
-    private ProvisionerSettings _settings = new(0, 0, null, null, false, []);
+    private ProvisionerSettings _settings = new(0, 0, null, null, null, []);
     private PrivateKey? _key;
     private SeenRequests _seen = new(); // by provers with that key
     private Prover? _prover;
@@ -131,10 +131,17 @@ internal sealed class Provisioner : IProvisionerOrders, IProvisioning, ILogger, 
             attempt.Answer(refusal);
     }
 
-    public bool Expects(PublicKey verifier) => _settings.AreAllExpected || _settings.Expected.Contains(verifier);
+    public bool Expects(PublicKey verifier) => _settings.Refusal is null || _settings.Expected.Contains(verifier);
 
     public void Take(PublicKey verifier, Offer offer, EndpointAddress from, Action<string?> onDecided)
     {
+        // The supervisor, which knows it better, need not be asked: anyone can make a key and prove it.
+        if (!Expects(verifier))
+        {
+            onDecided(_settings.Refusal);
+            return;
+        }
+
         if (_undecided.Count == MaxUndecided)
         {
             onDecided("too many offers wait to be decided on: try again");

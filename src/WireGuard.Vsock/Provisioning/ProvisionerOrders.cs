@@ -11,7 +11,7 @@ namespace WireGuard.Vsock.Provisioning;
 /// <code>
 /// [1, needs]                                                       first: it is confined to them, and says so
 /// [2, private key]                                                 of the tunnel; what was begun with another is given up
-/// [3, mark, listening port, kind, listen address, are all expected, keys of those that are]
+/// [3, mark, listening port, kind, listen address, why others are refused, keys of those that are not]
 /// [4, id, address, 1: debug mode | 2: unattested, root in DER, [PCR's index, value, ...], offer]      attest that one
 /// [5, id]                                                          an attempt is given up
 /// [6, id, refusal]                                                 of an offer
@@ -20,7 +20,7 @@ namespace WireGuard.Vsock.Provisioning;
 /// </summary>
 internal static class ProvisionerOrders
 {
-    /// <summary>The most keys that are sent of verifiers that are expected; of more, all are.</summary>
+    /// <summary>The most keys that are sent of verifiers that are expected; where there are more, none is refused by it.</summary>
     public const int MaxExpected = 1024;
 
     private const int KeySize = 4 + PrivateKey.Size;
@@ -48,11 +48,11 @@ internal static class ProvisionerOrders
 
     public static ReadOnlySpan<byte> Settings(ProvisionerSettings settings)
     {
-        bool areAll = settings.AreAllExpected || settings.Expected.Count > MaxExpected;
-        int count = areAll ? 0 : settings.Expected.Count;
+        string? refusal = settings.Expected.Count > MaxExpected ? null : settings.Refusal;
+        int count = refusal is null ? 0 : settings.Expected.Count;
         ArrayBufferWriter<byte> message = Head(7, Order.Settings).Number(settings.Mark).Number(settings.ListeningPort)
             .Number(settings.Kind is { } kind ? (uint)kind + 1 : 0).Text(settings.Listen?.ToString() ?? "")
-            .Number(areAll ? 1u : 0).Head(CborKind.Array, (uint)count);
+            .Text(refusal ?? "").Head(CborKind.Array, (uint)count);
         for (int i = 0; i < count; i++)
             message.Bytes(settings.Expected[i].Bytes);
         return message.WrittenSpan;
@@ -117,11 +117,11 @@ internal static class ProvisionerOrders
 
     private static bool TrySettings(ref CborItems items, IProvisionerOrders to)
     {
-        string? text = null;
-        uint port = 0, kind = 0, areAll = 0, count = 0;
+        string? text = null, refusal = null;
+        uint port = 0, kind = 0, count = 0;
         bool isRight = items.TryHead(CborKind.Number, out uint mark) && items.TryHead(CborKind.Number, out port)
             && items.TryHead(CborKind.Number, out kind) && kind <= (uint)ProvisionKind.Unattested + 1 && items.TryText(out text)
-            && items.TryHead(CborKind.Number, out areAll) && areAll <= 1
+            && items.TryText(out refusal) && ProvisionerReports.IsPrintable(refusal)
             && items.TryHead(CborKind.Array, out count) && count <= MaxExpected;
         TransportAddress? listen = null;
         if (!isRight || (text!.Length > 0 && !TransportAddress.TryParse(text, AddressUse.Listen, out listen, out _))
@@ -137,7 +137,8 @@ internal static class ProvisionerOrders
 
         if (!items.IsAtEnd)
             return false;
-        to.Set(new ProvisionerSettings(mark, port, kind == 0 ? null : (ProvisionKind)(kind - 1), listen, areAll == 1, expected));
+        ProvisionKind? shown = kind == 0 ? null : (ProvisionKind)(kind - 1);
+        to.Set(new ProvisionerSettings(mark, port, shown, listen, refusal!.Length == 0 ? null : refusal, expected));
         return true;
     }
 
@@ -225,14 +226,14 @@ internal enum ProvisionerNeeds
 /// <param name="ListeningPort">The tunnel's, which verifiers are told; 0 if it cannot be told now.</param>
 /// <param name="Kind">What is shown to verifiers; null if none is answered.</param>
 /// <param name="Listen">Where they are; null if none is answered.</param>
-/// <param name="AreAllExpected">Whether an exchange with any verifier could be taken now.</param>
-/// <param name="Expected">Else with these alone.</param>
+/// <param name="Refusal">Why verifiers are refused that are not expected; null if all are expected.</param>
+/// <param name="Expected">Else with these alone an exchange could be taken now.</param>
 internal sealed record ProvisionerSettings(
     uint Mark,
     uint ListeningPort,
     ProvisionKind? Kind,
     TransportAddress? Listen,
-    bool AreAllExpected,
+    string? Refusal,
     IReadOnlyList<PublicKey> Expected);
 
 /// <summary>A provisioner, as <see cref="ProvisionerOrders"/> reaches it.</summary>

@@ -253,13 +253,15 @@ internal sealed class ProvisioningThread : IDisposable
             needs |= ProvisionerNeeds.SecureModule;
         if (listen is { Port: < FirstFreePort })
             needs |= ProvisionerNeeds.LowPort;
-        bool takesAny = provision is { TakesFirst: true } && _offered.First is null;
+        string? refusal = provision is null || (provision.TakesFirst && _offered.First is null)
+            ? null
+            : LearnedSettings.RefusalOf(provision);
         IReadOnlyList<PublicKey> expected = provision is { TakesFirst: true } && _offered.First is { } first ? [first]
             : provision?.From ?? [];
         _provisioner.Use(
             needs,
             _key,
-            new ProvisionerSettings(_mark, _listeningPort, provision?.Kind, listen, takesAny, expected),
+            new ProvisionerSettings(_mark, _listeningPort, provision?.Kind, listen, refusal, expected),
             hasNames && _isConfined ? NameFiles.Identity(NameFiles.All) : 0);
     }
 

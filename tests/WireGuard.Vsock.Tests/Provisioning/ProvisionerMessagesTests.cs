@@ -31,7 +31,7 @@ public sealed class ProvisionerMessagesTests
             using PrivateKey key = new(bytes);
             Span<byte> message = stackalloc byte[64];
             ProvisionerSettings settings = new(
-                id, number, ProvisionKind.Nitro, Address("vsock:51821", AddressUse.Listen), false, [key.PublicKey, default]);
+                id, number, ProvisionKind.Nitro, Address("vsock:51821", AddressUse.Listen), "no", [key.PublicKey, default]);
             AttestSettings attest = new()
             {
                 Address = Address("tcp:[fd00::1]:51821", AddressUse.Send),
@@ -135,7 +135,7 @@ public sealed class ProvisionerMessagesTests
             [.. ProvisionerReports.Holds(1, new ProvenPeer(key.PublicKey, 1, true, "m", [new(0, new string('a', 96))]))],
             [.. ProvisionerReports.Ended(1, "p")],
             [.. ProvisionerOrders.Settings(
-                new(1, 1, ProvisionKind.Nitro, Address("tcp:1", AddressUse.Listen), false, [default]))],
+                new(1, 1, ProvisionKind.Nitro, Address("tcp:1", AddressUse.Listen), "no", [default]))],
         ];
         Gen.Select(Gen.Int[0, whole.Length - 1], Gen.Int[0, 300], Gen.Byte, Gen.Byte.Array[0, 80]).Sample(
             (which, at, value, bytes) =>

@@ -75,6 +75,28 @@ public sealed class ProvisionerLinkTests : IDisposable
         Assert.False(prover.IsListening);
     }
 
+    /// <summary>Anyone can make a key and prove it: the supervisor, which would take the tunnel's lock, is not asked.</summary>
+    [Fact]
+    public void A_verifier_that_is_not_expected_is_refused_without_the_supervisor()
+    {
+        TransportAddress at = FreePort();
+        using ProvisionerLink prover = LinkTo(StartProvisioner), verifier = LinkTo(StartProvisioner);
+        using PrivateKey expected = PrivateKey.Generate(), other = PrivateKey.Generate();
+        prover.Use(ProvisionerNeeds.IP, _key, Serving(at) with { Refusal = "it is another", Expected = [expected.PublicKey] });
+        verifier.Use(ProvisionerNeeds.IP, other, Idle);
+        Until(() => prover.IsListening && verifier.IsSettled);
+        (ProvenPeer? Peer, string? Problem)? ended = null;
+        Assert.Null(verifier.TryStart(Asking(at), null, _ => null, (p, q) => ended = (p, q), out _));
+        Until(() => ended is not null);
+        Assert.Contains("\"it is another\"", ended!.Value.Problem, StringComparison.Ordinal);
+        Assert.Empty(_offered);
+        verifier.Use(ProvisionerNeeds.IP, expected, Idle);
+        ended = null;
+        Assert.Null(verifier.TryStart(Asking(at), null, _ => null, (p, q) => ended = (p, q), out _));
+        Until(() => ended is not null);
+        Assert.Equal(expected.PublicKey, Assert.Single(_offered).Verifier);
+    }
+
     [Fact]
     public void A_port_that_is_taken_is_told_and_tried_again()
     {
@@ -232,9 +254,9 @@ public sealed class ProvisionerLinkTests : IDisposable
         Offer = new Offer { Mtu = 1_380 },
     };
 
-    private static ProvisionerSettings Idle => new(0, 51_820, null, null, false, []);
+    private static ProvisionerSettings Idle => new(0, 51_820, null, null, null, []);
 
-    private static ProvisionerSettings Serving(TransportAddress at) => new(0, 51_820, ProvisionKind.Unattested, at, true, []);
+    private static ProvisionerSettings Serving(TransportAddress at) => new(0, 51_820, ProvisionKind.Unattested, at, null, []);
 
     private static TransportAddress FreePort()
     {
