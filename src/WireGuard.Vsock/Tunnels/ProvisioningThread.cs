@@ -50,6 +50,7 @@ internal sealed class ProvisioningThread : IDisposable
     private uint _mark; // the daemon's, of all its sockets
     private uint _listeningPort;
     private uint _revision;
+    private string? _fileProblem; // why the file of the last reload cannot be read
     private bool _isStopping;
 
     private ProvisioningThread(
@@ -189,14 +190,14 @@ internal sealed class ProvisioningThread : IDisposable
         Use();
     }
 
-    /// <summary>After a reload, which has said what is wrong with the file, if anything is.</summary>
+    /// <summary>After a reload.</summary>
     private void ReadAgain()
     {
         if (_key is null)
             TakeSettings(_settings, _revision);
         if (TunnelState.Load(_name) is not { } state || state.Instance != _instance || state.Revision == _revision)
             return;
-        if (_file.Read().Settings is not { } settings)
+        if (ReadFile() is not { } settings)
             return;
         _offered.First = state.Taken?.By;
         TunnelSettings before = _settings;
@@ -208,6 +209,32 @@ internal sealed class ProvisioningThread : IDisposable
         {
             (_settings == settings ? before : settings).Dispose();
         }
+    }
+
+    /// <summary>
+    /// The file was right when it was reloaded, but may have been changed since. Until it can be read nothing is taken and nothing
+    /// is learned, since what the daemon has is not known here: that is said, once.
+    /// </summary>
+    private TunnelSettings? ReadFile()
+    {
+        TunnelSettings? settings = null;
+        string? problem = null;
+        try
+        {
+            ConfigResult read = _file.Read();
+            settings = read.Settings;
+            if (settings is null)
+                problem = read.Diagnostics.First(mistake => !mistake.IsWarning).ToText(_file.Path);
+        }
+        catch (SetupException e)
+        {
+            problem = e.Message;
+        }
+
+        if (problem is not null && problem != _fileProblem)
+            Log.ReloadNotFollowed(_log, problem, _name);
+        _fileProblem = problem;
+        return settings;
     }
 
     private void TakeSettings(TunnelSettings settings, uint revision)
