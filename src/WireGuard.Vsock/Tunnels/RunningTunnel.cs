@@ -10,14 +10,25 @@ namespace WireGuard.Vsock.Tunnels;
 internal sealed class RunningTunnel : IDisposable
 {
     private readonly TunnelLock _lock;
-    private readonly RouteSocket _kernel = new();
+    private readonly RouteSocket _kernel;
     private readonly KernelFacts _facts;
     private UapiClient? _daemon;
 
+    /// <param name="held">Its own from now on, also if this throws: a lock that nobody releases keeps out all others.</param>
     private RunningTunnel(TunnelLock held)
     {
         _lock = held;
-        _facts = new KernelFacts(_kernel);
+        try
+        {
+            _kernel = new RouteSocket();
+            _facts = new KernelFacts(_kernel);
+        }
+        catch
+        {
+            _kernel?.Dispose();
+            held.Dispose();
+            throw;
+        }
     }
 
     public TunnelState State { get; private set; } = null!;

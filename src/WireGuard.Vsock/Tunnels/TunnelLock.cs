@@ -63,9 +63,16 @@ internal sealed class TunnelLock : IDisposable
     {
         if (_lock.IsClosed)
             return;
-        RunFolder.RemoveUnfinished(_guarded);
-        RunFolder.Remove(FileOf(_guarded));
-        _lock.Dispose();
+        try
+        {
+            RunFolder.RemoveUnfinished(_guarded);
+            RunFolder.Remove(FileOf(_guarded));
+        }
+        finally
+        {
+            _lock.Dispose();
+        }
+
         RunFolder.RemoveIfEmpty();
     }
 
