@@ -188,13 +188,19 @@ internal sealed class OfferedTunnel(
     /// <summary>What has failed is told to the verifier; what cannot be undone is said here, and `down` undoes it.</summary>
     private void Undo(RunningTunnel tunnel, TunnelSettings file, TakenOffer? failed, PeerStatus peer, bool isAdded)
     {
-        try
+        // First of all: who was not taken is not the first, whatever else can be undone.
+        Try(tunnel.State.Save);
+        Try(() => Change(tunnel, file, failed, peer, isAdded));
+        void Try(Action step)
         {
-            Change(tunnel, file, failed, peer, isAdded);
-        }
-        catch (Exception e) when (e is SetupException or LinuxException)
-        {
-            Say.Error($"{tunnel.State.Name}: an offer that was not taken is not wholly undone: {e.Message}");
+            try
+            {
+                step();
+            }
+            catch (Exception e) when (e is SetupException or LinuxException)
+            {
+                Say.Error($"{tunnel.State.Name}: an offer that was not taken is not wholly undone: {e.Message}");
+            }
         }
     }
 }
