@@ -8,7 +8,7 @@ namespace WireGuard.Vsock.Tunnels;
 
 /// <summary>
 /// --wait: begins handshakes, and waits until there is a session with every peer that has an endpoint, or, where none has one,
-/// with any peer; before that, until all keys are learned, and a prover has a verifier.
+/// with any peer; before that, until all keys are learned, and a prover has a verifier, with which it has a session too.
 /// </summary>
 internal static class Waiting
 {
@@ -87,15 +87,28 @@ internal static class Waiting
         List<PeerStatus> known = [.. status.Peers];
         List<PeerStatus> waited = [.. known.Where(peer => IsWaitedFor(peer.PublicKey))];
         List<PeerStatus> missing = [.. waited.Where(peer => peer.Details is not { HasSession: true })];
+        List<PeerStatus> verifiers = VerifiersOf(settings, known);
         if (called.Count == 0 && missing.Count < waited.Count)
-            return [];
+            return verifiers;
         return
         [
-            .. missing,
+            .. missing.Union(verifiers),
             .. given
                 .Where(peer => IsWaitedFor(peer.PublicKey) && !known.Exists(other => other.PublicKey == peer.PublicKey))
                 .Select(Absent),
         ];
+    }
+
+    /// <summary>
+    /// Of a prover, the verifiers that it has taken, while it has a session with none of them: a session with another peer does not
+    /// say that it can be reached by who has provisioned it.
+    /// </summary>
+    private static List<PeerStatus> VerifiersOf(TunnelSettings settings, List<PeerStatus> known)
+    {
+        if (settings.Interface.Provision is null)
+            return [];
+        List<PeerStatus> verifiers = known.FindAll(peer => peer.Details?.Note is { ProvisionedAt: > 0 });
+        return verifiers.Exists(peer => peer.Details!.HasSession) ? [] : verifiers;
     }
 
     /// <summary>The sections whose keys are not learned, and a prover that no verifier has taken: a line for each.</summary>

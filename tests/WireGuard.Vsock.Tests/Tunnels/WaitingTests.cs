@@ -1,5 +1,6 @@
 using WireGuard.Vsock.Config;
 using WireGuard.Vsock.Control;
+using WireGuard.Vsock.Provisioning;
 using WireGuard.Vsock.Tests.Config;
 using WireGuard.Vsock.Tunnels;
 
@@ -57,6 +58,35 @@ public sealed class WaitingTests
             Peers = [new PeerStatus { PublicKey = settings.Peers[0].PublicKey, Details = new() { HasSession = hasSession } }],
         };
         Assert.Equal(hasSession ? 0 : 1, Waiting.Missing(settings, status).Count);
+    }
+
+    /// <summary>Whatever other sessions there are: with one of the verifiers that it has taken, if not with all.</summary>
+    [Theory]
+    [InlineData("192.0.2.1:51820", true, false, false, 2)]
+    [InlineData("192.0.2.1:51820", true, true, false, 0)]
+    [InlineData("192.0.2.1:51820", false, true, false, 1)]
+    [InlineData(null, true, false, false, 2)]
+    [InlineData(null, true, false, true, 0)]
+    public void A_prover_waits_for_a_verifier(string? endpoint, bool has, bool first, bool second, int missing)
+    {
+        TunnelSettings file = Settings(endpoint);
+        ProvisionSettings provision = new(ProvisionKind.Unattested, [], TakesFirst: false, Port: 1);
+        TunnelSettings settings = file with { Interface = file.Interface with { Provision = provision } };
+        PeerStatus Verifier(byte key, bool hasSession) => new()
+        {
+            PublicKey = new([key, .. new byte[31]]),
+            Details = new() { HasSession = hasSession, Note = new() { ProvisionedAt = 1 } },
+        };
+        var status = new DeviceStatus
+        {
+            Peers =
+            [
+                new PeerStatus { PublicKey = settings.Peers[0].PublicKey, Details = new() { HasSession = has } },
+                Verifier(1, first),
+                Verifier(2, second),
+            ],
+        };
+        Assert.Equal(missing, Waiting.Missing(settings, status).Count);
     }
 
     [Fact]
