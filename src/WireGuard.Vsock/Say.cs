@@ -13,6 +13,7 @@ internal static class Say
     public const string ProgramName = "wireguard-vsock";
 
     private static int _outputError;
+    private static volatile string s_note = "";
 
     /// <summary>
     /// The errno, positive, of the first write to stdout that failed; 0 for none, and where its reader has gone (EPIPE), which
@@ -20,9 +21,22 @@ internal static class Say
     /// </summary>
     public static int OutputError => Volatile.Read(ref _outputError);
 
+    /// <summary>
+    /// A word that lines for stderr begin with, as those of the log do, behind the program's name: of a prover that shows no
+    /// document. Empty for none.
+    /// </summary>
+    public static string Note
+    {
+        get => s_note;
+        set => s_note = value;
+    }
+
+    /// <summary>How a line for stderr begins.</summary>
+    public static string LineStart => $"{ProgramName}: {(Note.Length == 0 ? "" : Note + " ")}";
+
     public static void Output(string text) => Write(1, text + "\n");
 
-    public static void Error(string text) => Write(2, $"{(Journal.IsStderr ? "<3>" : "")}{ProgramName}: {text}\n");
+    public static void Error(string text) => Write(2, $"{(Journal.IsStderr ? "<3>" : "")}{LineStart}{text}\n");
 
     /// <summary>Writes a text as it is to stdout (1) or stderr (2).</summary>
     public static void Write(int fd, string text) => Write(fd, Encoding.UTF8.GetBytes(text));

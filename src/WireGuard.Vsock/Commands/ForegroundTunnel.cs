@@ -126,6 +126,7 @@ internal sealed class ForegroundTunnel(TunnelArguments arguments, ConfigFile fil
         TunnelState? made = null;
         TunnelState? begun = null; // with a daemon
         string? note = settings.Interface.Provision is { Kind: ProvisionKind.Unattested } ? Unattested : null;
+        Say.Note = note ?? "";
         void OnFailed()
         {
             _hasFailed = true;

@@ -46,7 +46,7 @@ internal static class Programs
     /// <returns>Its exit code.</returns>
     public static int RunResolvconf(string path, IReadOnlyList<string> arguments, byte[]? input)
     {
-        Say.Write(2, $"[#] resolvconf {string.Join(' ', arguments)}\n");
+        Say.Write(2, $"[#] {(Say.Note.Length == 0 ? "" : Say.Note + " ")}resolvconf {string.Join(' ', arguments)}\n");
         return Run([path, .. arguments], [], input);
     }
 

@@ -51,7 +51,7 @@ internal static class Waiting
 
         IReadOnlyList<string> missing = Run(client.BeginHandshakes, Look, Sys.MonotonicMs, Sleep, seconds);
         if (missing.Count > 0)
-            throw new SetupException(string.Join($"\n{Say.ProgramName}: ", missing));
+            throw new SetupException(string.Join($"\n{Say.LineStart}", missing));
     }
 
     /// <summary>Looks until nothing is missing, or the time is over.</summary>
