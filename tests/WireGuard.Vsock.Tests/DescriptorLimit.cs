@@ -26,15 +26,6 @@ internal sealed unsafe class DescriptorLimit : IDisposable
         return new DescriptorLimit((nuint)next);
     }
 
-    /// <summary>One descriptor more can be had at a time.</summary>
-    public static DescriptorLimit One()
-    {
-        int next = Sys.Check(Sys.EventFd(), "eventfd"), second = Sys.Check(Sys.EventFd(), "eventfd");
-        Sys.Close(next);
-        Sys.Close(second);
-        return new DescriptorLimit((nuint)second);
-    }
-
     public void Dispose()
     {
         rlimit before = _before;

@@ -148,6 +148,23 @@ END
   kill -CONT "$(cat "$work/daemon")"
 }
 
+# It has a descriptor for the lock, and none for what it opens next.
+Tunnel_that_cannot_be_opened_for_an_offer_is_not_locked_afterwards() {
+  local process fd=3
+  two_ends tcp
+  ours enclave up wg0 >/dev/null
+  process=$(supervisor_at enclave)
+  while [ -e "/proc/$process/fd/$fd" ]; do fd=$((fd + 1)); done
+  prlimit --pid "$process" --nofile="$((fd + 1)):"
+  ours host up wg0 2>/dev/null
+  wait_for 20 host_awaits 'Too many open files' || fail "not said: $(ours host show wg0)"
+  ours host down wg0
+  prlimit --pid "$process" --nofile=1024:
+  ours enclave reload wg0
+  ours host up --wait wg0
+  pings host enclave
+}
+
 Handshake_may_be_asked_for_while_there_is_a_session() {
   local before key
   two_files udp
