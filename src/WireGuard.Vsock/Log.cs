@@ -311,8 +311,8 @@ internal static partial class Log
 
     [LoggerMessage(
         Level = LogLevel.Error,
-        Message = "The file that was reloaded has a mistake by now, so that no verifier is taken and no peer is learned: {Problem}; "
-            + "mend it, then wireguard-vsock reload {Name}")]
+        Message = "The file that was reloaded has a mistake by now, so that no verifier is taken and no peer is learned: "
+            + "{Problem}; mend it, then wireguard-vsock reload {Name}")]
     public static partial void ReloadNotFollowed(ILogger log, string problem, string name);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Provisioning has to wait: {Reason}")]

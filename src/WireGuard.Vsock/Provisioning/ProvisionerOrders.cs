@@ -20,7 +20,7 @@ namespace WireGuard.Vsock.Provisioning;
 /// </summary>
 internal static class ProvisionerOrders
 {
-    /// <summary>The most keys that are sent of verifiers that are expected; where there are more, none is refused by it.</summary>
+    /// <summary>The most keys that are sent of verifiers that are expected; where there are more, all are.</summary>
     public const int MaxExpected = 1024;
 
     private const int KeySize = 4 + PrivateKey.Size;

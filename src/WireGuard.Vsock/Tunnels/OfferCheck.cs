@@ -58,7 +58,8 @@ internal static class OfferCheck
     {
         foreach (PeerStatus peer in peers.Where(peer => peer.PublicKey != verifier))
         {
-            bool isOffered = peer.Details?.Note is { ProvisionedAt: > 0 } && !LearnedSettings.SaysAllowedIps(file, peer.PublicKey);
+            bool isOffered = peer.Details?.Note is { ProvisionedAt: > 0 }
+                && !LearnedSettings.SaysAllowedIps(file, peer.PublicKey);
             foreach (IpPrefix prefix in peer.AllowedIps)
                 yield return new OthersPrefix(prefix, isOffered);
         }

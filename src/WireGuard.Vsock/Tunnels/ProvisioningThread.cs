@@ -212,8 +212,8 @@ internal sealed class ProvisioningThread : IDisposable
     }
 
     /// <summary>
-    /// The file was right when it was reloaded, but may have been changed since. Until it can be read nothing is taken and nothing
-    /// is learned, since what the daemon has is not known here: that is said, once.
+    /// The file was right when it was reloaded, but may have been changed since. Until it can be read nothing is taken and
+    /// nothing is learned, since what the daemon has is not known here: that is said, once.
     /// </summary>
     private TunnelSettings? ReadFile()
     {

@@ -100,8 +100,8 @@ internal static class Waiting
     }
 
     /// <summary>
-    /// Of a prover, the verifiers that it has taken, while it has a session with none of them: a session with another peer does not
-    /// say that it can be reached by who has provisioned it.
+    /// Of a prover, the verifiers that it has taken, while it has a session with none of them: a session with another peer does
+    /// not say that who has provisioned it can reach it.
     /// </summary>
     private static List<PeerStatus> VerifiersOf(TunnelSettings settings, List<PeerStatus> known)
     {

@@ -99,7 +99,8 @@ public sealed class OfferCheckTests
     public void What_a_verifier_has_that_the_file_says_is_the_files()
     {
         TunnelSettings file = File();
-        file = file with { Peers = [.. file.Peers, new PeerSettings { PublicKey = s_second, AllowedIps = Prefixes("10.7.0.1/32") }] };
+        PeerSettings own = new() { PublicKey = s_second, AllowedIps = Prefixes("10.7.0.1/32") };
+        file = file with { Peers = [.. file.Peers, own] };
         Assert.Null(Check(Of("", "10.7.0.0/24"), file: file, peers: [Verifier(s_second, "10.7.0.1/32")]));
         Assert.NotNull(Check(Of("", "10.7.0.1/32"), file: file, peers: [Verifier(s_second, "10.7.0.1/32")]));
     }
