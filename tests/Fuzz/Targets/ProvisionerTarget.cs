@@ -35,7 +35,7 @@ internal sealed class ProvisionerTarget : FuzzTarget
         ProvenPeer peer = new(key.PublicKey, 51820, true, "i-0", [new ShownPcr(3, new string('a', 96))]);
         yield return [0, .. ProvisionerOrders.Begin(ProvisionerNeeds.IP)];
         yield return [0, .. ProvisionerOrders.Key(key, buffer)];
-        yield return [0, .. ProvisionerOrders.Settings(new(7, 51820, ProvisionKind.Nitro, listen, false, [key.PublicKey]))];
+        yield return [0, .. ProvisionerOrders.Settings(new(7, 51820, ProvisionKind.Nitro, listen, "others", [key.PublicKey]))];
         yield return [0, .. ProvisionerOrders.Attempt(5, attest, [1, 2])];
         yield return [0, .. ProvisionerOrders.Cancel(5)];
         yield return [0, .. ProvisionerOrders.AnswerOffer(5, "no")];
