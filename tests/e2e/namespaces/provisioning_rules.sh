@@ -22,7 +22,7 @@ Offer_that_covers_what_another_verifier_was_given_is_refused_whole() {
   ours enclave up wg0 >/dev/null
   host_offers 'OfferAllowedIPs = 203.0.113.1/32, 10.7.0.0/24'
   ours host up --wait wg0
-  refused_with 'is not attested within [0-9]* s: .*the allowed IP 10.7.0.1/32 is another peer' ours third up --wait=6 wg0
+  fails_with 'is not attested within [0-9]* s: .*the allowed IP 10.7.0.1/32 is another peer' ours third up --wait=6 wg0
   pings host enclave
 }
 
@@ -200,7 +200,7 @@ third_offers() { # LINE
     "$(file_of host)" >"$(file_of third)"
 }
 
-rules_out() { refused_with "is not attested within [0-9]* s: .*$1" ours host up --wait=6 wg0; } # PATTERN
+rules_out() { fails_with "is not attested within [0-9]* s: .*$1" ours host up --wait=6 wg0; } # PATTERN
 
 for_good() { sed -i "s|^PrivateKey.*|PrivateKey = $(cat "$work/$1.key")|" "$(file_of "$1")"; } # MACHINE: a key that others can name
 
