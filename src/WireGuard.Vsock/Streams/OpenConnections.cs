@@ -135,7 +135,7 @@ internal sealed class OpenConnections
     public string? Overdue(StreamConnection connection)
     {
         if (connection.Peer is null && _loop.NowMs - connection.SinceMs >= UnauthenticatedConnections.PatienceMs)
-            return "nobody has authenticated on it";
+            return "no peer has authenticated on it";
         return connection.IsStalled(_loop.NowMs, StallMs)
             ? string.Create(CultureInfo.InvariantCulture, $"nothing has moved for {StallMs / 1000} s")
             : null;

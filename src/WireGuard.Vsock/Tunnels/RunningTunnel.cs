@@ -14,7 +14,7 @@ internal sealed class RunningTunnel : IDisposable
     private readonly KernelFacts _facts;
     private UapiClient? _daemon;
 
-    /// <param name="held">Its own from now on, also if this throws: a lock that nobody releases keeps out all others.</param>
+    /// <param name="held">Its own from now on, also if this throws: a lock that is not released keeps out all others.</param>
     private RunningTunnel(TunnelLock held)
     {
         _lock = held;

@@ -45,7 +45,7 @@ internal sealed class ActivityScenario : Scenario
             bool isTold = _mustTell[0][i] || _mustTell[1][i];
             // What one lane starts the other may have stopped: it is an answer to it.
             bool runs = _activities[i].SentUnansweredSince != 0 || _activities[i].ReceivedUnansweredSince != 0;
-            Require(!runs || !_hasStopped[i] || isTold, "a timer runs, the owner sleeps, and nobody was told to wake it");
+            Require(!runs || !_hasStopped[i] || isTold, "a timer runs, the owner sleeps, and was not told");
             Require(!(_mustTell[0][i] && _mustTell[1][i]), "two lanes were told to wake the owner");
         }
     }

@@ -171,7 +171,7 @@ public sealed class StreamNetworkTests : IDisposable
         _parts.Pass(1);
         Network.Sweep();
         Assert.Empty(_parts.Open);
-        const string Reason = "nobody has authenticated on it";
+        const string Reason = "no peer has authenticated on it";
         Assert.Equal(2, _parts.Log.Lines.Count(line => line.EndsWith(Reason, StringComparison.Ordinal)));
         Assert.InRange(Network.NextDeadline(Peer), _parts.NowMs + 500, _parts.NowMs + 625);
     }
